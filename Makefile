@@ -1,0 +1,83 @@
+# Everything that davit does on this machine. `make` lists the targets.
+
+GO            ?= go
+ARCHITECTURE  := $(shell $(GO) env GOARCH)
+FUNCTIONS     := $(notdir $(patsubst %/main.go,%,$(wildcard functions/*/main.go)))
+ARCHITECTURES := amd64 arm64
+CDK           := node_modules/.bin/cdk
+TOOLS         := bin/tools
+CFN_LINT      := .local/lint/bin/cfn-lint
+FUNCTION_FLAGS := -trimpath -buildvcs=false -ldflags="-s -w -buildid=" -tags lambda.norpc
+
+export GOFLAGS ?= -buildvcs=false
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit build synth lint bench fuzz local-up local-down clean functions
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## show the whole job on this machine: pushes, a refusal, a rollback, a deploy
+	bin/davit local demo
+
+test: build lint unit ## run everything: vet, lint, unit, property, fault, template and local-cloud tests
+
+unit: build $(CDK)
+	bin/davit local prepare
+	$(GO) test -timeout 20m ./...
+
+build: functions ## build bin/davit, bin/infra and the functions' zips
+	$(GO) build -o bin/ ./cmd/davit ./infra
+
+functions:
+	@set -e; for architecture in $(ARCHITECTURES); do for function in $(FUNCTIONS); do \
+		directory=bin/functions/$$architecture/$$function; mkdir -p $$directory; \
+		GOOS=linux GOARCH=$$architecture CGO_ENABLED=0 $(GO) build $(FUNCTION_FLAGS) -o $$directory/bootstrap ./functions/$$function; \
+		python3 -c 'import sys, zipfile; entry = zipfile.ZipInfo("bootstrap"); entry.external_attr = 0o755 << 16; \
+entry.compress_type = zipfile.ZIP_DEFLATED; zipfile.ZipFile(sys.argv[1], "w").writestr(entry, open(sys.argv[2], "rb").read())' \
+			bin/functions/$$function-$$architecture.zip $$directory/bootstrap; \
+	done; done
+
+synth: build $(CDK) ## synthesise the stacks of CONFIGURATION (default: development) into cdk.out
+	$(CDK) synth --quiet $(if $(CONFIGURATION),-c configuration=$(CONFIGURATION))
+
+lint: $(TOOLS)/staticcheck $(CFN_LINT) build $(CDK) ## gofmt, vet, staticcheck, gosec, cfn-lint
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(TOOLS)/staticcheck ./...
+	$(TOOLS)/gosec -quiet -exclude-generated ./...
+	$(CDK) synth --quiet
+	$(CFN_LINT) 'cdk.out/*.template.json'
+
+bench: build $(TOOLS)/staticcheck ## measure: push to deployment beside an empty function, calls a push, deciding
+	$(GO) test -run '^$$' -bench . -benchmem ./shared/... ./events/...
+	bin/davit local bench
+
+fuzz: ## fuzz every target for FUZZ_TIME (default 20s)
+	@set -e; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package 2>/dev/null | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZ_TIME),20s) $$package; \
+		done; done
+
+local-up: build $(CDK) ## start the local cloud on localhost:4566 and deploy the stacks to it
+	bin/davit local up
+
+local-down: ## end the local cloud; leave no process and no container
+	@test ! -x bin/davit || bin/davit local down
+
+clean: local-down ## remove everything that was built or installed here
+	rm -rf bin cdk.out node_modules .local
+
+$(CDK): package-lock.json
+	npm ci --no-audit --no-fund --loglevel error
+	@touch $@
+
+$(TOOLS)/staticcheck: .ci/tools/go.mod
+	@echo "building the linters, once"
+	cd .ci/tools && $(GO) build -o ../../$(TOOLS)/ tool
+	@touch $@
+
+$(CFN_LINT): infra/lint/requirements.txt
+	python3 -m venv .local/lint
+	.local/lint/bin/pip install --quiet --disable-pip-version-check -r infra/lint/requirements.txt
+	@touch $@

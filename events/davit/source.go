@@ -1,0 +1,38 @@
+// Package davit has the events that davit sends to itself and to whoever listens on its bus. Their details have a
+// version of their own.
+package davit
+
+import (
+	"fmt"
+
+	"davit/events/envelope"
+)
+
+// Source is the source of every event of davit.
+const Source = "davit"
+
+// Version is the version of the details.
+const Version = "1"
+
+// The detail types.
+const (
+	// DetailTypeReconcile asks for workloads to be looked at.
+	DetailTypeReconcile = "Reconcile Workloads"
+	// The others tell what became of a rollout.
+	DetailTypeRolloutStarted    = "Rollout Started"
+	DetailTypeRolloutSucceeded  = "Rollout Succeeded"
+	DetailTypeRolloutFailed     = "Rollout Failed"
+	DetailTypeRolloutSuperseded = "Rollout Superseded"
+	DetailTypeRolloutRefused    = "Rollout Refused"
+	DetailTypeRolloutOverdue    = "Rollout Overdue"
+)
+
+func checkVersion(version string) error {
+	if version == "" {
+		return envelope.Missing("detail.version")
+	}
+	if version != Version {
+		return fmt.Errorf("detail.version: want %q, not %.20q", Version, version)
+	}
+	return nil
+}

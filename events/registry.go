@@ -1,0 +1,58 @@
+package events
+
+import (
+	"encoding/json"
+
+	"davit/events/cloudwatch"
+	"davit/events/davit"
+	"davit/events/ecr"
+	"davit/events/ecs"
+	"davit/events/envelope"
+	"davit/events/schedule"
+	"davit/events/tag"
+)
+
+// kind is what tells one kind of event from another.
+type kind struct{ source, detailType string }
+
+// registry has every kind of event that davit knows.
+var registry = map[kind]func(envelope.Envelope) (any, error){
+	{ecr.Source, ecr.DetailTypeImageAction}:           detail[ecr.ImageAction],
+	{ecr.Source, ecr.DetailTypeReplicationAction}:     detail[ecr.ImageAction],
+	{ecs.Source, ecs.DetailTypeDeploymentStateChange}: detail[ecs.DeploymentStateChange],
+	{ecs.Source, ecs.DetailTypeServiceAction}:         detail[ecs.ServiceAction],
+	{ecs.Source, ecs.DetailTypeTaskStateChange}:       detail[ecs.TaskStateChange],
+	{cloudwatch.Source, cloudwatch.DetailTypeAlarm}:   detail[cloudwatch.AlarmStateChange],
+	{tag.Source, tag.DetailType}:                      detail[tag.Change],
+	{schedule.Source, schedule.DetailType}:            detail[schedule.Tick],
+	{schedule.SourceScheduler, schedule.DetailType}:   detail[schedule.Tick],
+	{davit.Source, davit.DetailTypeReconcile}:         detail[davit.Reconcile],
+	{davit.Source, davit.DetailTypeRolloutStarted}:    detail[davit.Rollout],
+	{davit.Source, davit.DetailTypeRolloutSucceeded}:  detail[davit.Rollout],
+	{davit.Source, davit.DetailTypeRolloutFailed}:     detail[davit.Rollout],
+	{davit.Source, davit.DetailTypeRolloutSuperseded}: detail[davit.Rollout],
+	{davit.Source, davit.DetailTypeRolloutRefused}:    detail[davit.Rollout],
+	{davit.Source, davit.DetailTypeRolloutOverdue}:    detail[davit.Rollout],
+}
+
+// completer is a pointer to a detail. Complete takes over what the event around the detail says of it, and checks that
+// nothing required is missing.
+type completer[T any] interface {
+	*T
+	Complete(around envelope.Envelope) error
+}
+
+// detail reads the detail of an event as a T.
+func detail[T any, P completer[T]](event envelope.Envelope) (any, error) {
+	if len(event.Detail) == 0 || string(event.Detail) == "null" {
+		return nil, envelope.Missing("detail")
+	}
+	read := P(new(T))
+	if err := json.Unmarshal(event.Detail, read); err != nil {
+		return nil, envelope.Describe("detail", err)
+	}
+	if err := read.Complete(event); err != nil {
+		return nil, err
+	}
+	return read, nil
+}

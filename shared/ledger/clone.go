@@ -1,0 +1,33 @@
+package ledger
+
+import "slices"
+
+// Clone is a copy of the record that shares nothing with it.
+func (r Record) Clone() Record {
+	r.Repositories = slices.Clone(r.Repositories)
+	r.Good = slices.Clone(r.Good)
+	r.SetAside = slices.Clone(r.SetAside)
+	r.Rollout = clonePointer(r.Rollout)
+	if r.Rollout != nil {
+		r.Rollout.Containers = slices.Clone(r.Rollout.Containers)
+	}
+	r.Hold = clonePointer(r.Hold)
+	r.Request = clonePointer(r.Request)
+	r.Refusal = clonePointer(r.Refusal)
+	return r
+}
+
+// Clone is a copy of the entry that shares nothing with it.
+func (e Entry) Clone() Entry {
+	e.Image = clonePointer(e.Image)
+	e.Evidence = slices.Clone(e.Evidence)
+	return e
+}
+
+func clonePointer[T any](pointer *T) *T {
+	if pointer == nil {
+		return nil
+	}
+	copied := *pointer
+	return &copied
+}

@@ -1,0 +1,142 @@
+// Package ledger keeps what davit knows of each workload: one fenced record, and its history. It lives in one DynamoDB
+// table.
+package ledger
+
+import (
+	"time"
+
+	"davit/shared/workload"
+)
+
+// Image is an image of a workload, by digest.
+type Image struct {
+	Digest string `json:"digest"`
+	// Tag is the tag under which the policy chose the image.
+	Tag string `json:"tag,omitempty"`
+	// PushedAt is the registry's push time.
+	PushedAt time.Time `json:"pushedAt,omitzero"`
+	// At is when the image became what this entry says of it: when it was proved good, or was set aside.
+	At time.Time `json:"at,omitzero"`
+}
+
+// SetAside is an image that is not tried again on this workload until a human says so.
+type SetAside struct {
+	Image
+	// Reason is why, in words; for a failed deployment the platform's own.
+	Reason string `json:"reason"`
+}
+
+// Phase is how far a rollout has come.
+type Phase string
+
+// The phases of a rollout. A rollout that has ended is no longer in the record.
+const (
+	// Intended is written before anything is touched.
+	Intended Phase = "intended"
+	// Started is written once the platform has named the deployment.
+	Started Phase = "started"
+	// PuttingBack is written before davit itself puts a failed rollout back.
+	PuttingBack Phase = "putting-back"
+)
+
+// Rollout is one image change of one workload, from intent to outcome.
+type Rollout struct {
+	// ID is unique and is on the task definition revision made for it.
+	ID    string `json:"id"`
+	Phase Phase  `json:"phase"`
+	Image Image  `json:"image"`
+	// Containers are the names of the containers that change.
+	Containers []string `json:"containers"`
+	// From is the revision that ran before, to which a failed rollout is put back; FromDigest is its image.
+	From       string `json:"from"`
+	FromDigest string `json:"fromDigest,omitempty"`
+	// Revision and Deployment are what was made for this rollout; empty until Started.
+	Revision   string `json:"revision,omitempty"`
+	Deployment string `json:"deployment,omitempty"`
+	// Cause is what led to the rollout, in words.
+	Cause      string    `json:"cause"`
+	IntendedAt time.Time `json:"intendedAt"`
+	StartedAt  time.Time `json:"startedAt,omitzero"`
+	// Lease is until when the invocation that wrote the intent may still be acting on it. Before then nobody else
+	// acts; after it the act is finished by whoever looks next.
+	Lease time.Time `json:"lease,omitzero"`
+	// Override is true of a rollout that a human sent past holds and freezes.
+	Override bool `json:"override,omitempty"`
+	// Failure is why the rollout is being put back.
+	Failure string `json:"failure,omitempty"`
+	// Overdue is true once a missing outcome was reported.
+	Overdue bool `json:"overdue,omitempty"`
+}
+
+// Hold leaves a workload alone.
+type Hold struct {
+	Who string    `json:"who"`
+	Why string    `json:"why"`
+	At  time.Time `json:"at"`
+	// Until ends the hold by itself; zero holds until it is resumed.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Request is what a human asked for: an image by digest, at once.
+type Request struct {
+	Image Image  `json:"image"`
+	Who   string `json:"who"`
+	Why   string `json:"why"`
+	// Override lets the request pass a freeze window.
+	Override bool      `json:"override,omitempty"`
+	At       time.Time `json:"at"`
+}
+
+// Refusal is the last refusal that was told, so that each is told once and not at every sweep.
+type Refusal struct {
+	Code   string `json:"code"`
+	Digest string `json:"digest,omitempty"`
+	Text   string `json:"text"`
+}
+
+// Limits of a record, which keep it far below DynamoDB's 400 KB an item.
+const (
+	// MaximumGood is how many proven images a record remembers, newest first.
+	MaximumGood = 20
+	// MaximumSetAside is how many set-aside images a record remembers, newest first.
+	MaximumSetAside = 200
+)
+
+// Record is what davit knows of one workload. The zero value with a Workload is a workload never seen.
+type Record struct {
+	Workload workload.Reference `json:"workload"`
+	// Version fences the record: a write succeeds only on the version that was read. 0 is a record never written.
+	Version int64 `json:"version"`
+	// Repositories are where the workload's images come from; pushes to them find the workload.
+	Repositories []workload.Repository `json:"repositories,omitempty"`
+	// Good are the images that were proved by a completed rollout, newest first.
+	Good []Image `json:"good,omitempty"`
+	// SetAside are the images that are not tried again, newest first.
+	SetAside []SetAside `json:"setAside,omitempty"`
+	// Rollout is the one in progress, if any.
+	Rollout *Rollout `json:"rollout,omitempty"`
+	Hold    *Hold    `json:"hold,omitempty"`
+	Request *Request `json:"request,omitempty"`
+	Refusal *Refusal `json:"refusal,omitempty"`
+	// UpdatedAt is when the record was last written.
+	UpdatedAt time.Time `json:"updatedAt,omitzero"`
+}
+
+// Entry is one line of a workload's history.
+type Entry struct {
+	Workload workload.Reference `json:"workload"`
+	At       time.Time          `json:"at"`
+	// ID makes the entry unique among those of the same time; writing an entry twice keeps one.
+	ID string `json:"id"`
+	// Cause is what came in: an event, the sweep or a human, in words.
+	Cause string `json:"cause"`
+	// Action is what was decided: a name of the rollout package's Action type, or of a human's command.
+	Action string `json:"action"`
+	// Code and Reason say why.
+	Code    string `json:"code"`
+	Reason  string `json:"reason"`
+	Image   *Image `json:"image,omitempty"`
+	Rollout string `json:"rollout,omitempty"`
+	// Evidence is what the platform said: stopped tasks with their exit codes and reasons.
+	Evidence []string `json:"evidence,omitempty"`
+}

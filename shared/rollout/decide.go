@@ -1,0 +1,290 @@
+// Package rollout decides, for one workload at a time, whether an image rolls out, and sees it through to a true
+// outcome. Decide is pure; Reconciler observes, decides, acts and records.
+package rollout
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"davit/shared/imagepolicy"
+	"davit/shared/ledger"
+	"davit/shared/settings"
+	"davit/shared/workload"
+)
+
+// Decide says what to do about one workload now. It depends on nothing but its arguments: the record is what davit
+// remembers, seen is what AWS says at this moment, and the cause only tells which image a human would ask about.
+func Decide(now time.Time, configured settings.Settings, record ledger.Record, seen Seen, cause Cause) Decision {
+	if record.Rollout != nil {
+		return decideOutcome(now, configured, record, seen)
+	}
+	observation := seen.Workload
+	switch {
+	case !observation.Exists:
+		return Decision{Action: Nothing, Code: Gone, Reason: "there is no such workload, or it is being deleted"}
+	case observation.Settings.Policy == "":
+		return Decision{Action: Nothing, Code: NotOptedIn, Reason: "the workload carries no davit/policy tag"}
+	case observation.Controller != "ECS":
+		return Decision{Action: Refuse, Code: Controller,
+			Reason: fmt.Sprintf("its deployment controller is %s, and davit rolls out only through ECS's own", observation.Controller)}
+	}
+	target, err := FindTarget(observation)
+	if err != nil {
+		return Decision{Action: Refuse, Code: Ambiguous, Reason: err.Error()}
+	}
+	if seen.RepositoryMissing {
+		return Decision{Action: Refuse, Code: NoRepository,
+			Reason: fmt.Sprintf("there is no repository %s in account %s, region %s",
+				target.Repository.Name, target.Repository.Registry, target.Repository.Region)}
+	}
+	policy, err := imagepolicy.Parse(observation.Settings.Policy, configured.Policies)
+	if err != nil {
+		return Decision{Action: Refuse, Code: BadPolicy, Reason: err.Error()}
+	}
+	view := rank(policy, record, seen, target)
+	decision := decideImage(now, configured, record, view, cause)
+	decision.Verdicts = view.verdicts()
+	return decision
+}
+
+// decideImage chooses between rolling an image out and leaving the workload as it is.
+func decideImage(now time.Time, configured settings.Settings, record ledger.Record, view view, cause Cause) Decision {
+	if record.Request != nil {
+		return decideRequest(now, configured, record, view)
+	}
+	if follows(cause, view.target) && !view.visible(cause.Digest) {
+		return Decision{Action: Wait, Code: NotVisible, Again: time.Second,
+			Reason: fmt.Sprintf("the registry does not list %s yet", describe(cause.Tag, cause.Digest))}
+	}
+	best, found := view.best()
+	switch {
+	case !found:
+		return view.refuseCause(cause, Decision{Action: Nothing, Code: NoCandidate, Reason: view.whyNone()})
+	case view.runs(best):
+		return view.upToDate(record, cause, best)
+	}
+	if busy, reason := foreignDeployment(now, configured, view.observation); busy {
+		return Decision{Action: Wait, Code: InProgress, Reason: reason, Image: imageOf(best)}
+	}
+	if gate, closed := closedGate(now, configured, record, view.observation); closed {
+		gate.Image = imageOf(best)
+		gate.Reason = describe(best.Tag, best.Digest) + " would roll out, but " + gate.Reason
+		return gate
+	}
+	return view.roll(best, NewerImage, view.whyRoll(best))
+}
+
+// decideRequest carries out what a human asked for. An overriding request passes holds and freezes; none passes a
+// deployment in progress.
+func decideRequest(now time.Time, configured settings.Settings, record ledger.Record, view view) Decision {
+	request := record.Request
+	wanted := imagepolicy.Candidate{Digest: request.Image.Digest, Tag: request.Image.Tag, PushedAt: request.Image.PushedAt}
+	if view.runs(wanted) {
+		return Decision{Action: Settle, Code: AlreadyRunning, Image: &request.Image,
+			Reason:   fmt.Sprintf("%s runs already", describe(wanted.Tag, wanted.Digest)),
+			SetAside: view.passedOver(*request)}
+	}
+	if busy, reason := foreignDeployment(now, configured, view.observation); busy {
+		return Decision{Action: Wait, Code: InProgress, Reason: reason, Image: &request.Image}
+	}
+	if !request.Override {
+		if gate, closed := closedGate(now, configured, record, view.observation); closed {
+			gate.Image = &request.Image
+			gate.Reason = fmt.Sprintf("%s asked for %s, but %s", request.Who, describe(wanted.Tag, wanted.Digest), gate.Reason)
+			return gate
+		}
+	}
+	decision := view.roll(wanted, Requested, fmt.Sprintf("%s asked for %s: %s", request.Who, describe(wanted.Tag, wanted.Digest), request.Why))
+	decision.SetAside = view.passedOver(*request)
+	return decision
+}
+
+// closedGate tells whether a hold or a freeze window forbids to start anything.
+func closedGate(now time.Time, configured settings.Settings, record ledger.Record, observation workload.Observation) (Decision, bool) {
+	if hold := observation.Settings.Hold; hold != "" {
+		return Decision{Action: Refuse, Code: Held, Reason: "the davit/hold tag says: " + hold}, true
+	}
+	if hold := record.Hold; hold != nil && (hold.Until.IsZero() || now.Before(hold.Until)) {
+		return Decision{Action: Refuse, Code: Held, Reason: "it is held " + describeHold(*hold)}, true
+	}
+	if window, frozen := configured.Frozen(observation.Workload.String(), now); frozen {
+		return Decision{Action: Refuse, Code: Frozen,
+			Reason: fmt.Sprintf("the freeze %q lasts until %s", window.Name, window.Ends.UTC().Format(time.RFC3339))}, true
+	}
+	return Decision{}, false
+}
+
+// foreignDeployment tells whether a deployment that davit did not start is under way. One that has gone without an
+// outcome for longer than the limit is not waited for: its image may be the very one that a newer push repairs.
+func foreignDeployment(now time.Time, configured settings.Settings, observation workload.Observation) (bool, string) {
+	primary, found := observation.Primary()
+	if !found || primary.State != workload.InProgress {
+		return false, ""
+	}
+	if now.Sub(primary.CreatedAt) > outcomeTimeout(configured) {
+		return false, ""
+	}
+	return true, fmt.Sprintf("deployment %s, which davit did not start, is in progress", primary.ID)
+}
+
+// decideOutcome judges a rollout that the record says is under way, by what the platform says of its deployment.
+func decideOutcome(now time.Time, configured settings.Settings, record ledger.Record, seen Seen) Decision {
+	current := record.Rollout
+	if !seen.Workload.Exists {
+		return about(current, Decision{Action: Supersede, Code: Gone, Reason: "the workload was deleted during the rollout"})
+	}
+	switch current.Phase {
+	case ledger.Intended:
+		return about(current, decideIntended(now, configured, record, seen))
+	case ledger.PuttingBack:
+		return about(current, decidePuttingBack(now, current, seen.Workload))
+	}
+	return about(current, decideStarted(now, configured, current, seen.Workload))
+}
+
+// decideIntended handles a rollout whose intent was written and whose deployment is not recorded: its actor is still
+// at work, or died on the way.
+func decideIntended(now time.Time, configured settings.Settings, record ledger.Record, seen Seen) Decision {
+	current, observation := record.Rollout, seen.Workload
+	primary, found := observation.Primary()
+	switch {
+	case now.Before(current.Lease):
+		return Decision{Action: Wait, Code: InProgress, Again: current.Lease.Sub(now),
+			Reason: "another invocation is starting this rollout"}
+	case found && runsImage(observation, current):
+		return Decision{Action: Adopt, Code: Interrupted, Deployment: primary.ID, Revision: primary.Revision,
+			Reason: "the deployment was started, and its record was not written"}
+	case observation.Revision != current.From:
+		return Decision{Action: Abandon, Code: Superseded,
+			Reason: "somebody else changed the workload before the rollout began: it runs " + revisionName(observation.Revision)}
+	case observation.Settings.Policy == "":
+		return Decision{Action: Abandon, Code: NotOptedIn, Reason: "the workload no longer carries a davit/policy tag"}
+	}
+	if gate, closed := closedGate(now, configured, record, observation); closed && !current.Override {
+		return Decision{Action: Abandon, Code: gate.Code, Reason: gate.Reason}
+	}
+	target, err := FindTarget(observation)
+	if err != nil {
+		return Decision{Action: Abandon, Code: Ambiguous, Reason: err.Error()}
+	}
+	return Decision{Action: Continue, Code: Interrupted, Base: target.Base, Repository: target.Repository,
+		Containers: current.Containers, Reason: "the rollout was intended and its actor is gone"}
+}
+
+// decideStarted judges a rollout by the deployment that it started, and by no other sign: a service that is stable
+// again after its circuit breaker turned is stable on the old image.
+func decideStarted(now time.Time, configured settings.Settings, current *ledger.Rollout, observation workload.Observation) Decision {
+	primary, _ := observation.Primary()
+	deployment, found := observation.Deployment(current.Deployment)
+	switch {
+	case found && deployment.State == workload.Failed && !deployment.Primary:
+		return Decision{Action: Fail, Code: RolledBack, Reason: reasonOr(deployment.Reason, "ECS rolled the deployment back")}
+	case found && deployment.State == workload.Failed:
+		return putBack(Decision{Code: RolledBack, Reason: reasonOr(deployment.Reason, "the deployment failed")}, observation)
+	case found && deployment.Primary && deployment.State == workload.Completed:
+		return Decision{Action: Succeed, Code: Completed, Reason: "deployment " + deployment.ID + " completed"}
+	case found && deployment.Primary:
+		return decideUnderWay(now, configured, current, deployment, observation)
+	case primary.ID == "":
+		return Decision{Action: Wait, Code: InProgress, Reason: "the service lists no primary deployment"}
+	case runsImage(observation, current):
+		return Decision{Action: Adopt, Code: Elsewhere, Deployment: primary.ID, Revision: primary.Revision,
+			Reason: "deployment " + primary.ID + " brings the same image up now"}
+	case primary.Revision == current.From:
+		return Decision{Action: Fail, Code: RolledBack,
+			Reason: fmt.Sprintf("the service is back on %s", revisionName(current.From))}
+	}
+	return Decision{Action: Supersede, Code: Superseded, Deployment: primary.ID,
+		Reason: fmt.Sprintf("deployment %s of %s, which davit did not start, replaced it", primary.ID, revisionName(primary.Revision))}
+}
+
+// decideUnderWay judges a deployment that has no outcome yet.
+func decideUnderWay(now time.Time, configured settings.Settings, current *ledger.Rollout, deployment workload.Deployment,
+	observation workload.Observation) Decision {
+	late := now.Sub(current.StartedAt) > outcomeTimeout(configured)
+	switch threshold := failureThreshold(deployment.Desired); {
+	case !observation.RollsBack && deployment.FailedTasks >= threshold:
+		return putBack(Decision{Code: TasksFailing, Reason: fmt.Sprintf("%d tasks failed in a row, of %d allowed, and the service has no circuit breaker with rollback",
+			deployment.FailedTasks, threshold)}, observation)
+	case late && !observation.RollsBack:
+		return putBack(Decision{Code: TimedOut, Reason: fmt.Sprintf("no outcome within %s, and the service has no circuit breaker with rollback",
+			outcomeTimeout(configured))}, observation)
+	case late && !current.Overdue:
+		return Decision{Action: ReportOverdue, Code: TimedOut,
+			Reason: fmt.Sprintf("deployment %s has no outcome within %s: %s", deployment.ID, outcomeTimeout(configured),
+				reasonOr(deployment.Reason, "ECS gives no reason"))}
+	}
+	return Decision{Action: Wait, Code: InProgress, Reason: fmt.Sprintf("deployment %s is in progress, %d of %d tasks run",
+		deployment.ID, deployment.Running, deployment.Desired)}
+}
+
+// decidePuttingBack finishes what decideStarted began: the workload must leave the failed revision.
+func decidePuttingBack(now time.Time, current *ledger.Rollout, observation workload.Observation) Decision {
+	switch {
+	case !runsImage(observation, current):
+		return Decision{Action: Fail, Code: RolledBack, Reason: current.Failure}
+	case now.Before(current.Lease):
+		return Decision{Action: Wait, Code: InProgress, Again: current.Lease.Sub(now), Reason: "another invocation is putting it back"}
+	}
+	return Decision{Action: PutBack, Code: Interrupted, Reason: current.Failure}
+}
+
+// putBack asks for the revision that ran before, if davit may still change the workload.
+func putBack(decision Decision, observation workload.Observation) Decision {
+	decision.Action = PutBack
+	if observation.Settings.Policy == "" {
+		decision.Action = Fail
+		decision.Reason += "; it stays where it is, since it no longer carries a davit/policy tag"
+	}
+	return decision
+}
+
+// failureThreshold is how many failed tasks fail a deployment of the desired count: ECS's own rule for its circuit
+// breaker, half of the desired count but at least 3 and at most 200
+// (docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html).
+func failureThreshold(desired int) int {
+	return min(200, max(3, (desired+1)/2))
+}
+
+// runsImage tells whether the workload's current revision runs the image of the rollout in all of its containers.
+func runsImage(observation workload.Observation, current *ledger.Rollout) bool {
+	if observation.Revision == current.Revision && current.Revision != "" {
+		return true
+	}
+	running := 0
+	for _, container := range observation.Containers {
+		for _, name := range current.Containers {
+			if container.Name != name {
+				continue
+			}
+			image, err := workload.ParseImage(container.Image)
+			if err != nil || image.Digest != current.Image.Digest {
+				return false
+			}
+			running++
+		}
+	}
+	return running > 0 && running == len(current.Containers)
+}
+
+func about(current *ledger.Rollout, decision Decision) Decision {
+	decision.Image = &current.Image
+	return decision
+}
+
+func outcomeTimeout(configured settings.Settings) time.Duration {
+	if limit := time.Duration(configured.OutcomeTimeout); limit > 0 {
+		return limit
+	}
+	return 30 * time.Minute
+}
+
+// refusal is the reason of an error that is an answer.
+func refusal(err error) (string, bool) {
+	var refused *Refused
+	if errors.As(err, &refused) {
+		return refused.Reason, true
+	}
+	return "", false
+}

@@ -1,0 +1,180 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"slices"
+	"time"
+
+	"davit/events"
+	"davit/events/davit"
+	"davit/events/ecr"
+	"davit/events/ecs"
+	"davit/events/schedule"
+	"davit/events/tag"
+	"davit/shared/names"
+	"davit/shared/workload"
+	"davit/shared/workqueue"
+)
+
+// Fleet lists the workloads for the sweep: those that carry the tag now, and those that the ledger knows. A reference
+// that comes twice is swept once.
+type Fleet func(ctx context.Context) iter.Seq2[workload.Reference, error]
+
+// Intake takes what the queue delivers: it says which workloads an event is about, and has them reconciled. An event is
+// never a reason to do anything but look.
+type Intake struct {
+	Reconciler *Reconciler
+	// Fleet lists all workloads.
+	Fleet Fleet
+	// Enqueue puts messages on the function's own queue.
+	Enqueue func(ctx context.Context, bodies [][]byte, delay time.Duration) error
+	Log     *slog.Logger
+}
+
+// givenUpAt is the attempt at which an image that never became visible is acknowledged. It is below the queue's
+// limit, since an image that was pushed and deleted at once is nobody's fault; the sweep looks at what there is.
+const givenUpAt = 5
+
+// Handle handles one message. It is a workqueue.Handler: "not mine" is acknowledged with a line in the log, "not yet"
+// comes again, and what cannot be read goes to the dead-letter queue with its reason.
+func (i *Intake) Handle(ctx context.Context, body []byte, attempt int) error {
+	event, err := events.Parse(body)
+	if err != nil {
+		return workqueue.Poison(err)
+	}
+	if _, sweep := event.Detail.(*schedule.Tick); sweep {
+		return i.sweep(ctx, event)
+	}
+	references, cause, err := i.Concerns(ctx, event)
+	if err != nil {
+		return err
+	}
+	if len(references) == 0 {
+		i.Log.InfoContext(ctx, "acknowledged", slog.String("event", event.ID), slog.String("detailType", event.DetailType),
+			slog.String("reason", cause.Text))
+		return nil
+	}
+	_, err = i.Reconciler.Reconcile(ctx, references, cause)
+	return i.again(ctx, err, attempt)
+}
+
+// Concerns says which workloads an event is about, and in words what came in. Where there are none, the cause says why.
+func (i *Intake) Concerns(ctx context.Context, event events.Event) ([]workload.Reference, Cause, error) {
+	cause := Cause{ID: event.ID}
+	switch detail := event.Detail.(type) {
+	case *ecr.ImageAction:
+		return i.pushed(ctx, event, detail)
+	case *ecs.DeploymentStateChange:
+		cause.Text = detail.EventName + " of " + detail.DeploymentID
+		return one(detail.Service, cause)
+	case *ecs.ServiceAction:
+		cause.Text = detail.EventName
+		return one(detail.Service, cause)
+	case *tag.Change:
+		cause.Text = "its tags changed"
+		if !detail.Changed(names.EventSource + "/") {
+			return nil, Cause{ID: event.ID, Text: "no tag of davit changed"}, nil
+		}
+		return one(detail.Resource, cause)
+	case *davit.Reconcile:
+		cause.Text = detail.Cause
+		references, err := parseAll(detail.Workloads)
+		return references, cause, err
+	}
+	cause.Text = fmt.Sprintf("davit does nothing about %q of %s", event.DetailType, event.Source)
+	return nil, cause, nil
+}
+
+// pushed finds the workloads that follow the repository of a pushed image.
+func (i *Intake) pushed(ctx context.Context, event events.Event, action *ecr.ImageAction) ([]workload.Reference, Cause, error) {
+	cause := Cause{ID: event.ID, Text: action.String(),
+		Repository: workload.Repository{Registry: action.Registry, Region: event.Region, Name: action.RepositoryName},
+		Digest:     action.ImageDigest, Tag: action.ImageTag}
+	if !action.Arrived() {
+		return nil, Cause{ID: event.ID, Text: "only a push or replication that succeeded can roll out, and this is: " + action.String()}, nil
+	}
+	references, err := i.Reconciler.Ledger.Following(ctx, cause.Repository)
+	if err != nil {
+		return nil, cause, err
+	}
+	if len(references) == 0 {
+		return nil, Cause{ID: event.ID, Text: "no workload follows " + cause.Repository.String()}, nil
+	}
+	return references, cause, nil
+}
+
+// sweep puts every workload of the fleet on the queue, ten a message, so that each is looked at by the same code and
+// none holds the others up.
+func (i *Intake) sweep(ctx context.Context, event events.Event) error {
+	seen := map[workload.Reference]bool{}
+	for reference, err := range i.Fleet(ctx) {
+		if err != nil {
+			return fmt.Errorf("listing the fleet: %w", err)
+		}
+		seen[reference] = true
+	}
+	all := make([]string, 0, len(seen))
+	for reference := range seen {
+		all = append(all, reference.String())
+	}
+	slices.Sort(all)
+	var bodies [][]byte
+	for chunk := range slices.Chunk(all, davit.MaximumWorkloads) {
+		body, err := davit.NewReconcile(fmt.Sprintf("%s-%d", event.ID, len(bodies)), event.Time, event.Account, event.Region, chunk, "sweep")
+		if err != nil {
+			return err
+		}
+		bodies = append(bodies, body)
+	}
+	i.Log.InfoContext(ctx, "sweep", slog.Int("workloads", len(all)))
+	if len(bodies) == 0 {
+		return nil
+	}
+	return i.Enqueue(ctx, bodies, 0)
+}
+
+// again turns a wish to look again into a delay of the message.
+func (i *Intake) again(ctx context.Context, err error, attempt int) error {
+	var later *Later
+	if !errors.As(err, &later) {
+		return err
+	}
+	if onlyLater(err) && attempt >= givenUpAt {
+		i.Log.WarnContext(ctx, "left to the sweep", slog.String("reason", err.Error()))
+		return nil
+	}
+	return workqueue.Later(err, later.After*time.Duration(attempt))
+}
+
+// onlyLater tells whether every error joined in err is a *Later, so that nothing failed.
+func onlyLater(err error) bool {
+	if joined, many := err.(interface{ Unwrap() []error }); many {
+		return !slices.ContainsFunc(joined.Unwrap(), func(err error) bool { return !onlyLater(err) })
+	}
+	var later *Later
+	return errors.As(err, &later)
+}
+
+func one(arn string, cause Cause) ([]workload.Reference, Cause, error) {
+	reference, err := workload.ParseServiceARN(arn)
+	if err != nil {
+		return nil, cause, workqueue.Poison(err)
+	}
+	return []workload.Reference{reference}, cause, nil
+}
+
+func parseAll(texts []string) ([]workload.Reference, error) {
+	references := make([]workload.Reference, 0, len(texts))
+	for _, text := range texts {
+		reference, err := workload.ParseReference(text)
+		if err != nil {
+			return nil, workqueue.Poison(err)
+		}
+		references = append(references, reference)
+	}
+	return references, nil
+}

@@ -1,0 +1,303 @@
+package rollout
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"davit/shared/imagepolicy"
+	"davit/shared/ledger"
+	"davit/shared/settings"
+	"davit/shared/workload"
+)
+
+// Notice is what is told of a decision: on the bus, in the history and in the metrics.
+type Notice struct {
+	Workload workload.Reference
+	Decision Decision
+	Cause    Cause
+	// Rollout is the one that the decision is about, if it is about one.
+	Rollout *ledger.Rollout
+	// Evidence is what the platform said of the stopped tasks.
+	Evidence []string
+	// Former is the image that is in the record as proved, if any.
+	Former *ledger.Image
+	// Repository is the one that the workload follows, where that is known.
+	Repository workload.Repository
+}
+
+// Reporter tells others of a decision. It is called before the decision is recorded, so that a crash between the two
+// tells it twice and never not at all.
+type Reporter interface {
+	Report(ctx context.Context, notices ...Notice) error
+}
+
+// Reconciler brings workloads to what their policy asks for, a step at a time. All of its state is in the ledger; two
+// reconcilers of one workload do not act at once.
+type Reconciler struct {
+	Driver   Driver
+	Registry Registry
+	Ledger   Ledger
+	Reporter Reporter
+	// Settings answers the settings in force.
+	Settings func(ctx context.Context) (settings.Settings, error)
+	// Now is the clock.
+	Now func() time.Time
+	// Log takes a line for each decision.
+	Log *slog.Logger
+	// SideBySide is how many workloads, and how many reads of one look, go on at once; 8 if zero. With 1 the order of
+	// all calls is fixed.
+	SideBySide int
+}
+
+// Later says that a workload must be looked at again after a while; it is not a fault.
+type Later struct {
+	// After is how long to wait at least.
+	After time.Duration
+	// Reason is why.
+	Reason string
+}
+
+// Error is the reason.
+func (l *Later) Error() string { return l.Reason }
+
+const (
+	// maximumSteps bounds the decisions on one workload in one invocation: an outcome, and the rollout that follows it,
+	// with room for repairs.
+	maximumSteps      = 6
+	defaultSideBySide = 8
+	// defaultLease is how long an intent is its writer's alone where the context has no deadline.
+	defaultLease = time.Minute
+)
+
+// Reconcile looks at the workloads and does what has to be done. It answers a decision for each, the last one made. Its
+// error joins those of the workloads; a *Later among them asks for another look.
+func (r *Reconciler) Reconcile(ctx context.Context, references []workload.Reference, cause Cause) (map[workload.Reference]Decision, error) {
+	looks, err := r.look(ctx, references, cause)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		mutex     sync.Mutex
+		decisions = make(map[workload.Reference]Decision, len(references))
+		failures  []error
+		group     errgroup.Group
+	)
+	group.SetLimit(r.sideBySide())
+	for _, reference := range references {
+		group.Go(func() error {
+			decision, err := r.settle(ctx, reference, looks[reference], cause)
+			mutex.Lock()
+			defer mutex.Unlock()
+			decisions[reference] = decision
+			if err != nil {
+				failures = append(failures, fmt.Errorf("%s: %w", reference, err))
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	return decisions, errors.Join(failures...)
+}
+
+// Explain decides without acting or writing.
+func (r *Reconciler) Explain(ctx context.Context, references []workload.Reference, cause Cause) (map[workload.Reference]Explanation, error) {
+	looks, err := r.look(ctx, references, cause)
+	if err != nil {
+		return nil, err
+	}
+	explanations := make(map[workload.Reference]Explanation, len(references))
+	for reference, look := range looks {
+		explanations[reference] = Explanation{Record: look.record, Observation: look.seen.Workload, Decision: look.decision}
+	}
+	return explanations, nil
+}
+
+// Explanation is what would happen to a workload now, and all that the decision rests on.
+type Explanation struct {
+	Record      ledger.Record        `json:"record"`
+	Observation workload.Observation `json:"observation"`
+	Decision    Decision             `json:"decision"`
+}
+
+// look is one workload as it was seen, with the decision that follows.
+type look struct {
+	record   ledger.Record
+	seen     Seen
+	settings settings.Settings
+	decision Decision
+}
+
+// look reads everything that deciding needs: records, observations and settings side by side, then the images of each
+// repository once. For a push the repository is known beforehand, so its images are read with the rest.
+func (r *Reconciler) look(ctx context.Context, references []workload.Reference, cause Cause) (map[workload.Reference]look, error) {
+	var (
+		records      map[workload.Reference]ledger.Record
+		observations map[workload.Reference]workload.Observation
+		configured   settings.Settings
+	)
+	repositories := newImageLists(r.Registry)
+	group, groupContext := errgroup.WithContext(ctx)
+	group.SetLimit(r.sideBySide())
+	group.Go(func() (err error) {
+		records, err = r.Ledger.Read(groupContext, references)
+		return err
+	})
+	group.Go(func() (err error) {
+		observations, err = r.Driver.Observe(groupContext, references)
+		return err
+	})
+	group.Go(func() (err error) {
+		configured, err = r.Settings(groupContext)
+		return err
+	})
+	if cause.Repository != (workload.Repository{}) {
+		group.Go(func() error {
+			_, _, err := repositories.list(groupContext, cause.Repository)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	looks := make(map[workload.Reference]look, len(references))
+	for _, reference := range references {
+		seen := Seen{Workload: observations[reference]}
+		if target, err := FindTarget(seen.Workload); err == nil && seen.Workload.Settings.Policy != "" {
+			images, missing, err := repositories.list(ctx, target.Repository)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", reference, err)
+			}
+			seen.Images, seen.RepositoryMissing = images, missing
+		}
+		record := records[reference]
+		looks[reference] = look{record: record, seen: seen, settings: configured,
+			decision: Decide(r.Now(), configured, record, seen, cause)}
+	}
+	return looks, nil
+}
+
+// settle acts on the decision, and on those that follow from it, until nothing is left to do now.
+func (r *Reconciler) settle(ctx context.Context, reference workload.Reference, current look, cause Cause) (Decision, error) {
+	for range maximumSteps {
+		decision := current.decision
+		again, err := r.act(ctx, current, cause)
+		r.log(ctx, reference, decision, cause, err)
+		if err != nil || !again {
+			return decision, err
+		}
+		looks, err := r.look(ctx, []workload.Reference{reference}, cause)
+		if err != nil {
+			return decision, err
+		}
+		current = looks[reference]
+	}
+	return current.decision, &Later{After: 5 * time.Second, Reason: "there is more to do than one look may do"}
+}
+
+// act carries one decision out and tells whether to look again at once.
+func (r *Reconciler) act(ctx context.Context, current look, cause Cause) (again bool, err error) {
+	decision := current.decision
+	step := step{reconciler: r, look: current, cause: cause, record: current.record.Clone()}
+	step.record.Workload = current.seen.Workload.Workload
+	step.reindex()
+	switch decision.Action {
+	case Nothing:
+		return false, step.saveIndex(ctx)
+	case Wait:
+		return false, step.wait(ctx)
+	case Refuse:
+		return false, step.refuse(ctx, decision)
+	case Roll:
+		return step.roll(ctx)
+	case Continue:
+		return step.resume(ctx)
+	case Adopt:
+		return true, step.adopt(ctx)
+	case PutBack:
+		return true, step.putBack(ctx)
+	case Remember:
+		return false, step.remember(ctx)
+	case ReportOverdue:
+		return false, step.reportOverdue(ctx)
+	case Settle:
+		return true, step.settleRequest(ctx)
+	case Succeed:
+		return true, step.succeed(ctx)
+	case Fail, Supersede:
+		return true, step.setAside(ctx)
+	case Abandon:
+		return true, step.abandon(ctx, decision)
+	}
+	return false, fmt.Errorf("%s: no way to carry out %q", current.record.Workload, decision.Action)
+}
+
+func (r *Reconciler) log(ctx context.Context, reference workload.Reference, decision Decision, cause Cause, err error) {
+	level := slog.LevelInfo
+	attributes := []slog.Attr{slog.String("workload", reference.String()), slog.String("action", string(decision.Action)),
+		slog.String("code", string(decision.Code)), slog.String("reason", decision.Reason), slog.String("cause", cause.Text)}
+	if decision.Image != nil {
+		attributes = append(attributes, slog.String("digest", decision.Image.Digest), slog.String("tag", decision.Image.Tag))
+	}
+	if err != nil {
+		level = slog.LevelWarn
+		attributes = append(attributes, slog.String("error", err.Error()))
+	}
+	r.Log.LogAttrs(ctx, level, "decided", attributes...)
+}
+
+func (r *Reconciler) sideBySide() int {
+	if r.SideBySide > 0 {
+		return r.SideBySide
+	}
+	return defaultSideBySide
+}
+
+// lease is until when this invocation may still act.
+func (r *Reconciler) lease(ctx context.Context) time.Time {
+	if deadline, found := ctx.Deadline(); found {
+		return r.Now().Add(time.Until(deadline))
+	}
+	return r.Now().Add(defaultLease)
+}
+
+// rolloutID names the rollout that would follow from this version of the record; the same intent has the same name.
+func rolloutID(record ledger.Record, digest string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %s", record.Workload, record.Version, digest))
+	return "rollout-" + hex.EncodeToString(sum[:8])
+}
+
+// imageLists reads each repository once.
+type imageLists struct {
+	registry Registry
+	mutex    sync.Mutex
+	lists    map[workload.Repository]func() ([]imagepolicy.Image, error)
+}
+
+func newImageLists(registry Registry) *imageLists {
+	return &imageLists{registry: registry, lists: map[workload.Repository]func() ([]imagepolicy.Image, error){}}
+}
+
+// list answers the images of the repository, or that there is no such repository.
+func (l *imageLists) list(ctx context.Context, repository workload.Repository) (images []imagepolicy.Image, missing bool, err error) {
+	l.mutex.Lock()
+	read, found := l.lists[repository]
+	if !found {
+		read = sync.OnceValues(func() ([]imagepolicy.Image, error) { return l.registry.Images(ctx, repository) })
+		l.lists[repository] = read
+	}
+	l.mutex.Unlock()
+	images, err = read()
+	if errors.Is(err, ErrNoRepository) {
+		return nil, true, nil
+	}
+	return slices.Clip(images), false, err
+}

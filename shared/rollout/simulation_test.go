@@ -1,0 +1,577 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"davit/shared/imagepolicy"
+	"davit/shared/ledger"
+	"davit/shared/ledger/ledgertest"
+	"davit/shared/settings"
+	"davit/shared/workload"
+)
+
+// The simulation runs the reconciler against a model of ECR, ECS, SSM, the ledger and the queue under a simulated
+// clock. Each call may be throttled, fail with its effect done or not done, or be the last one before the invocation
+// dies; a second invocation may run whole inside any call of the first. Messages are lost, doubled and reordered.
+
+// faults are the chances of what goes wrong, a call or a message.
+type faults struct {
+	crashBefore, crashAfter, throttle, failAfter, interleave float64
+	lost, doubled, reordered                                 float64
+}
+
+var heavyFaults = faults{crashBefore: 0.02, crashAfter: 0.02, throttle: 0.03, failAfter: 0.02, interleave: 0.02,
+	lost: 0.10, doubled: 0.15, reordered: 0.30}
+
+var (
+	// errDied is what every call answers, without effect, from the moment its invocation died.
+	errDied      = errors.New("the invocation died")
+	errThrottled = errors.New("ThrottlingException: rate exceeded")
+	errServer    = errors.New("InternalServerError: the call may have worked")
+)
+
+// modelService is one ECS service of the model.
+type modelService struct {
+	reference   workload.Reference
+	settings    workload.Settings
+	rollsBack   bool
+	revisions   []modelRevision
+	deployments []*modelDeployment
+	remembered  string
+	// startedBy has the deployment that first ran a revision, as the stopped tasks of ECS tell it.
+	startedBy map[string]string
+}
+
+type modelRevision struct {
+	name, digest, rollout string
+}
+
+type modelDeployment struct {
+	workload.Deployment
+	endsAt   time.Time
+	foreign  bool
+	returned bool // started to go back to a revision that had run before
+}
+
+// message is what the queue holds: a cause, and the workloads it concerns.
+type message struct {
+	cause    Cause
+	of       []workload.Reference
+	attempts int
+	after    time.Time
+}
+
+// world is the model and what drives it.
+type world struct {
+	random     *rand.Rand
+	faults     faults
+	now        time.Time
+	repository workload.Repository
+	images     []imagepolicy.Image
+	bad        map[string]bool
+	visible    map[string]time.Time
+	services   map[workload.Reference]*modelService
+	order      []workload.Reference
+	memory     *ledgertest.Memory
+	reconciler *Reconciler
+	queue      []message
+	serial     int
+	// alive has an entry for each invocation that runs now, the innermost last: false once it died.
+	alive []bool
+	// started counts the deployments that davit started of a digest, a workload.
+	started map[string]int
+	// registered counts the revisions made for a rollout.
+	registered map[string]int
+	violations []string
+	calls      int
+	// events counts what was sent, the lost included.
+	events int
+}
+
+func newWorld(seed uint64, services int, chances faults) *world {
+	w := &world{random: rand.New(rand.NewPCG(seed, seed^0x9e3779b97f4a7c15)), faults: chances,
+		now:        time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC),
+		repository: workload.Repository{Registry: "123456789012", Region: "eu-west-1", Name: "web"},
+		bad:        map[string]bool{}, visible: map[string]time.Time{}, services: map[workload.Reference]*modelService{},
+		started: map[string]int{}, registered: map[string]int{}}
+	w.memory = &ledgertest.Memory{Now: func() time.Time { return w.now }}
+	w.reconciler = &Reconciler{Driver: modelDriver{w}, Registry: modelRegistry{w}, Ledger: modelLedger{w}, Reporter: modelReporter{w},
+		Settings: func(context.Context) (settings.Settings, error) {
+			return settings.Settings{Version: settings.Version}, nil
+		},
+		Now: func() time.Time { return w.now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), SideBySide: 1}
+	for index := range services {
+		reference, err := workload.ECSService("production", fmt.Sprintf("web-%d", index))
+		if err != nil {
+			panic(err)
+		}
+		policy := []string{"semver:>=0.0.0", "semver:1.x", "newest", "tag:latest"}[w.random.IntN(4)]
+		service := &modelService{reference: reference, startedBy: map[string]string{}, rollsBack: w.random.IntN(3) > 0,
+			settings: workload.Settings{Policy: policy, Repository: "web"}}
+		if w.random.IntN(10) == 0 {
+			service.settings.Policy = ""
+		}
+		service.revisions = []modelRevision{{name: w.revisionName(service), digest: ""}}
+		service.deployments = []*modelDeployment{{Deployment: workload.Deployment{ID: w.next("ecs-svc"), Primary: true,
+			Revision: service.revisions[0].name, State: workload.Completed, CreatedAt: w.now, Desired: 2, Running: 2}}}
+		w.services[reference] = service
+		w.order = append(w.order, reference)
+	}
+	return w
+}
+
+func (w *world) next(kind string) string {
+	w.serial++
+	return fmt.Sprintf("%s/%d", kind, w.serial)
+}
+
+func (w *world) revisionName(service *modelService) string {
+	return fmt.Sprintf("arn:aws:ecs:eu-west-1:123456789012:task-definition/%s:%d", service.reference.Name(), len(service.revisions)+1)
+}
+
+// call is one AWS call: it may be throttled, crash on either side, or answer an error though its effect is done.
+func (w *world) call(effect func()) error {
+	invocation := len(w.alive) - 1
+	if !w.alive[invocation] {
+		return errDied
+	}
+	w.calls++
+	w.interleave()
+	switch chance := w.random.Float64(); {
+	case chance < w.faults.crashBefore:
+		w.alive[invocation] = false
+		return errDied
+	case chance < w.faults.crashBefore+w.faults.throttle:
+		return errThrottled
+	}
+	effect()
+	switch chance := w.random.Float64(); {
+	case chance < w.faults.crashAfter:
+		w.alive[invocation] = false
+		return errDied
+	case chance < w.faults.crashAfter+w.faults.failAfter:
+		return errServer
+	}
+	return nil
+}
+
+// interleave runs another invocation to its end inside the current one, as a second function instance would.
+func (w *world) interleave() {
+	if len(w.alive) > 2 || len(w.queue) == 0 || w.random.Float64() >= w.faults.interleave {
+		return
+	}
+	w.deliver(w.random.IntN(len(w.queue)))
+}
+
+// invoke runs the reconciler as one invocation and tells whether the message is done.
+func (w *world) invoke(incoming message) bool {
+	w.alive = append(w.alive, true)
+	defer func() { w.alive = w.alive[:len(w.alive)-1] }()
+	_, err := w.reconciler.Reconcile(context.Background(), incoming.of, incoming.cause)
+	return err == nil
+}
+
+func (w *world) deliver(index int) {
+	incoming := w.queue[index]
+	w.queue = slices.Delete(w.queue, index, index+1)
+	incoming.attempts++
+	if !w.invoke(incoming) && incoming.attempts < 6 {
+		incoming.after = w.now.Add(time.Duration(incoming.attempts) * 20 * time.Second)
+		w.queue = append(w.queue, incoming)
+	}
+}
+
+// send puts a message on the queue as EventBridge does: now and then not at all, or twice, or late.
+func (w *world) send(cause Cause, of ...workload.Reference) {
+	w.events++
+	if w.random.Float64() < w.faults.lost {
+		return
+	}
+	times := 1
+	if w.random.Float64() < w.faults.doubled {
+		times = 2
+	}
+	for range times {
+		sent := message{cause: cause, of: of, after: w.now}
+		if w.random.Float64() < w.faults.reordered {
+			sent.after = w.now.Add(time.Duration(w.random.IntN(300)) * time.Second)
+		}
+		w.queue = append(w.queue, sent)
+	}
+}
+
+// push adds an image under a tag, or moves the tag, and sends the event to all who follow the repository.
+func (w *world) push() {
+	version := fmt.Sprintf("%d.%d.%d", 1+w.random.IntN(2), w.random.IntN(4), w.random.IntN(12))
+	digest := fmt.Sprintf("sha256:%064x", w.random.Uint64())
+	if w.random.Float64() < 0.3 {
+		w.bad[digest] = true
+	}
+	tags := []string{version}
+	if w.random.IntN(3) == 0 {
+		tags = append(tags, "latest")
+	}
+	for index := range w.images {
+		w.images[index].Tags = slices.DeleteFunc(slices.Clone(w.images[index].Tags), func(tag string) bool { return slices.Contains(tags, tag) })
+	}
+	w.images = append(w.images, imagepolicy.Image{Digest: digest, Tags: tags, PushedAt: w.now})
+	if w.random.IntN(4) == 0 {
+		w.visible[digest] = w.now.Add(time.Duration(w.random.IntN(5)) * time.Second)
+	}
+	cause := Cause{ID: w.next("push"), Text: "push of " + version, Repository: w.repository, Digest: digest, Tag: version}
+	following, _ := w.memory.Following(context.Background(), w.repository)
+	w.send(cause, following...)
+}
+
+// advance lets time pass: deployments end, and tell so.
+func (w *world) advance(by time.Duration) {
+	w.now = w.now.Add(by)
+	for _, reference := range w.order {
+		service := w.services[reference]
+		for _, deployment := range slices.Clone(service.deployments) {
+			if deployment.Primary && deployment.State == workload.InProgress && !w.now.Before(deployment.endsAt) {
+				w.end(service, deployment)
+			}
+		}
+	}
+}
+
+// end completes a deployment, or fails it as ECS does with and without a circuit breaker.
+func (w *world) end(service *modelService, deployment *modelDeployment) {
+	if !w.bad[service.digest(deployment.Revision)] {
+		deployment.State, deployment.Running = workload.Completed, deployment.Desired
+		service.deployments = []*modelDeployment{deployment}
+		w.send(Cause{ID: w.next("event"), Text: "deployment completed"}, service.reference)
+		return
+	}
+	if !service.rollsBack {
+		deployment.FailedTasks = 10
+		w.send(Cause{ID: w.next("event"), Text: "service action"}, service.reference)
+		return
+	}
+	deployment.State, deployment.Primary, deployment.Reason = workload.Failed, false, "circuit breaker"
+	former := &modelDeployment{Deployment: workload.Deployment{ID: w.next("ecs-svc"), Primary: true, State: workload.InProgress,
+		Revision: service.lastGood(w.bad), CreatedAt: w.now, Desired: 2}, endsAt: w.now.Add(time.Minute), returned: true}
+	service.deployments = []*modelDeployment{former}
+	if w.random.IntN(2) == 0 {
+		service.deployments = append(service.deployments, deployment)
+	}
+	w.send(Cause{ID: w.next("event"), Text: "deployment failed"}, service.reference)
+}
+
+func (s *modelService) digest(revision string) string {
+	for _, candidate := range s.revisions {
+		if candidate.name == revision {
+			return candidate.digest
+		}
+	}
+	panic("no revision " + revision)
+}
+
+// lastGood is the newest revision that can run, below the ones that cannot.
+func (s *modelService) lastGood(bad map[string]bool) string {
+	primary := s.primary()
+	seen := false
+	for _, revision := range slices.Backward(s.revisions) {
+		if seen && !bad[revision.digest] {
+			return revision.name
+		}
+		seen = seen || revision.name == primary.Revision
+	}
+	return s.revisions[0].name
+}
+
+func (s *modelService) primary() *modelDeployment {
+	for _, deployment := range s.deployments {
+		if deployment.Primary {
+			return deployment
+		}
+	}
+	return s.deployments[0]
+}
+
+// work delivers every message that is due.
+func (w *world) work() {
+	for rounds := 0; rounds < 10_000; rounds++ {
+		due := slices.IndexFunc(w.queue, func(waiting message) bool { return !waiting.after.After(w.now) })
+		if due < 0 {
+			return
+		}
+		w.deliver(due)
+	}
+	w.violations = append(w.violations, "the queue never drains")
+}
+
+func (w *world) sweep() {
+	w.events += len(w.order)
+	for _, reference := range w.order {
+		w.queue = append(w.queue, message{cause: Cause{ID: w.next("sweep"), Text: "sweep"}, of: []workload.Reference{reference}, after: w.now})
+	}
+}
+
+// settleDown ends the faults and lets sweeps bring everything to rest.
+func (w *world) settleDown() {
+	w.faults = faults{}
+	for range 8 {
+		w.sweep()
+		for range 6 {
+			w.advance(2 * time.Minute)
+			w.work()
+		}
+	}
+}
+
+// check compares the end state with what the policy asks for, and the counts with what was promised.
+func (w *world) check() {
+	for _, reference := range w.order {
+		service := w.services[reference]
+		primary := service.primary()
+		running := service.digest(primary.Revision)
+		wanted := w.wanted(service)
+		record := w.record(reference)
+		switch {
+		case primary.State != workload.Completed:
+			w.violate("%s: its deployment is %s at rest", reference, primary.State)
+		case service.settings.Policy == "" && len(service.revisions) > 1:
+			w.violate("%s did not opt in and was changed", reference)
+		case service.settings.Policy == "":
+		case running != wanted:
+			w.violate("%s by %s runs %s, not %s", reference, service.settings.Policy, workload.ShortDigest(running), workload.ShortDigest(wanted))
+		case record.Rollout != nil:
+			w.violate("%s: the rollout of %s never ended", reference, record.Rollout.Image.Tag)
+		case running != "" && service.remembered != "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@"+running:
+			w.violate("%s runs %s, but its parameter says %s", reference, workload.ShortDigest(running), service.remembered)
+		}
+	}
+	for what, times := range w.started {
+		if times > 1 {
+			w.violate("%s was deployed %d times", what, times)
+		}
+	}
+	for rollout, times := range w.registered {
+		if times > 1 {
+			w.violate("%s has %d revisions", rollout, times)
+		}
+	}
+}
+
+// wanted is what the policy asks for: its best image that was not tried and found bad. Candidates are considered with
+// the tags as they are now, for which the policies were judged on their own.
+func (w *world) wanted(service *modelService) string {
+	record := w.record(service.reference)
+	policy, err := imagepolicy.Parse(service.settings.Policy, nil)
+	if err != nil {
+		return service.digest(service.primary().Revision)
+	}
+	images := w.images
+	if !policy.Follows() && len(record.Good) > 0 {
+		images = withRunning(images, record, record.Good[0].Digest)
+	}
+	for _, candidate := range policy.Rank(images).Candidates {
+		if w.bad[candidate.Digest] && w.started[service.reference.String()+" "+candidate.Digest] > 0 {
+			continue
+		}
+		return candidate.Digest
+	}
+	if len(record.Good) > 0 {
+		return record.Good[0].Digest
+	}
+	return ""
+}
+
+func (w *world) record(reference workload.Reference) ledger.Record {
+	records, err := w.memory.Read(context.Background(), []workload.Reference{reference})
+	if err != nil {
+		panic(err)
+	}
+	return records[reference]
+}
+
+func (w *world) violate(format string, arguments ...any) {
+	w.violations = append(w.violations, fmt.Sprintf(format, arguments...))
+}
+
+// modelDriver is ECS as the reconciler sees it, a call at a time.
+type modelDriver struct{ world *world }
+
+func (d modelDriver) Observe(_ context.Context, references []workload.Reference) (map[workload.Reference]workload.Observation, error) {
+	observations := map[workload.Reference]workload.Observation{}
+	err := d.world.call(func() {
+		for _, reference := range references {
+			observations[reference] = d.world.services[reference].observe(d.world)
+		}
+	})
+	return observations, err
+}
+
+func (s *modelService) observe(w *world) workload.Observation {
+	primary := s.primary()
+	image := "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@" + s.digest(primary.Revision)
+	if s.digest(primary.Revision) == "" {
+		image = "public.ecr.aws/nginx/nginx:stable"
+	}
+	observation := workload.Observation{Workload: s.reference, Exists: true, Settings: s.settings, Account: w.repository.Registry,
+		Region: w.repository.Region, Controller: "ECS", RollsBack: s.rollsBack, Revision: primary.Revision,
+		Containers: []workload.Container{{Name: "web", Image: image}}, Desired: 2, Running: 2, Remembered: s.remembered}
+	for _, deployment := range s.deployments {
+		observation.Deployments = append(observation.Deployments, deployment.Deployment)
+	}
+	return observation
+}
+
+func (d modelDriver) Verify(context.Context, workload.Observation, Change) error {
+	return d.world.call(func() {})
+}
+
+func (d modelDriver) Prepare(_ context.Context, observation workload.Observation, change Change, resume bool) (Prepared, error) {
+	service := d.world.services[observation.Workload]
+	if resume {
+		var prepared Prepared
+		err := d.world.call(func() {
+			for _, existing := range service.revisions {
+				if existing.rollout == change.Rollout {
+					prepared = Prepared{Revision: existing.name, Deployment: service.startedBy[existing.name]}
+				}
+			}
+		})
+		if err != nil || prepared.Revision != "" {
+			return prepared, err
+		}
+	}
+	var prepared Prepared
+	err := d.world.call(func() {
+		prepared.Revision = d.world.revisionName(service)
+		service.revisions = append(service.revisions, modelRevision{name: prepared.Revision, digest: change.Digest, rollout: change.Rollout})
+		d.world.registered[change.Rollout]++
+	})
+	return prepared, err
+}
+
+func (d modelDriver) Start(_ context.Context, reference workload.Reference, revision string) (string, error) {
+	w, service := d.world, d.world.services[reference]
+	var deployment string
+	err := w.call(func() {
+		if service.settings.Policy == "" {
+			w.violate("%s did not opt in and was started", reference)
+		}
+		if primary := service.primary(); primary.Revision == revision {
+			deployment = primary.ID
+			return
+		}
+		returned := w.hasRun(service, revision)
+		if !returned {
+			w.started[reference.String()+" "+service.digest(revision)]++
+		}
+		started := &modelDeployment{Deployment: workload.Deployment{ID: w.next("ecs-svc"), Primary: true, Revision: revision,
+			State: workload.InProgress, CreatedAt: w.now, Desired: 2}, returned: returned,
+			endsAt: w.now.Add(time.Duration(30+w.random.IntN(240)) * time.Second)}
+		former := service.primary()
+		former.Primary = false
+		service.deployments = []*modelDeployment{started, former}
+		deployment = started.ID
+		service.startedBy[revision] = started.ID
+		w.send(Cause{ID: w.next("event"), Text: "deployment in progress"}, reference)
+	})
+	return deployment, err
+}
+
+// hasRun tells whether a revision below the primary's is started again, which is going back and not a rollout.
+func (w *world) hasRun(service *modelService, revision string) bool {
+	index := func(name string) int {
+		return slices.IndexFunc(service.revisions, func(r modelRevision) bool { return r.name == name })
+	}
+	return index(revision) < index(service.primary().Revision)
+}
+
+func (d modelDriver) Evidence(context.Context, workload.Reference, string) ([]string, error) {
+	var evidence []string
+	err := d.world.call(func() { evidence = []string{"container web exit code 1"} })
+	return evidence, err
+}
+
+func (d modelDriver) Remember(_ context.Context, reference workload.Reference, image string) error {
+	return d.world.call(func() { d.world.services[reference].remembered = image })
+}
+
+type modelRegistry struct{ world *world }
+
+func (r modelRegistry) Images(_ context.Context, repository workload.Repository) ([]imagepolicy.Image, error) {
+	var images []imagepolicy.Image
+	err := r.world.call(func() {
+		for _, image := range r.world.images {
+			if !r.world.now.Before(r.world.visible[image.Digest]) {
+				images = append(images, image)
+			}
+		}
+	})
+	return images, err
+}
+
+type modelLedger struct{ world *world }
+
+func (l modelLedger) Read(ctx context.Context, references []workload.Reference) (records map[workload.Reference]ledger.Record, err error) {
+	var inner error
+	err = l.world.call(func() { records, inner = l.world.memory.Read(ctx, references) })
+	return records, errors.Join(err, inner)
+}
+
+func (l modelLedger) Write(ctx context.Context, record ledger.Record, entries ...ledger.Entry) (written ledger.Record, err error) {
+	var inner error
+	err = l.world.call(func() { written, inner = l.world.memory.Write(ctx, record, entries...) })
+	return written, errors.Join(err, inner)
+}
+
+func (l modelLedger) Following(ctx context.Context, repository workload.Repository) ([]workload.Reference, error) {
+	return l.world.memory.Following(ctx, repository)
+}
+
+type modelReporter struct{ world *world }
+
+func (r modelReporter) Report(context.Context, ...Notice) error { return r.world.call(func() {}) }
+
+// simulate runs one world and answers what it did wrong, and how many events it sent.
+func simulate(seed uint64, events int, chances faults) (*world, []string) {
+	w := newWorld(seed, 12, chances)
+	w.sweep()
+	w.work()
+	for range events {
+		switch w.random.IntN(6) {
+		case 0:
+			w.push()
+		case 1:
+			w.sweep()
+		default:
+			w.send(Cause{ID: w.next("event"), Text: "service action"}, w.order[w.random.IntN(len(w.order))])
+		}
+		w.advance(time.Duration(w.random.IntN(90)) * time.Second)
+		w.work()
+	}
+	w.settleDown()
+	w.check()
+	return w, w.violations
+}
+
+func TestEveryWorldEndsAsItsPoliciesAsk(t *testing.T) {
+	const wanted = 100_000
+	events, calls, rollouts, worlds := 0, 0, 0, 0
+	for seed := uint64(0); events < wanted; seed++ {
+		w, violations := simulate(seed, 250, heavyFaults)
+		events, calls, rollouts, worlds = events+w.events, calls+w.calls, rollouts+len(w.started), worlds+1
+		if len(violations) > 0 {
+			t.Fatalf("seed %d:\n%s", seed, strings.Join(violations, "\n"))
+		}
+	}
+	t.Logf("%d worlds, %d events, %d calls, %d rollouts", worlds, events, calls, rollouts)
+	if rollouts < events/100 {
+		t.Errorf("only %d rollouts happened: the simulation does not exercise what it should", rollouts)
+	}
+}

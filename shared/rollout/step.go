@@ -1,0 +1,313 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"davit/shared/ledger"
+	"davit/shared/workload"
+)
+
+// step carries out one decision on one workload. Its record is a copy, which is written back fenced by the version
+// that was read.
+type step struct {
+	reconciler *Reconciler
+	look       look
+	cause      Cause
+	record     ledger.Record
+}
+
+// reindex makes the record list the repository that the workload follows, so that a push finds it.
+func (s *step) reindex() {
+	observation := s.look.seen.Workload
+	var repositories []workload.Repository
+	if observation.Exists && observation.Settings.Policy != "" {
+		if target, err := FindTarget(observation); err == nil {
+			repositories = []workload.Repository{target.Repository}
+		}
+	}
+	s.record.Repositories = repositories
+}
+
+// saveIndex writes the record only if what it follows has changed.
+func (s *step) saveIndex(ctx context.Context) error {
+	if slices.Equal(s.record.Repositories, s.look.record.Repositories) {
+		return nil
+	}
+	return s.write(ctx)
+}
+
+func (s *step) wait(ctx context.Context) error {
+	if err := s.saveIndex(ctx); err != nil {
+		return err
+	}
+	if again := s.look.decision.Again; again > 0 {
+		return &Later{After: again, Reason: s.look.decision.Reason}
+	}
+	return nil
+}
+
+// refuse tells a refusal once; the same one again changes nothing. A human's request is answered by it.
+func (s *step) refuse(ctx context.Context, decision Decision) error {
+	told := ledger.Refusal{Code: string(decision.Code), Text: decision.Reason}
+	if decision.Image != nil {
+		told.Digest = decision.Image.Digest
+	}
+	answersRequest := s.record.Request != nil && (decision.Code == Unverified || decision.Code == RefusedByDriver)
+	if last := s.record.Refusal; last != nil && last.Code == told.Code && last.Digest == told.Digest && !answersRequest {
+		return s.saveIndex(ctx)
+	}
+	s.record.Refusal = &told
+	if answersRequest {
+		s.record.Request = nil
+	}
+	return s.tell(ctx, decision)
+}
+
+// roll starts a rollout: it verifies, writes the intent, acts, and writes what came of it.
+func (s *step) roll(ctx context.Context) (bool, error) {
+	decision := s.look.decision
+	intent := &ledger.Rollout{ID: rolloutID(s.record, decision.Image.Digest), Phase: ledger.Intended, Image: *decision.Image,
+		Containers: decision.Containers, From: s.look.seen.Workload.Revision, Cause: decision.Reason,
+		IntendedAt: s.reconciler.Now(), Lease: s.reconciler.lease(ctx)}
+	if target, err := FindTarget(s.look.seen.Workload); err == nil {
+		intent.FromDigest = target.Digest
+	}
+	if err := s.reconciler.Driver.Verify(ctx, s.look.seen.Workload, s.change(intent)); err != nil {
+		return s.answer(ctx, err, Unverified)
+	}
+	if request := s.record.Request; request != nil {
+		intent.Override = request.Override
+		s.record.Forgive(request.Image.Digest)
+		s.record.Request = nil
+	}
+	s.recordSetAside(decision.SetAside...)
+	s.record.Rollout, s.record.Refusal = intent, nil
+	if err := s.write(ctx, s.entry(decision)); err != nil {
+		return false, err
+	}
+	return s.start(ctx, false)
+}
+
+// resume finishes a rollout whose actor is gone. It takes the lease first, so that only one invocation does.
+func (s *step) resume(ctx context.Context) (bool, error) {
+	s.record.Rollout.Lease = s.reconciler.lease(ctx)
+	if err := s.write(ctx, s.entry(s.look.decision)); err != nil {
+		return false, err
+	}
+	return s.start(ctx, true)
+}
+
+// start makes the revision and runs it. Only the holder of the lease comes here.
+func (s *step) start(ctx context.Context, resumed bool) (bool, error) {
+	current, driver := s.record.Rollout, s.reconciler.Driver
+	prepared, err := driver.Prepare(ctx, s.look.seen.Workload, s.change(current), resumed)
+	if err != nil {
+		return s.giveUp(ctx, err)
+	}
+	began := prepared.Deployment != ""
+	if !began {
+		if prepared.Deployment, err = driver.Start(ctx, s.record.Workload, prepared.Revision); err != nil {
+			return s.giveUp(ctx, err)
+		}
+	}
+	current.Phase, current.StartedAt = ledger.Started, s.reconciler.Now()
+	current.Revision, current.Deployment = prepared.Revision, prepared.Deployment
+	started := s.look.decision
+	started.Action, started.Deployment, started.Revision = Roll, prepared.Deployment, prepared.Revision
+	if err := s.reconciler.Reporter.Report(ctx, s.notice(started, nil)); err != nil {
+		return false, err
+	}
+	return began, s.write(ctx)
+}
+
+// giveUp drops the intent if the driver refused it, and keeps it for another try if the driver failed.
+func (s *step) giveUp(ctx context.Context, err error) (bool, error) {
+	reason, refused := refusal(err)
+	if !refused {
+		return false, err
+	}
+	return false, s.abandon(ctx, Decision{Action: Abandon, Code: RefusedByDriver, Reason: reason, Image: &s.record.Rollout.Image})
+}
+
+// answer turns a driver's refusal into a decision that is told; any other error is passed on.
+func (s *step) answer(ctx context.Context, err error, code Code) (bool, error) {
+	reason, refused := refusal(err)
+	if !refused {
+		return false, err
+	}
+	return false, s.refuse(ctx, Decision{Action: Refuse, Code: code, Reason: reason, Image: s.look.decision.Image})
+}
+
+// abandon drops a rollout that never started. Its image stays a candidate.
+func (s *step) abandon(ctx context.Context, decision Decision) error {
+	decision.Action = Abandon
+	notice := s.notice(decision, nil)
+	s.record.Rollout = nil
+	s.record.Refusal = &ledger.Refusal{Code: string(decision.Code), Digest: decision.Image.Digest, Text: decision.Reason}
+	return s.conclude(ctx, notice)
+}
+
+func (s *step) adopt(ctx context.Context) error {
+	decision := s.look.decision
+	current := s.record.Rollout
+	current.Phase, current.Deployment, current.Revision = ledger.Started, decision.Deployment, decision.Revision
+	if current.StartedAt.IsZero() {
+		current.StartedAt = s.reconciler.Now()
+	}
+	return s.conclude(ctx, s.notice(decision, nil))
+}
+
+// succeed proves the image: its parameter is written, then the record.
+func (s *step) succeed(ctx context.Context) error {
+	current := s.record.Rollout
+	if err := s.rememberRunning(ctx); err != nil {
+		return err
+	}
+	notice := s.notice(s.look.decision, nil)
+	proved := current.Image
+	proved.At = s.reconciler.Now()
+	s.record.AddGood(proved)
+	s.record.Forgive(proved.Digest)
+	s.record.Rollout, s.record.Refusal = nil, nil
+	return s.conclude(ctx, notice)
+}
+
+func (s *step) remember(ctx context.Context) error {
+	if err := s.rememberRunning(ctx); err != nil {
+		return err
+	}
+	return s.saveIndex(ctx)
+}
+
+// rememberRunning writes the image that runs, as the workload names it, to the workload's parameter.
+func (s *step) rememberRunning(ctx context.Context) error {
+	target, err := FindTarget(s.look.seen.Workload)
+	if err != nil {
+		return fmt.Errorf("naming the image that runs: %w", err)
+	}
+	if target.Digest == "" {
+		return fmt.Errorf("%s runs several images of %s, or one by tag", s.record.Workload, target.Repository.Name)
+	}
+	return s.reconciler.Driver.Remember(ctx, s.record.Workload, target.Base+"@"+target.Digest)
+}
+
+// setAside ends a rollout that failed or was superseded. Its image is not tried again until a human says so.
+func (s *step) setAside(ctx context.Context) error {
+	decision, current := s.look.decision, s.record.Rollout
+	var evidence []string
+	if decision.Action == Fail && current.Deployment != "" {
+		var err error
+		if evidence, err = s.reconciler.Driver.Evidence(ctx, s.record.Workload, current.Deployment); err != nil {
+			evidence = []string{"the stopped tasks could not be read: " + err.Error()}
+		}
+	}
+	notice := s.notice(decision, evidence)
+	s.recordSetAside(ledger.SetAside{Image: current.Image, Reason: decision.Reason})
+	s.record.Rollout, s.record.Refusal = nil, nil
+	return s.conclude(ctx, notice)
+}
+
+// putBack starts the revision that ran before. The intent is written first, and only its writer acts.
+func (s *step) putBack(ctx context.Context) error {
+	current := s.record.Rollout
+	current.Phase, current.Lease = ledger.PuttingBack, s.reconciler.lease(ctx)
+	if current.Failure == "" {
+		current.Failure = s.look.decision.Reason
+	}
+	if err := s.write(ctx, s.entry(s.look.decision)); err != nil {
+		return err
+	}
+	if _, err := s.reconciler.Driver.Start(ctx, s.record.Workload, current.From); err != nil {
+		return fmt.Errorf("putting back %s: %w", revisionName(current.From), err)
+	}
+	return nil
+}
+
+func (s *step) reportOverdue(ctx context.Context) error {
+	s.record.Rollout.Overdue = true
+	return s.conclude(ctx, s.notice(s.look.decision, nil))
+}
+
+// settleRequest closes a request for what runs already. What it passes over is set aside all the same.
+func (s *step) settleRequest(ctx context.Context) error {
+	notice := s.notice(s.look.decision, nil)
+	s.record.Request = nil
+	s.recordSetAside(s.look.decision.SetAside...)
+	return s.conclude(ctx, notice)
+}
+
+func (s *step) recordSetAside(aside ...ledger.SetAside) {
+	for _, image := range slices.Backward(aside) {
+		image.At = s.reconciler.Now()
+		s.record.AddSetAside(image)
+	}
+}
+
+// tell reports the decision and records it.
+func (s *step) tell(ctx context.Context, decision Decision) error {
+	return s.conclude(ctx, s.notice(decision, nil))
+}
+
+// conclude reports the notice, then writes the record with its line of history. The order makes the report sure: a
+// crash between the two repeats it.
+func (s *step) conclude(ctx context.Context, notice Notice) error {
+	if err := s.reconciler.Reporter.Report(ctx, notice); err != nil {
+		return fmt.Errorf("reporting %s: %w", notice.Decision.Action, err)
+	}
+	entry := s.entry(notice.Decision)
+	entry.Evidence = notice.Evidence
+	if notice.Rollout != nil {
+		entry.Rollout = notice.Rollout.ID
+	}
+	return s.write(ctx, entry)
+}
+
+// write stores the record. A conflict asks for another look: somebody else was faster.
+func (s *step) write(ctx context.Context, entries ...ledger.Entry) error {
+	s.record.UpdatedAt = s.reconciler.Now()
+	written, err := s.reconciler.Ledger.Write(ctx, s.record, entries...)
+	if errors.Is(err, ledger.ErrConflict) {
+		return &Later{After: time.Second, Reason: "another invocation changed the record first"}
+	}
+	if err != nil {
+		return err
+	}
+	s.record = written
+	return nil
+}
+
+func (s *step) notice(decision Decision, evidence []string) Notice {
+	notice := Notice{Workload: s.record.Workload, Decision: decision, Cause: s.cause, Evidence: evidence}
+	if s.record.Rollout != nil {
+		current := *s.record.Rollout
+		notice.Rollout = &current
+	}
+	if len(s.record.Good) > 0 {
+		notice.Former = &s.record.Good[0]
+	}
+	for _, repository := range slices.Concat(s.record.Repositories, s.look.record.Repositories) {
+		notice.Repository = repository
+		break
+	}
+	return notice
+}
+
+func (s *step) entry(decision Decision) ledger.Entry {
+	entry := ledger.Entry{Workload: s.record.Workload, At: s.reconciler.Now(), Cause: s.cause.Text, Action: string(decision.Action),
+		Code: string(decision.Code), Reason: decision.Reason, Image: decision.Image}
+	if s.record.Rollout != nil {
+		entry.Rollout = s.record.Rollout.ID
+	}
+	entry.ID = fmt.Sprintf("%d-%s-%s", s.record.Version, decision.Action, decision.Code)
+	return entry
+}
+
+// change is what the rollout does to the workload.
+func (s *step) change(current *ledger.Rollout) Change {
+	return Change{Rollout: current.ID, Containers: current.Containers, Digest: current.Image.Digest, Base: s.look.decision.Base,
+		Repository: s.look.decision.Repository, From: current.From}
+}

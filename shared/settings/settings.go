@@ -1,0 +1,41 @@
+// Package settings is what the owner of an installation configures for the functions: named policies, freeze windows
+// and time limits. The infrastructure writes it to an SSM parameter, the functions and the command line read it from
+// there.
+package settings
+
+import "time"
+
+// Version is the version of the document's schema.
+const Version = "1"
+
+// Settings is the document in the SSM parameter.
+type Settings struct {
+	// Version is the schema's version, "1".
+	Version string `json:"version"`
+	// Policies are the expressions that workloads name by "policy:NAME". A named policy names no other.
+	Policies map[string]string `json:"policies,omitempty"`
+	// Freezes are the windows in which nothing rolls out.
+	Freezes []Freeze `json:"freezes,omitempty"`
+	// OutcomeTimeout is how long a rollout may go without an outcome before it is reported as overdue and, where the
+	// platform does not put failed deployments back itself, put back. 1 minute to 24 hours; 30 minutes if absent.
+	OutcomeTimeout Duration `json:"outcomeTimeout,omitempty"`
+	// HistoryDays is how long the ledger keeps history, 1 to 3650 days; 400 if absent.
+	HistoryDays int `json:"historyDays,omitempty"`
+}
+
+// Freeze is a window in which nothing rolls out, unless a human overrides it.
+type Freeze struct {
+	// Name is shown in every refusal that the window causes.
+	Name string `json:"name"`
+	// Cron is when the window opens: five fields (minute hour day-of-month month day-of-week), in TimeZone.
+	Cron string `json:"cron"`
+	// Duration is how long the window stays open, 1 minute to 31 days.
+	Duration Duration `json:"duration"`
+	// TimeZone is an IANA name such as "Europe/Oslo"; UTC if absent.
+	TimeZone string `json:"timeZone,omitempty"`
+	// Workloads are patterns in the form of path.Match on the reference ("ecs:production/*"); all workloads if absent.
+	Workloads []string `json:"workloads,omitempty"`
+}
+
+// Duration is a time.Duration that is written as "90m" in JSON.
+type Duration time.Duration

@@ -1,0 +1,64 @@
+package ecs
+
+import (
+	"container/list"
+	"sync"
+	"time"
+)
+
+// cache remembers a bounded number of values for the life of the process and forgets the least recently used first.
+type cache[V any] struct {
+	mutex    sync.Mutex
+	limit    int
+	lifetime time.Duration
+	now      func() time.Time
+	order    *list.List
+	elements map[string]*list.Element
+}
+
+type cached[V any] struct {
+	key   string
+	value V
+	at    time.Time
+}
+
+// newCache makes a cache of at most limit values, each for at most lifetime; a lifetime of 0 has no end.
+func newCache[V any](limit int, lifetime time.Duration) *cache[V] {
+	return &cache[V]{
+		limit: limit, lifetime: lifetime, now: time.Now, order: list.New(), elements: map[string]*list.Element{},
+	}
+}
+
+func (c *cache[V]) get(key string) (value V, found bool) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	element, found := c.elements[key]
+	if !found {
+		return value, false
+	}
+	entry := element.Value.(cached[V])
+	if c.lifetime > 0 && c.now().Sub(entry.at) >= c.lifetime {
+		c.order.Remove(element)
+		delete(c.elements, key)
+		return value, false
+	}
+	c.order.MoveToFront(element)
+	return entry.value, true
+}
+
+func (c *cache[V]) put(key string, value V) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	entry := cached[V]{key: key, value: value, at: c.now()}
+	if element, found := c.elements[key]; found {
+		element.Value = entry
+		c.order.MoveToFront(element)
+		return
+	}
+	c.elements[key] = c.order.PushFront(entry)
+	if c.order.Len() > c.limit {
+		oldest := c.order.Back()
+		c.order.Remove(oldest)
+		delete(c.elements, oldest.Value.(cached[V]).key)
+	}
+}

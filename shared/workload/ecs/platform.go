@@ -1,0 +1,266 @@
+package ecs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"davit/shared/rollout"
+	"davit/shared/workload"
+)
+
+// platform is what an image runs on, in the words of the OCI image specification. An empty architecture in a need means
+// any.
+type platform struct {
+	OS           string `json:"os"`
+	Architecture string `json:"architecture"`
+}
+
+func (p platform) String() string { return p.OS + "/" + p.Architecture }
+
+// neededPlatform is the platform that the tasks need. On Fargate a task definition that does not say gets linux/amd64
+// (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html and the Fargate guide); elsewhere it gets
+// what the instances are, which nothing here knows.
+func neededPlatform(definition *types.TaskDefinition) platform {
+	need := platform{OS: "linux"}
+	if slices.Contains(definition.RequiresCompatibilities, types.CompatibilityFargate) {
+		need.Architecture = "amd64"
+	}
+	runtime := definition.RuntimePlatform
+	if runtime == nil {
+		return need
+	}
+	if strings.HasPrefix(string(runtime.OperatingSystemFamily), "WINDOWS") {
+		need.OS = "windows"
+	}
+	switch runtime.CpuArchitecture {
+	case types.CPUArchitectureX8664:
+		need.Architecture = "amd64"
+	case types.CPUArchitectureArm64:
+		need.Architecture = "arm64"
+	}
+	return need
+}
+
+func (p platform) satisfiedBy(offered platform) bool {
+	return p.OS == offered.OS && (p.Architecture == "" || p.Architecture == offered.Architecture)
+}
+
+// verifyImage refuses an image that is not there or that the tasks cannot run.
+func (d *Driver) verifyImage(ctx context.Context, change rollout.Change, need platform) error {
+	offered, err := d.platforms(ctx, change.Repository, change.Digest)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(offered, need.satisfiedBy) {
+		return nil
+	}
+	if need.Architecture == "" {
+		need.Architecture = "any"
+	}
+	names := make([]string, 0, len(offered))
+	for _, one := range offered {
+		names = append(names, one.String())
+	}
+	slices.Sort(names)
+	return rollout.Refusef("the image %s of %s is for %s, and the task needs %s", workload.ShortDigest(change.Digest),
+		change.Repository.Name, strings.Join(slices.Compact(names), ", "), need)
+}
+
+// Media types of manifests and of image configurations (OCI image specification, and Docker's before it).
+const (
+	ociIndex       = "application/vnd.oci.image.index.v1+json"
+	ociManifest    = "application/vnd.oci.image.manifest.v1+json"
+	ociConfig      = "application/vnd.oci.image.config.v1+json"
+	dockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
+	dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
+	dockerConfig   = "application/vnd.docker.container.image.v1+json"
+)
+
+// manifest is the part of an index and of a manifest that tells the platforms.
+type manifest struct {
+	Manifests []struct {
+		Platform *platform `json:"platform"`
+	} `json:"manifests"`
+	Config *struct {
+		MediaType string `json:"mediaType"`
+		Digest    string `json:"digest"`
+	} `json:"config"`
+}
+
+// platforms says what an image runs on: at least one platform, or an error.
+func (d *Driver) platforms(
+	ctx context.Context, repository workload.Repository, digest string,
+) ([]platform, error) {
+	key := repository.String() + "@" + digest
+	if known, found := d.images.get(key); found {
+		return known, nil
+	}
+	text, err := d.manifest(ctx, repository, digest)
+	if err != nil {
+		return nil, err
+	}
+	var parsed manifest
+	if err := json.Unmarshal([]byte(text), &parsed); err != nil {
+		return nil, rollout.Refusef("the image %s of %s has a manifest that is not JSON: %v",
+			workload.ShortDigest(digest), repository.Name, err)
+	}
+	offered := listedPlatforms(parsed)
+	if parsed.Config != nil && len(parsed.Manifests) == 0 {
+		offered, err = d.configuredPlatform(ctx, repository, digest, parsed)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(offered) == 0 {
+		return nil, rollout.Refusef("the image %s of %s names no platform", workload.ShortDigest(digest), repository.Name)
+	}
+	d.images.put(key, offered)
+	return offered, nil
+}
+
+// listedPlatforms are the platforms of an index. Build tools list attestations as images for unknown/unknown.
+func listedPlatforms(parsed manifest) []platform {
+	var listed []platform
+	for _, entry := range parsed.Manifests {
+		if entry.Platform == nil || entry.Platform.OS == "" || entry.Platform.OS == "unknown" {
+			continue
+		}
+		listed = append(listed, *entry.Platform)
+	}
+	return listed
+}
+
+// manifest gets the manifest's text.
+func (d *Driver) manifest(ctx context.Context, repository workload.Repository, digest string) (string, error) {
+	output, err := d.clients.ECR.BatchGetImage(ctx, &ecr.BatchGetImageInput{
+		RegistryId:         &repository.Registry,
+		RepositoryName:     &repository.Name,
+		ImageIds:           []ecrtypes.ImageIdentifier{{ImageDigest: &digest}},
+		AcceptedMediaTypes: []string{ociIndex, ociManifest, dockerList, dockerManifest},
+	}, inRegion(repository))
+	if hasCode(err, missingCodes) {
+		return "", rollout.Refusef("the repository %s does not exist", repository)
+	}
+	if err != nil {
+		return "", failed("ecr:BatchGetImage", repositoryARN(repository), err)
+	}
+	if len(output.Images) > 0 {
+		return aws.ToString(output.Images[0].ImageManifest), nil
+	}
+	return "", imageFailed(repository, digest, output.Failures)
+}
+
+// imageFailed tells an image that is not there from one that ECR cannot get at this moment
+// (docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageFailure.html).
+func imageFailed(repository workload.Repository, digest string, failures []ecrtypes.ImageFailure) error {
+	if len(failures) == 0 {
+		return fmt.Errorf("ecr:BatchGetImage: the answer tells nothing of %s in %s", digest, repository)
+	}
+	reason := aws.ToString(failures[0].FailureReason)
+	switch code := failures[0].FailureCode; code {
+	case ecrtypes.ImageFailureCodeImageNotFound, ecrtypes.ImageFailureCodeInvalidImageDigest:
+		return rollout.Refusef("the image %s is not in the repository %s", digest, repository)
+	case ecrtypes.ImageFailureCodeImageInaccessible:
+		return rollout.Refusef("the image %s in the repository %s is not accessible: %s", digest, repository, reason)
+	default:
+		return fmt.Errorf("ecr:BatchGetImage: %s in %s: %s: %s", digest, repository, code, reason)
+	}
+}
+
+// maximumConfiguration bounds an image's configuration, in bytes, as registries bound manifests.
+const maximumConfiguration = 4 << 20
+
+// configuredPlatform is the platform of an image without an index: its configuration tells.
+func (d *Driver) configuredPlatform(
+	ctx context.Context, repository workload.Repository, digest string, parsed manifest,
+) ([]platform, error) {
+	if kind := parsed.Config.MediaType; kind != ociConfig && kind != dockerConfig {
+		return nil, rollout.Refusef("%s of %s is not a container image, but %q",
+			workload.ShortDigest(digest), repository.Name, kind)
+	}
+	output, err := d.clients.ECR.GetDownloadUrlForLayer(ctx, &ecr.GetDownloadUrlForLayerInput{
+		RegistryId: &repository.Registry, RepositoryName: &repository.Name, LayerDigest: &parsed.Config.Digest,
+	}, inRegion(repository))
+	if hasCode(err, missingCodes) {
+		return nil, rollout.Refusef("the image %s of %s has lost its configuration %s",
+			workload.ShortDigest(digest), repository.Name, parsed.Config.Digest)
+	}
+	if err != nil {
+		return nil, failed("ecr:GetDownloadUrlForLayer", repositoryARN(repository), err)
+	}
+	blob, err := d.download(ctx, aws.ToString(output.DownloadUrl), parsed.Config.Digest)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration of %s in %s: %w", digest, repository, err)
+	}
+	var configured platform
+	if err := json.Unmarshal(blob, &configured); err != nil {
+		return nil, rollout.Refusef("the image %s of %s has a configuration that is not JSON: %v",
+			workload.ShortDigest(digest), repository.Name, err)
+	}
+	if configured.OS == "" || configured.Architecture == "" {
+		return nil, nil
+	}
+	return []platform{configured}, nil
+}
+
+// download reads a blob and proves that it is the one of the digest. The URL is signed, so no error shows it.
+func (d *Driver) download(ctx context.Context, address, digest string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return nil, errors.New("ECR answered with a URL that cannot be read")
+	}
+	response, err := d.clients.HTTP.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("get the blob %s from %s: %w", digest, request.URL.Host, withoutURL(err))
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("get the blob %s from %s: %s", digest, request.URL.Host, response.Status)
+	}
+	blob, err := io.ReadAll(io.LimitReader(response.Body, maximumConfiguration+1))
+	if err != nil {
+		return nil, fmt.Errorf("get the blob %s from %s: %w", digest, request.URL.Host, err)
+	}
+	if len(blob) > maximumConfiguration {
+		return nil, rollout.Refusef("the image's configuration %s is longer than 4 MiB", digest)
+	}
+	if sum := sha256.Sum256(blob); "sha256:"+hex.EncodeToString(sum[:]) != digest {
+		return nil, fmt.Errorf("the blob from %s is not the one of digest %s", request.URL.Host, digest)
+	}
+	return blob, nil
+}
+
+func inRegion(repository workload.Repository) func(*ecr.Options) {
+	return func(options *ecr.Options) {
+		if repository.Region != "" {
+			options.Region = repository.Region
+		}
+	}
+}
+
+func repositoryARN(repository workload.Repository) string {
+	return "arn:aws:ecr:" + repository.Region + ":" + repository.Registry + ":repository/" + repository.Name
+}
+
+// withoutURL is the cause of an HTTP client's error, without the URL that the client puts before it.
+func withoutURL(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}

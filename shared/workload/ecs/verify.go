@@ -1,0 +1,289 @@
+package ecs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"golang.org/x/sync/errgroup"
+
+	"davit/shared/rollout"
+	"davit/shared/workload"
+)
+
+// check proves one thing that the tasks of a revision need. Its error is a *rollout.Refused where the thing is missing.
+type check func(context.Context) error
+
+// Verify checks side by side that the change can work: the image exists and has a platform that the task needs, and the
+// execution role, the log groups and the secrets of the revision that it is made from exist. All that is missing is told
+// in one *rollout.Refused; what could not be checked is an error, and one of type *Denied where IAM forbids the check.
+//
+// What was found is taken as found for a minute, so that workloads which share it share the call. Secrets and parameters
+// of other accounts are not checked: only their own account can tell.
+func (d *Driver) Verify(ctx context.Context, observation workload.Observation, change rollout.Change) error {
+	from, err := d.revision(ctx, change.From)
+	if err != nil {
+		return fmt.Errorf("%s: verify %s: %w", observation.Workload, change.Digest, err)
+	}
+	checks := append(d.checks(observation, from.definition), func(ctx context.Context) error {
+		return d.verifyImage(ctx, change, neededPlatform(from.definition))
+	})
+	results := make([]error, len(checks))
+	var calls errgroup.Group
+	calls.SetLimit(concurrency)
+	for index, check := range checks {
+		calls.Go(func() error { results[index] = check(ctx); return nil })
+	}
+	_ = calls.Wait()
+	if err := verdict(results); err != nil {
+		return fmt.Errorf("%s: verify %s: %w", observation.Workload, change.Digest, err)
+	}
+	return nil
+}
+
+// verdict is one refusal with every reason, if anything is missing for certain; otherwise what could not be checked.
+func verdict(results []error) error {
+	var reasons []string
+	for _, result := range results {
+		var refused *rollout.Refused
+		if errors.As(result, &refused) && !slices.Contains(reasons, refused.Reason) {
+			reasons = append(reasons, refused.Reason)
+		}
+	}
+	if len(reasons) > 0 {
+		return rollout.Refusef("%s", strings.Join(reasons, "; "))
+	}
+	return errors.Join(results...)
+}
+
+// checks are what the revision needs besides the image, each thing once.
+func (d *Driver) checks(observation workload.Observation, definition *types.TaskDefinition) []check {
+	var checks []check
+	if role := aws.ToString(definition.ExecutionRoleArn); role != "" {
+		checks = append(checks, d.proved("role "+role, func(ctx context.Context) error {
+			return d.verifyRole(ctx, role)
+		}))
+	}
+	for _, group := range logGroups(observation.Region, definition) {
+		checks = append(checks, d.proved("log group "+group.region+" "+group.name, func(ctx context.Context) error {
+			return d.verifyLogGroup(ctx, observation, group)
+		}))
+	}
+	secrets, parameters := secretSources(observation, definition)
+	for _, secret := range secrets {
+		checks = append(checks, d.proved("secret "+secret, func(ctx context.Context) error {
+			return d.verifySecret(ctx, observation, secret)
+		}))
+	}
+	for region, wanted := range parameters {
+		for chunk := range slices.Chunk(wanted, parametersPerFilter) {
+			key := "parameters " + region + " " + strings.Join(chunk, " ")
+			checks = append(checks, d.proved(key, func(ctx context.Context) error {
+				return d.verifyParameters(ctx, region, chunk)
+			}))
+		}
+	}
+	return checks
+}
+
+// proved skips a check that succeeded a moment ago.
+func (d *Driver) proved(key string, check check) check {
+	return func(ctx context.Context) error {
+		if _, found := d.proofs.get(key); found {
+			return nil
+		}
+		if err := check(ctx); err != nil {
+			return err
+		}
+		d.proofs.put(key, struct{}{})
+		return nil
+	}
+}
+
+func (d *Driver) verifyRole(ctx context.Context, arn string) error {
+	name := afterLast(arn, "/")
+	_, err := d.clients.IAM.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
+	if hasCode(err, missingCodes) {
+		return rollout.Refusef("the execution role %s does not exist", arn)
+	}
+	if err != nil {
+		return failed("iam:GetRole", arn, err)
+	}
+	return nil
+}
+
+type logGroup struct{ region, name string }
+
+// logGroups are the groups that the awslogs driver of the containers writes to and does not make itself
+// (docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html).
+func logGroups(region string, definition *types.TaskDefinition) []logGroup {
+	groups := map[logGroup]bool{}
+	for _, container := range definition.ContainerDefinitions {
+		configuration := container.LogConfiguration
+		if configuration == nil || configuration.LogDriver != types.LogDriverAwslogs ||
+			strings.EqualFold(configuration.Options["awslogs-create-group"], "true") {
+			continue
+		}
+		group := logGroup{region: configuration.Options["awslogs-region"], name: configuration.Options["awslogs-group"]}
+		if group.region == "" {
+			group.region = region
+		}
+		if group.name != "" {
+			groups[group] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(groups), func(one, other logGroup) int {
+		return strings.Compare(one.region+one.name, other.region+other.name)
+	})
+}
+
+func (d *Driver) verifyLogGroup(ctx context.Context, observation workload.Observation, group logGroup) error {
+	// Groups are listed in the order of their names, so the group itself comes first of those that begin with its name.
+	output, err := d.clients.Logs.DescribeLogGroups(ctx,
+		&cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &group.name},
+		func(options *cloudwatchlogs.Options) {
+			if group.region != observation.Region {
+				options.Region = group.region
+			}
+		})
+	if err != nil {
+		return failed("logs:DescribeLogGroups", "*", err)
+	}
+	for _, listed := range output.LogGroups {
+		if aws.ToString(listed.LogGroupName) == group.name {
+			return nil
+		}
+	}
+	return rollout.Refusef("the log group %s does not exist in %s", group.name, group.region)
+}
+
+// secretSources are the secrets of Secrets Manager, by ARN, and the names of the SSM parameters, by region, from which
+// the containers, their log drivers and the image pull get secrets. A value names a secret by its ARN, with the JSON key
+// and version after it, or a parameter by ARN or, in the same region, by name
+// (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Secret.html).
+func secretSources(
+	observation workload.Observation, definition *types.TaskDefinition,
+) (secrets []string, parameters map[string][]string) {
+	parameters = map[string][]string{}
+	for _, source := range valuesFrom(definition) {
+		name := parseARN(source)
+		switch {
+		case name == resourceName{}:
+			parameters[observation.Region] = append(parameters[observation.Region], source)
+		case name.account != observation.Account:
+			continue
+		case name.service == "secretsmanager":
+			secrets = append(secrets, secretARN(name))
+		case name.service == "ssm":
+			parameters[name.region] = append(parameters[name.region], parameterName(name))
+		}
+	}
+	for region, wanted := range parameters {
+		slices.Sort(wanted)
+		parameters[region] = slices.Compact(wanted)
+	}
+	slices.Sort(secrets)
+	return slices.Compact(secrets), parameters
+}
+
+func valuesFrom(definition *types.TaskDefinition) []string {
+	var sources []string
+	for _, container := range definition.ContainerDefinitions {
+		for _, secret := range container.Secrets {
+			sources = append(sources, aws.ToString(secret.ValueFrom))
+		}
+		if container.LogConfiguration != nil {
+			for _, secret := range container.LogConfiguration.SecretOptions {
+				sources = append(sources, aws.ToString(secret.ValueFrom))
+			}
+		}
+		if container.RepositoryCredentials != nil {
+			sources = append(sources, aws.ToString(container.RepositoryCredentials.CredentialsParameter))
+		}
+	}
+	return slices.DeleteFunc(sources, func(source string) bool { return source == "" })
+}
+
+// secretARN is the ARN of a secret without the JSON key, version stage and version ID that may follow it.
+func secretARN(name resourceName) string {
+	kind, rest, _ := strings.Cut(name.resource, ":")
+	secret, _, _ := strings.Cut(rest, ":")
+	return name.with("secretsmanager", kind+":"+secret)
+}
+
+// parameterName is the name in a parameter's ARN: names with a path begin with a slash, others do not, and the ARN
+// writes both as parameter/NAME (docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-access.html).
+func parameterName(name resourceName) string {
+	path := strings.TrimPrefix(name.resource, "parameter/")
+	if strings.Contains(path, "/") {
+		return "/" + path
+	}
+	return path
+}
+
+func (d *Driver) verifySecret(ctx context.Context, observation workload.Observation, arn string) error {
+	region := parseARN(arn).region
+	output, err := d.clients.Secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &arn},
+		func(options *secretsmanager.Options) {
+			if region != observation.Region {
+				options.Region = region
+			}
+		})
+	if hasCode(err, missingCodes) {
+		return rollout.Refusef("the secret %s does not exist", arn)
+	}
+	if err != nil {
+		return failed("secretsmanager:DescribeSecret", arn, err)
+	}
+	if output.DeletedDate != nil {
+		return rollout.Refusef("the secret %s is scheduled for deletion", arn)
+	}
+	return nil
+}
+
+// parametersPerFilter is how many names a filter of DescribeParameters takes, and how many it answers in a call.
+const parametersPerFilter = 50
+
+// verifyParameters asks for the names of parameters, at most 50, and never for their values.
+func (d *Driver) verifyParameters(ctx context.Context, region string, wanted []string) error {
+	found := map[string]bool{}
+	input := &ssm.DescribeParametersInput{
+		MaxResults: aws.Int32(parametersPerFilter),
+		ParameterFilters: []ssmtypes.ParameterStringFilter{{
+			Key: aws.String("Name"), Option: aws.String("Equals"), Values: wanted,
+		}},
+	}
+	const maximumPages = 10
+	for range maximumPages {
+		output, err := d.clients.SSM.DescribeParameters(ctx, input, func(options *ssm.Options) {
+			if region != "" {
+				options.Region = region
+			}
+		})
+		if err != nil {
+			return failed("ssm:DescribeParameters", "*", err)
+		}
+		for _, parameter := range output.Parameters {
+			found[aws.ToString(parameter.Name)] = true
+		}
+		if aws.ToString(output.NextToken) == "" {
+			break
+		}
+		input.NextToken = output.NextToken
+	}
+	missing := slices.DeleteFunc(slices.Clone(wanted), func(name string) bool { return found[name] })
+	if len(missing) > 0 {
+		return rollout.Refusef("the SSM parameter %s does not exist", strings.Join(missing, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package workload
+
+import "time"
+
+// Settings are what the owner of a workload says by its tags or annotations. The zero value is a workload that did
+// not opt in.
+type Settings struct {
+	// Policy is the image policy's expression; empty means not opted in.
+	Policy string `json:"policy,omitempty"`
+	// Container names the container to change, where several could be meant.
+	Container string `json:"container,omitempty"`
+	// Repository is the name of the ECR repository to follow, in the workload's own account and region, where the
+	// workload does not run an image of it yet.
+	Repository string `json:"repository,omitempty"`
+	// Hold says who wants the workload left alone, and why.
+	Hold string `json:"hold,omitempty"`
+	// Playbook names the playbook for the workload's incidents.
+	Playbook string `json:"playbook,omitempty"`
+}
+
+// Container is one container of the workload's running revision.
+type Container struct {
+	Name string `json:"name"`
+	// Image is the image's name as the revision has it, whatever registry it comes from.
+	Image string `json:"image"`
+}
+
+// DeploymentState is how far a deployment has come.
+type DeploymentState string
+
+// The states of a deployment.
+const (
+	InProgress DeploymentState = "IN_PROGRESS"
+	Completed  DeploymentState = "COMPLETED"
+	Failed     DeploymentState = "FAILED"
+)
+
+// Deployment is one attempt of the platform to bring a revision up.
+type Deployment struct {
+	// ID is the platform's own name for the deployment (ecs-svc/…).
+	ID string `json:"id"`
+	// Revision is what the deployment runs: the ARN of a task definition.
+	Revision string `json:"revision"`
+	// Primary is true of the deployment that the platform is bringing up or has brought up.
+	Primary bool            `json:"primary"`
+	State   DeploymentState `json:"state"`
+	// Reason is the platform's own explanation of the state.
+	Reason    string    `json:"reason,omitempty"`
+	CreatedAt time.Time `json:"createdAt"`
+	// Desired, Running and FailedTasks count tasks.
+	Desired     int `json:"desired"`
+	Running     int `json:"running"`
+	FailedTasks int `json:"failedTasks"`
+}
+
+// Observation is what the platform said about one workload at one moment.
+type Observation struct {
+	Workload Reference `json:"workload"`
+	// Exists is false when the platform knows no such workload, or only an inactive one.
+	Exists   bool     `json:"exists"`
+	Settings Settings `json:"settings"`
+	// Account and Region are where the workload runs.
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	// Controller is who deploys the workload: for ECS "ECS", "CODE_DEPLOY" or "EXTERNAL".
+	Controller string `json:"controller"`
+	// RollsBack is true when the platform itself puts a failed deployment back: a circuit breaker with rollback, or
+	// one of ECS's blue/green, linear and canary strategies.
+	RollsBack bool `json:"rollsBack"`
+	// Revision is the ARN of the task definition of the primary deployment.
+	Revision   string      `json:"revision"`
+	Containers []Container `json:"containers"`
+	// Deployments are as the platform lists them; at most one is primary.
+	Deployments []Deployment `json:"deployments"`
+	Desired     int          `json:"desired"`
+	Running     int          `json:"running"`
+	// Remembered is the value of the workload's image parameter; empty where there is none.
+	Remembered string `json:"remembered,omitempty"`
+}
+
+// Primary is the primary deployment, if there is one.
+func (o Observation) Primary() (Deployment, bool) {
+	for _, deployment := range o.Deployments {
+		if deployment.Primary {
+			return deployment, true
+		}
+	}
+	return Deployment{}, false
+}
+
+// Deployment finds a deployment by its ID.
+func (o Observation) Deployment(id string) (Deployment, bool) {
+	for _, deployment := range o.Deployments {
+		if id != "" && deployment.ID == id {
+			return deployment, true
+		}
+	}
+	return Deployment{}, false
+}

@@ -1,0 +1,147 @@
+// Package workload names the things davit acts on and describes what was seen of them. Drivers for each kind of
+// workload live in the packages below it.
+package workload
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Kind is the system that runs a workload.
+type Kind string
+
+// The kinds of workload.
+const (
+	ECS Kind = "ecs"
+	EKS Kind = "eks"
+)
+
+// Reference names one workload: "ecs:CLUSTER/SERVICE" or "eks:CLUSTER/NAMESPACE/DEPLOYMENT". A Reference that is not
+// the zero value is valid; it is comparable and can be a map key.
+type Reference struct {
+	kind      Kind
+	cluster   string
+	namespace string
+	name      string
+}
+
+// ErrReference is wrapped by every error of ParseReference and of the constructors.
+var ErrReference = errors.New("not a workload reference")
+
+var (
+	// ecsName follows the ECS API reference for clusterName and serviceName: up to 255 letters, digits, underscores
+	// and hyphens.
+	ecsName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+	// eksClusterName follows the EKS API reference for a cluster's name.
+	eksClusterName = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`)
+	// dnsLabel is RFC 1123's label, which Kubernetes asks of a namespace.
+	dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	// dnsSubdomain is RFC 1123's subdomain, which Kubernetes asks of a Deployment's name.
+	dnsSubdomain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+)
+
+// ECSService is the reference of an ECS service by the names of its cluster and of itself.
+func ECSService(cluster, service string) (Reference, error) {
+	if !ecsName.MatchString(cluster) || !ecsName.MatchString(service) {
+		return Reference{}, fmt.Errorf("%w: ecs:%s/%s: cluster and service take 1 to 255 letters, digits, '_' and '-'",
+			ErrReference, abbreviate(cluster), abbreviate(service))
+	}
+	return Reference{kind: ECS, cluster: cluster, name: service}, nil
+}
+
+// EKSDeployment is the reference of a Kubernetes Deployment on an EKS cluster.
+func EKSDeployment(cluster, namespace, deployment string) (Reference, error) {
+	switch {
+	case !eksClusterName.MatchString(cluster):
+		return Reference{}, fmt.Errorf("%w: %q is not the name of an EKS cluster", ErrReference, abbreviate(cluster))
+	case !dnsLabel.MatchString(namespace):
+		return Reference{}, fmt.Errorf("%w: %q is not the name of a namespace", ErrReference, abbreviate(namespace))
+	case len(deployment) > 253 || !dnsSubdomain.MatchString(deployment):
+		return Reference{}, fmt.Errorf("%w: %q is not the name of a Deployment", ErrReference, abbreviate(deployment))
+	}
+	return Reference{kind: EKS, cluster: cluster, namespace: namespace, name: deployment}, nil
+}
+
+// ParseReference reads "ecs:CLUSTER/SERVICE" or "eks:CLUSTER/NAMESPACE/DEPLOYMENT". It accepts nothing else: no
+// spaces, no ARN, no empty part.
+func ParseReference(text string) (Reference, error) {
+	kind, rest, _ := strings.Cut(text, ":")
+	parts := strings.Split(rest, "/")
+	switch {
+	case Kind(kind) == ECS && len(parts) == 2:
+		return ECSService(parts[0], parts[1])
+	case Kind(kind) == EKS && len(parts) == 3:
+		return EKSDeployment(parts[0], parts[1], parts[2])
+	}
+	return Reference{}, fmt.Errorf("%w: %q: want ecs:CLUSTER/SERVICE or eks:CLUSTER/NAMESPACE/DEPLOYMENT",
+		ErrReference, abbreviate(text))
+}
+
+// ParseServiceARN reads the ARN of an ECS service in the form that names its cluster
+// (arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/SERVICE). The older form without the cluster is refused: it does not
+// say which service is meant.
+func ParseServiceARN(arn string) (Reference, error) {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "ecs" {
+		return Reference{}, fmt.Errorf("%w: %q is not the ARN of an ECS service", ErrReference, abbreviate(arn))
+	}
+	path := strings.Split(parts[5], "/")
+	if len(path) != 3 || path[0] != "service" {
+		return Reference{}, fmt.Errorf("%w: %q names no cluster and service", ErrReference, abbreviate(arn))
+	}
+	return ECSService(path[1], path[2])
+}
+
+// Kind is the system that runs the workload.
+func (r Reference) Kind() Kind { return r.kind }
+
+// Cluster is the name of the ECS or EKS cluster.
+func (r Reference) Cluster() string { return r.cluster }
+
+// Namespace is the Kubernetes namespace; empty for ECS.
+func (r Reference) Namespace() string { return r.namespace }
+
+// Name is the name of the ECS service or of the Deployment.
+func (r Reference) Name() string { return r.name }
+
+// IsZero tells whether the reference names nothing.
+func (r Reference) IsZero() bool { return r == Reference{} }
+
+// String is the form that ParseReference reads.
+func (r Reference) String() string {
+	switch r.kind {
+	case ECS:
+		return "ecs:" + r.cluster + "/" + r.name
+	case EKS:
+		return "eks:" + r.cluster + "/" + r.namespace + "/" + r.name
+	}
+	return ""
+}
+
+// MarshalText is String; with it a Reference is a JSON string and a JSON object's key.
+func (r Reference) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText is ParseReference; empty text is the zero value.
+func (r *Reference) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*r = Reference{}
+		return nil
+	}
+	parsed, err := ParseReference(string(text))
+	if err != nil {
+		return err
+	}
+	*r = parsed
+	return nil
+}
+
+// abbreviate keeps an error readable when the input was not.
+func abbreviate(text string) string {
+	const limit = 80
+	if len(text) <= limit {
+		return text
+	}
+	return text[:limit] + "…"
+}

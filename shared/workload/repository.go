@@ -1,0 +1,100 @@
+package workload
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Repository is one private ECR repository. It is comparable and can be a map key.
+type Repository struct {
+	// Registry is the 12-digit AWS account that owns the repository.
+	Registry string
+	// Region is the AWS region of the repository.
+	Region string
+	// Name is the repository's name, which may hold slashes.
+	Name string
+}
+
+// ErrNotECR says that an image does not come from a private ECR repository.
+var ErrNotECR = errors.New("not an image of a private ECR repository")
+
+var (
+	// registryHost matches the host names of private registries, dual-stack and China included
+	// (docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html).
+	registryHost = regexp.MustCompile(`^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$`)
+	// repositoryName follows the ECR API reference.
+	repositoryName = regexp.MustCompile(`^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
+	digestFormat   = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	accountFormat  = regexp.MustCompile(`^[0-9]{12}$`)
+	regionFormat   = regexp.MustCompile(`^[a-z0-9-]+$`)
+	// tagFormat follows the distribution specification; ECR takes the same.
+	tagFormat = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+)
+
+// String is registry/region/name, the form under which the ledger indexes workloads.
+func (r Repository) String() string { return r.Registry + "/" + r.Region + "/" + r.Name }
+
+// ParseRepository reads what String writes.
+func ParseRepository(text string) (Repository, error) {
+	parts := strings.SplitN(text, "/", 3)
+	if len(parts) != 3 || !accountFormat.MatchString(parts[0]) || !regionFormat.MatchString(parts[1]) ||
+		!repositoryName.MatchString(parts[2]) {
+		return Repository{}, fmt.Errorf("%q is not a repository: want ACCOUNT/REGION/NAME", abbreviate(text))
+	}
+	return Repository{Registry: parts[0], Region: parts[1], Name: parts[2]}, nil
+}
+
+// Image is what a container definition runs.
+type Image struct {
+	// URI is the image as the container definition has it.
+	URI string
+	// Base is the URI without tag and digest.
+	Base string
+	// Repository is where the image comes from.
+	Repository Repository
+	// Tag is empty where the image is named by digest alone.
+	Tag string
+	// Digest is "sha256:" and 64 hexadecimal digits; empty where the image is named by tag.
+	Digest string
+}
+
+// ParseImage splits an image name of a private ECR repository. Any other image gives an error that wraps ErrNotECR.
+func ParseImage(uri string) (Image, error) {
+	image := Image{URI: uri, Base: uri}
+	if base, digest, found := strings.Cut(image.Base, "@"); found {
+		if !ValidDigest(digest) {
+			return Image{}, fmt.Errorf("%w: %q has no valid digest", ErrNotECR, abbreviate(uri))
+		}
+		image.Base, image.Digest = base, digest
+	}
+	if colon := strings.LastIndexByte(image.Base, ':'); colon > strings.LastIndexByte(image.Base, '/') {
+		image.Base, image.Tag = image.Base[:colon], image.Base[colon+1:]
+		if !tagFormat.MatchString(image.Tag) {
+			return Image{}, fmt.Errorf("%w: %q has no valid tag", ErrNotECR, abbreviate(uri))
+		}
+	}
+	host, name, _ := strings.Cut(image.Base, "/")
+	match := registryHost.FindStringSubmatch(host)
+	if match == nil || !repositoryName.MatchString(name) {
+		return Image{}, fmt.Errorf("%w: %q", ErrNotECR, abbreviate(uri))
+	}
+	image.Repository = Repository{Registry: match[1], Region: match[2], Name: name}
+	return image, nil
+}
+
+// Pinned is the image of the same repository with another digest, by digest alone.
+func (i Image) Pinned(digest string) string { return i.Base + "@" + digest }
+
+// ValidDigest tells whether text is a SHA-256 digest as registries write it.
+func ValidDigest(text string) bool { return digestFormat.MatchString(text) }
+
+// ShortDigest is the digest's first twelve hexadecimal digits, for people.
+func ShortDigest(digest string) string {
+	text := strings.TrimPrefix(digest, "sha256:")
+	if len(text) > 12 {
+		return text[:12]
+	}
+	return text
+}
