@@ -23,6 +23,17 @@ import (
 // clock. Each call may be throttled, fail with its effect done or not done, or be the last one before the invocation
 // dies; a second invocation may run whole inside any call of the first. Messages are lost, doubled and reordered.
 
+// plantedBug is a mistake that the simulation must find.
+type plantedBug string
+
+const (
+	noBug              plantedBug = ""
+	writesAreNotFenced plantedBug = "writes are not fenced"
+	stableIsSuccess    plantedBug = "a service that is stable again counts as success"
+	badIsForgotten     plantedBug = "bad digests are forgotten"
+	actIsRepeated      plantedBug = "an interrupted act is done again instead of finished"
+)
+
 // faults are the chances of what goes wrong, a call or a message.
 type faults struct {
 	crashBefore, crashAfter, throttle, failAfter, interleave float64
@@ -95,6 +106,8 @@ type world struct {
 	calls      int
 	// events counts what was sent, the lost included.
 	events int
+	// planted is the bug that this world has, if any.
+	planted plantedBug
 }
 
 func newWorld(seed uint64, services int, chances faults) *world {
@@ -414,6 +427,10 @@ func (d modelDriver) Observe(_ context.Context, references []workload.Reference)
 }
 
 func (s *modelService) observe(w *world) workload.Observation {
+	if current := w.record(s.reference).Rollout; w.planted == stableIsSuccess && current != nil {
+		defer func(primary *modelDeployment, id string) { primary.ID = id }(s.primary(), s.primary().ID)
+		s.primary().ID = current.Deployment
+	}
 	primary := s.primary()
 	image := "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@" + s.digest(primary.Revision)
 	if s.digest(primary.Revision) == "" {
@@ -434,7 +451,7 @@ func (d modelDriver) Verify(context.Context, workload.Observation, Change) error
 
 func (d modelDriver) Prepare(_ context.Context, observation workload.Observation, change Change, resume bool) (Prepared, error) {
 	service := d.world.services[observation.Workload]
-	if resume {
+	if resume && d.world.planted != actIsRepeated {
 		var prepared Prepared
 		err := d.world.call(func() {
 			for _, existing := range service.revisions {
@@ -526,6 +543,12 @@ func (l modelLedger) Read(ctx context.Context, references []workload.Reference) 
 
 func (l modelLedger) Write(ctx context.Context, record ledger.Record, entries ...ledger.Entry) (written ledger.Record, err error) {
 	var inner error
+	switch l.world.planted {
+	case badIsForgotten:
+		record.SetAside = nil
+	case writesAreNotFenced:
+		record.Version = l.world.record(record.Workload).Version
+	}
 	err = l.world.call(func() { written, inner = l.world.memory.Write(ctx, record, entries...) })
 	return written, errors.Join(err, inner)
 }
@@ -539,8 +562,9 @@ type modelReporter struct{ world *world }
 func (r modelReporter) Report(context.Context, ...Notice) error { return r.world.call(func() {}) }
 
 // simulate runs one world and answers what it did wrong, and how many events it sent.
-func simulate(seed uint64, events int, chances faults) (*world, []string) {
+func simulate(seed uint64, events int, chances faults, planted plantedBug) (*world, []string) {
 	w := newWorld(seed, 12, chances)
+	w.planted = planted
 	w.sweep()
 	w.work()
 	for range events {
@@ -564,7 +588,7 @@ func TestEveryWorldEndsAsItsPoliciesAsk(t *testing.T) {
 	const wanted = 100_000
 	events, calls, rollouts, worlds := 0, 0, 0, 0
 	for seed := uint64(0); events < wanted; seed++ {
-		w, violations := simulate(seed, 250, heavyFaults)
+		w, violations := simulate(seed, 250, heavyFaults, noBug)
 		events, calls, rollouts, worlds = events+w.events, calls+w.calls, rollouts+len(w.started), worlds+1
 		if len(violations) > 0 {
 			t.Fatalf("seed %d:\n%s", seed, strings.Join(violations, "\n"))
@@ -573,5 +597,19 @@ func TestEveryWorldEndsAsItsPoliciesAsk(t *testing.T) {
 	t.Logf("%d worlds, %d events, %d calls, %d rollouts", worlds, events, calls, rollouts)
 	if rollouts < events/100 {
 		t.Errorf("only %d rollouts happened: the simulation does not exercise what it should", rollouts)
+	}
+}
+
+func TestTheSimulationFindsPlantedBugs(t *testing.T) {
+	for _, planted := range []plantedBug{writesAreNotFenced, stableIsSuccess, badIsForgotten, actIsRepeated} {
+		t.Run(string(planted), func(t *testing.T) {
+			for seed := range uint64(20) {
+				if _, violations := simulate(seed, 100, heavyFaults, planted); len(violations) > 0 {
+					t.Logf("found with seed %d: %s", seed, violations[0])
+					return
+				}
+			}
+			t.Error("20 worlds did not find it")
+		})
 	}
 }
