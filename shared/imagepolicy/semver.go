@@ -25,8 +25,9 @@ const (
 //
 // A tag is a version where it is MAJOR.MINOR.PATCH, a "v" before it or not. Tags such as "1" and "1.4" are no versions:
 // by custom they move from release to release. A pre-release qualifies only where the part of the range that lets it in
-// names a pre-release itself (">=1.4.0-0"). Since a tag cannot hold the "+" of build metadata, an underscore stands for
-// it, as in Helm; metadata is ignored in the order (semver.org, item 10).
+// names a pre-release itself: ">=1.4.0-0 <2.0.0-0". (">=1.4.0-0 <2" lets 2.0.0-rc.1 in, which is lower than 2.) Since a
+// tag cannot hold the "+" of build metadata, an underscore stands for it, as in Helm; metadata is ignored in the order
+// (semver.org, item 10).
 func parseSemver(argument string) (Policy, error) {
 	constraint, err := semver.NewConstraint(argument)
 	if err != nil {

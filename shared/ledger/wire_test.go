@@ -327,6 +327,17 @@ func TestWriteTakesOneCallUnlessTheRepositoriesChanged(t *testing.T) {
 			}
 		}
 	})
+	t.Run("changed, but the version is another", func(t *testing.T) {
+		table := &table{answer: func(int, call) reply {
+			item := stored(map[string]any{"pk": map[string]any{"S": "workload#" + web.String()}})
+			item["version"] = map[string]any{"N": "8"}
+			return canceled(map[string]any{"Code": "ConditionalCheckFailed", "Item": item})
+		}}
+		_, err := newLedger(t, table).Write(t.Context(), record)
+		if !errors.Is(err, ErrConflict) || len(table.calls) != 1 {
+			t.Errorf("after %d calls: %v", len(table.calls), err)
+		}
+	})
 	t.Run("changed, and the record is taken in between", func(t *testing.T) {
 		table := &table{answer: func(number int, _ call) reply {
 			item := stored(map[string]any{"pk": map[string]any{"S": "workload#" + web.String()}})

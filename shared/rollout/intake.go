@@ -76,8 +76,8 @@ func (i *Intake) Concerns(ctx context.Context, event events.Event) ([]workload.R
 		return one(detail.Service, cause)
 	case *tag.Change:
 		cause.Text = "its tags changed"
-		if !detail.Changed(names.EventSource + "/") {
-			return nil, Cause{ID: event.ID, Text: "no tag of davit changed"}, nil
+		if detail.Service != "ecs" || detail.ResourceType != "service" || !detail.Changed(names.EventSource+"/") {
+			return nil, Cause{ID: event.ID, Text: "no tag of davit changed on an ECS service"}, nil
 		}
 		return one(detail.Resource, cause)
 	case *davit.Reconcile:

@@ -16,7 +16,8 @@ const full = `{
   "version": "1",
   "policies": {"stable": "semver: \">=1.4 <2\"", "production": "glob: \"prod-*\""},
   "freezes": [
-    {"name": "weekend", "cron": "0 18 * * 5", "duration": "62h", "timeZone": "Europe/Oslo", "workloads": ["ecs:production/*"]},
+    {"name": "weekend", "cron": "0 18 * * 5", "duration": "62h", "timeZone": "Europe/Oslo",
+     "workloads": ["ecs:production/*"]},
     {"name": "night", "cron": "0 22 * * *", "duration": "90m"}
   ],
   "outcomeTimeout": "45m",
@@ -231,7 +232,8 @@ func TestEncodeRefusesWhatParseWould(t *testing.T) {
 
 // FuzzParse holds that nothing makes Parse panic and that what it reads can be written, and read to the same.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"", full, `{"version":"1"}`, freezeWith("cron", `"TZ=UTC"`), freezeWith("cron", `"*/0 * * * *"`)} {
+	for _, seed := range []string{"", full, `{"version":"1"}`, freezeWith("cron", `"TZ=UTC"`),
+		freezeWith("cron", `"*/0 * * * *"`)} {
 		f.Add([]byte(seed))
 	}
 	now := time.Date(2026, time.March, 29, 1, 30, 0, 0, time.UTC)

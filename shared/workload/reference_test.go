@@ -46,6 +46,7 @@ func TestReferencesRefuseEverythingElse(t *testing.T) {
 		"a kind in capitals":              "ECS:davit/web",
 		"one part":                        "ecs:web",
 		"a part too many":                 "ecs:davit/web/1",
+		"a part too many for EKS":         "eks:blue/shop/cart/1",
 		"a part too few for EKS":          "eks:blue/cart",
 		"an empty cluster":                "ecs:/web",
 		"an empty service":                "ecs:davit/",

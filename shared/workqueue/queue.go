@@ -41,7 +41,7 @@ func WithLimit(limit int) Option {
 }
 
 // WithMargin sets how much of the invocation's time must be left for a message to be begun; 5 s if absent. It is what
-// one message usually takes, with room.
+// one message usually takes, with room, and must be well below the function's timeout.
 func WithMargin(margin time.Duration) Option {
 	return func(q *Queue) { q.margin = margin }
 }

@@ -29,8 +29,8 @@ const (
 // codes and reasons of the containers; tasks that stopped alike share a line. ECS remembers stopped tasks for about an
 // hour (docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-errors.html).
 //
-// Where no stopped task names the deployment, the tasks of the deployment's revision count; where none was ever started,
-// the service's own messages since the deployment began say why not.
+// Where no stopped task names the deployment, the tasks of the deployment's revision count; where none was ever
+// started, the service's own messages since the deployment began say why not.
 func (d *Driver) Evidence(ctx context.Context, reference workload.Reference, deployment string) ([]string, error) {
 	stopped, err := d.stoppedTasks(ctx, reference)
 	if hasCode(err, goneCodes) {

@@ -58,7 +58,21 @@ func message(err error) string {
 // failed says which call failed, and what to allow where IAM forbade it.
 func failed(action, resource string, err error) error {
 	if hasCode(err, deniedCodes) {
-		return &Denied{Action: action, Resource: resource, Err: err}
+		return denied(action, resource, err)
 	}
 	return fmt.Errorf("%s: %w", action, err)
+}
+
+// denied prefers what AWS itself names: a call may need more than its own action, such as iam:PassRole or
+// ecs:TagResource (docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html).
+func denied(action, resource string, err error) *Denied {
+	_, rest, found := strings.Cut(message(err), "not authorized to perform: ")
+	words := strings.Fields(rest)
+	if found && len(words) > 0 && words[0] != action {
+		action, resource = words[0], "*"
+	}
+	if len(words) > 3 && words[1] == "on" && words[2] == "resource:" && strings.HasPrefix(words[3], "arn:") {
+		resource = words[3]
+	}
+	return &Denied{Action: action, Resource: resource, Err: err}
 }

@@ -31,9 +31,9 @@ type survey struct {
 	faults       []error
 }
 
-// Observe says what ECS knows of each service: one DescribeServices and one GetParameters for each ten services, and one
-// DescribeTaskDefinition for each revision that this process has not seen yet, side by side. A service that is missing,
-// inactive or draining, or whose cluster is missing, has Exists false.
+// Observe says what ECS knows of each service: one DescribeServices and one GetParameters for each ten services, and
+// one DescribeTaskDefinition for each revision that this process has not seen yet, side by side. A service that is
+// missing, inactive or draining, or whose cluster is missing, has Exists false.
 //
 // One fault does not spoil the rest: beside the error, which joins all faults, stands what could be observed.
 func (d *Driver) Observe(
@@ -230,9 +230,9 @@ func controller(declared *types.DeploymentController) string {
 	return string(declared.Type)
 }
 
-// rollsBack tells whether ECS puts a failed deployment back by itself: its circuit breaker with rollback does, and so do
-// the strategies that keep the old tasks until the new ones are proved. An alarm alone does not: it sees no task that
-// never starts.
+// rollsBack tells whether ECS puts a failed deployment back by itself: its circuit breaker with rollback does, and so
+// do the strategies that keep the old tasks until the new ones are proved. An alarm alone does not: it sees no task
+// that never starts.
 func rollsBack(controller string, configuration *types.DeploymentConfiguration) bool {
 	if configuration == nil || controller != string(types.DeploymentControllerTypeEcs) {
 		return false
@@ -283,8 +283,8 @@ func deployments(listed []types.Deployment) []workload.Deployment {
 }
 
 // state is ECS's rollout state. ECS gives none for services behind a Classic Load Balancer
-// (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html); there a primary deployment has completed when
-// it is the only one and all its tasks run, which is the CLI's definition of a stable service.
+// (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html); there a primary deployment has completed
+// when it is the only one and all its tasks run, which is the CLI's definition of a stable service.
 func state(deployment types.Deployment, deployments int) workload.DeploymentState {
 	if deployment.RolloutState != "" {
 		return workload.DeploymentState(deployment.RolloutState)

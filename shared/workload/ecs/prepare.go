@@ -34,8 +34,8 @@ const (
 	atOnce = 4
 )
 
-// Prepare registers a revision that differs from change.From only in the image of the chosen containers, and answers its
-// ARN. The new revision carries the tags of the old one, except AWS's own, and names.TagRollout.
+// Prepare registers a revision that differs from change.From only in the image of the chosen containers, and answers
+// its ARN. The new revision carries the tags of the old one, except AWS's own, and names.TagRollout.
 //
 // RegisterTaskDefinition knows no client token. So it is not sent again after an answer that leaves open whether it was
 // done, and with resume the newest revisions of the family are searched for one that carries the rollout's ID. Where

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go/middleware"
@@ -127,14 +126,4 @@ func splitRevision(name string) (family string, number int, err error) {
 		return "", 0, fmt.Errorf("%q is not a task definition revision", name)
 	}
 	return family, number, nil
-}
-
-// container finds a container definition by name.
-func (r *revision) container(name string) (types.ContainerDefinition, bool) {
-	for _, definition := range r.definition.ContainerDefinitions {
-		if aws.ToString(definition.Name) == name {
-			return definition, true
-		}
-	}
-	return types.ContainerDefinition{}, false
 }

@@ -76,17 +76,17 @@ func (d *Driver) checks(observation workload.Observation, definition *types.Task
 	}
 	for _, group := range logGroups(observation.Region, definition) {
 		checks = append(checks, d.proved("log group "+group.region+" "+group.name, func(ctx context.Context) error {
-			return d.verifyLogGroup(ctx, observation, group)
+			return d.verifyLogGroup(ctx, group)
 		}))
 	}
 	secrets, parameters := secretSources(observation, definition)
 	for _, secret := range secrets {
 		checks = append(checks, d.proved("secret "+secret, func(ctx context.Context) error {
-			return d.verifySecret(ctx, observation, secret)
+			return d.verifySecret(ctx, secret)
 		}))
 	}
-	for region, wanted := range parameters {
-		for chunk := range slices.Chunk(wanted, parametersPerFilter) {
+	for _, region := range slices.Sorted(maps.Keys(parameters)) {
+		for chunk := range slices.Chunk(parameters[region], parametersPerFilter) {
 			key := "parameters " + region + " " + strings.Join(chunk, " ")
 			checks = append(checks, d.proved(key, func(ctx context.Context) error {
 				return d.verifyParameters(ctx, region, chunk)
@@ -147,12 +147,12 @@ func logGroups(region string, definition *types.TaskDefinition) []logGroup {
 	})
 }
 
-func (d *Driver) verifyLogGroup(ctx context.Context, observation workload.Observation, group logGroup) error {
+func (d *Driver) verifyLogGroup(ctx context.Context, group logGroup) error {
 	// Groups are listed in the order of their names, so the group itself comes first of those that begin with its name.
 	output, err := d.clients.Logs.DescribeLogGroups(ctx,
 		&cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &group.name},
 		func(options *cloudwatchlogs.Options) {
-			if group.region != observation.Region {
+			if group.region != "" {
 				options.Region = group.region
 			}
 		})
@@ -167,51 +167,69 @@ func (d *Driver) verifyLogGroup(ctx context.Context, observation workload.Observ
 	return rollout.Refusef("the log group %s does not exist in %s", group.name, group.region)
 }
 
-// secretSources are the secrets of Secrets Manager, by ARN, and the names of the SSM parameters, by region, from which
-// the containers, their log drivers and the image pull get secrets. A value names a secret by its ARN, with the JSON key
-// and version after it, or a parameter by ARN or, in the same region, by name
-// (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Secret.html).
+// secretSources are the secrets of Secrets Manager, by ARN or name, and the names of the SSM parameters, by region, from
+// which the containers, their log drivers and the image pull get secrets
+// (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Secret.html and API_RepositoryCredentials.html). Of other
+// accounts, and of the parameters that AWS itself keeps under /aws/, nothing here can tell.
 func secretSources(
 	observation workload.Observation, definition *types.TaskDefinition,
 ) (secrets []string, parameters map[string][]string) {
 	parameters = map[string][]string{}
 	for _, source := range valuesFrom(definition) {
 		name := parseARN(source)
+		isParameter := name == resourceName{} || name.service == "ssm"
 		switch {
 		case name == resourceName{}:
-			parameters[observation.Region] = append(parameters[observation.Region], source)
-		case name.account != observation.Account:
-			continue
-		case name.service == "secretsmanager":
+			name.region, name.account, name.resource = observation.Region, observation.Account, source
+		case name.service == "secretsmanager" && name.account == observation.Account:
 			secrets = append(secrets, secretARN(name))
-		case name.service == "ssm":
-			parameters[name.region] = append(parameters[name.region], parameterName(name))
+		}
+		if parameter := parameterName(name); isParameter && name.account == observation.Account &&
+			!strings.HasPrefix(parameter, "/aws/") {
+			parameters[name.region] = append(parameters[name.region], parameter)
 		}
 	}
 	for region, wanted := range parameters {
 		slices.Sort(wanted)
 		parameters[region] = slices.Compact(wanted)
 	}
+	secrets = append(secrets, credentials(observation, definition)...)
 	slices.Sort(secrets)
 	return slices.Compact(secrets), parameters
 }
 
+// valuesFrom are the sources of the containers' secrets: the ARN of a secret, with the JSON key and version after it, or
+// the ARN of a parameter or, in the same region, its name.
 func valuesFrom(definition *types.TaskDefinition) []string {
 	var sources []string
 	for _, container := range definition.ContainerDefinitions {
-		for _, secret := range container.Secrets {
-			sources = append(sources, aws.ToString(secret.ValueFrom))
-		}
+		secrets := container.Secrets
 		if container.LogConfiguration != nil {
-			for _, secret := range container.LogConfiguration.SecretOptions {
-				sources = append(sources, aws.ToString(secret.ValueFrom))
+			secrets = slices.Concat(secrets, container.LogConfiguration.SecretOptions)
+		}
+		for _, secret := range secrets {
+			if source := aws.ToString(secret.ValueFrom); source != "" {
+				sources = append(sources, source)
 			}
 		}
-		if container.RepositoryCredentials != nil {
-			sources = append(sources, aws.ToString(container.RepositoryCredentials.CredentialsParameter))
+	}
+	return sources
+}
+
+// credentials are the secrets for pulling images: the ARN of a secret or, in the same region, its name.
+func credentials(observation workload.Observation, definition *types.TaskDefinition) []string {
+	var secrets []string
+	for _, container := range definition.ContainerDefinitions {
+		if container.RepositoryCredentials == nil {
+			continue
+		}
+		secret := aws.ToString(container.RepositoryCredentials.CredentialsParameter)
+		name := parseARN(secret)
+		if secret != "" && (name == resourceName{} || name.account == observation.Account) {
+			secrets = append(secrets, secret)
 		}
 	}
-	return slices.DeleteFunc(sources, func(source string) bool { return source == "" })
+	return secrets
 }
 
 // secretARN is the ARN of a secret without the JSON key, version stage and version ID that may follow it.
@@ -221,34 +239,44 @@ func secretARN(name resourceName) string {
 	return name.with("secretsmanager", kind+":"+secret)
 }
 
-// parameterName is the name in a parameter's ARN: names with a path begin with a slash, others do not, and the ARN
-// writes both as parameter/NAME (docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-access.html).
+// parameterName is the name in a parameter's ARN, or in what is the name already, without the version or label that may
+// follow it. Names with a path begin with a slash, others do not, and the ARN writes both as parameter/NAME
+// (docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-access.html).
 func parameterName(name resourceName) string {
-	path := strings.TrimPrefix(name.resource, "parameter/")
-	if strings.Contains(path, "/") {
+	path, isARN := strings.CutPrefix(name.resource, "parameter/")
+	path, _, _ = strings.Cut(path, ":")
+	if isARN && strings.Contains(path, "/") {
 		return "/" + path
 	}
 	return path
 }
 
-func (d *Driver) verifySecret(ctx context.Context, observation workload.Observation, arn string) error {
-	region := parseARN(arn).region
-	output, err := d.clients.Secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &arn},
+func (d *Driver) verifySecret(ctx context.Context, secret string) error {
+	region := parseARN(secret).region
+	output, err := d.clients.Secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &secret},
 		func(options *secretsmanager.Options) {
-			if region != observation.Region {
+			if region != "" {
 				options.Region = region
 			}
 		})
 	if hasCode(err, missingCodes) {
-		return rollout.Refusef("the secret %s does not exist", arn)
+		return rollout.Refusef("the secret %s does not exist", secret)
 	}
 	if err != nil {
-		return failed("secretsmanager:DescribeSecret", arn, err)
+		return failed("secretsmanager:DescribeSecret", resource(secret), err)
 	}
 	if output.DeletedDate != nil {
-		return rollout.Refusef("the secret %s is scheduled for deletion", arn)
+		return rollout.Refusef("the secret %s is scheduled for deletion", secret)
 	}
 	return nil
+}
+
+// resource is a secret in an IAM statement.
+func resource(secret string) string {
+	if (parseARN(secret) == resourceName{}) {
+		return "arn:aws:secretsmanager:*:*:secret:" + secret + "-*"
+	}
+	return secret
 }
 
 // parametersPerFilter is how many names a filter of DescribeParameters takes, and how many it answers in a call.

@@ -361,6 +361,15 @@ func TestVerifyAsksOnlyForWhatTheTaskNeeds(t *testing.T) {
 		{"no parameter of another account", secret("arn:aws:ssm:ap-northeast-2:111111111111:parameter/x"), map[string]int{}},
 		{"nothing of a service that keeps no secrets", secret("arn:aws:s3:::bucket"), map[string]int{}},
 		{"a parameter by its name", secret("/shop/key"), map[string]int{"DescribeParameters": 1}},
+		{"a version of a parameter by its name", secret("/shop/key:3"), map[string]int{"DescribeParameters": 1}},
+		{"a version of a parameter by its ARN",
+			secret("arn:aws:ssm:ap-northeast-2:" + account + ":parameter/shop/key:3"), map[string]int{"DescribeParameters": 1}},
+		{"no parameter that AWS keeps", secret("/aws/reference/secretsmanager/shop"), map[string]int{}},
+		{"no parameter of AWS by its ARN", secret("arn:aws:ssm:ap-northeast-2::parameter/aws/x"), map[string]int{}},
+		{"a secret for pulling by its name", object{"repositoryCredentials": object{"credentialsParameter": "shop/pull"}},
+			map[string]int{"DescribeSecret": 1}},
+		{"no secret for pulling of another account", object{"repositoryCredentials": object{
+			"credentialsParameter": "arn:aws:secretsmanager:ap-northeast-2:111111111111:secret:x-AbCdEf"}}, map[string]int{}},
 		{"a parameter without a path by its ARN",
 			secret("arn:aws:ssm:ap-northeast-2:" + account + ":parameter/plain"), map[string]int{"DescribeParameters": 1}},
 	} {
@@ -376,6 +385,14 @@ func TestVerifyAsksOnlyForWhatTheTaskNeeds(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestVerifyOfADeniedSecretByNameNamesWhatToAllow(t *testing.T) {
+	w := newWire(t)
+	w.onAll()
+	w.onRevision(nil, object{"repositoryCredentials": object{"credentialsParameter": "shop/pull"}})
+	w.on("DescribeSecret", fault(http.StatusBadRequest, "AccessDeniedException", "no"))
+	wantError(t, w.verify(), `"Resource":"arn:aws:secretsmanager:*:*:secret:shop/pull-*"`)
 }
 
 func TestVerifyLooksInTheRegionOfTheThing(t *testing.T) {
