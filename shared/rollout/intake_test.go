@@ -1,0 +1,213 @@
+package rollout
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"davit/events/davit"
+	"davit/shared/ledger"
+	"davit/shared/publisher"
+	"davit/shared/telemetry"
+	"davit/shared/workload"
+)
+
+// quietWorld has one workload that follows semver:>=0.0.0, no faults, and an image 1.0.0 that runs well.
+func quietWorld(t *testing.T) (*world, *Intake, *[][]byte) {
+	t.Helper()
+	w := newWorld(1, 1, faults{})
+	service := w.services[w.order[0]]
+	service.settings.Policy, service.rollsBack = "semver:>=0.0.0", true
+	w.alive = []bool{true}
+	var queued [][]byte
+	intake := &Intake{Reconciler: w.reconciler, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Fleet: func(context.Context) iter.Seq2[workload.Reference, error] {
+			return func(yield func(workload.Reference, error) bool) {
+				for range 2 {
+					for _, reference := range w.order {
+						if !yield(reference, nil) {
+							return
+						}
+					}
+				}
+			}
+		},
+		Enqueue: func(_ context.Context, bodies [][]byte, _ time.Duration) error {
+			queued = append(queued, bodies...)
+			return nil
+		}}
+	return w, intake, &queued
+}
+
+func event(source, detailType, resource, detail string) []byte {
+	return fmt.Appendf(nil, `{"version":"0","id":"1f8e2f6a-0000-4000-8000-000000000001","detail-type":%q,"source":%q,"account":"123456789012",`+
+		`"time":"2026-03-02T12:00:00Z","region":"eu-west-1","resources":[%q],"detail":%s}`, detailType, source, resource, detail)
+}
+
+func pushEvent(letter, tag, result string) []byte {
+	return event("aws.ecr", "ECR Image Action", "", fmt.Sprintf(
+		`{"action-type":"PUSH","result":%q,"repository-name":"web","image-digest":%q,"image-tag":%q}`, result, digest(letter), tag))
+}
+
+const serviceARN = "arn:aws:ecs:eu-west-1:123456789012:service/production/web-0"
+
+func TestAPushRollsOutAndItsCompletionIsProved(t *testing.T) {
+	w, intake, _ := quietWorld(t)
+	handle := func(body []byte) {
+		t.Helper()
+		if err := intake.Handle(context.Background(), body, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	changed := event("aws.tag", "Tag Change on Resource", serviceARN, `{"changed-tag-keys":["davit/policy"],"service":"ecs","resource-type":"service","version":1}`)
+	handle(changed)
+	w.images = append(w.images, image("a", "1.0.0", 0))
+	handle(pushEvent("a", "1.0.0", "SUCCESS"))
+	service := w.services[w.order[0]]
+	if running := service.digest(service.primary().Revision); running != digest("a") {
+		t.Fatalf("the service is on %s after the push", running)
+	}
+	w.now = w.now.Add(time.Hour)
+	w.end(service, service.primary())
+	handle(event("aws.ecs", "ECS Deployment State Change", serviceARN,
+		`{"eventType":"INFO","eventName":"SERVICE_DEPLOYMENT_COMPLETED","deploymentId":"ecs-svc/1","updatedAt":"2026-03-02T12:00:00Z","reason":"done"}`))
+	record := w.record(w.order[0])
+	if record.Rollout != nil || len(record.Good) != 1 || record.Good[0].Digest != digest("a") {
+		t.Errorf("the record says %+v", record)
+	}
+	if want := base + "@" + digest("a"); service.remembered != want {
+		t.Errorf("the parameter says %q, want %q", service.remembered, want)
+	}
+}
+
+func TestIntakeAnswers(t *testing.T) {
+	cases := []struct {
+		name    string
+		body    []byte
+		attempt int
+		want    string // part of the error; empty for acknowledged
+	}{
+		{"a failed push is acknowledged", pushEvent("a", "1.0.0", "FAILURE"), 1, ""},
+		{"a push that no workload follows is acknowledged", bytes.ReplaceAll(pushEvent("a", "1.0.0", "SUCCESS"), []byte(`"web"`), []byte(`"other"`)), 1, ""},
+		{"a push that is not visible yet comes again", pushEvent("e", "2.0.0", "SUCCESS"), 1, "does not list 2.0.0"},
+		{"a push that never becomes visible is left to the sweep", pushEvent("e", "2.0.0", "SUCCESS"), givenUpAt, ""},
+		{"an unknown kind of event is acknowledged", event("aws.s3", "Object Created", "", `{}`), 1, ""},
+		{"a tag change elsewhere is acknowledged", event("aws.tag", "Tag Change on Resource", "arn:aws:ec2:eu-west-1:123456789012:instance/i-1",
+			`{"changed-tag-keys":["davit/policy"],"service":"ec2","resource-type":"instance","version":1}`), 1, ""},
+		{"a test message is refused with its reason", []byte(`hello`), 1, "malformed event"},
+		{"a workload that cannot be named is refused with its reason", event("davit", "Reconcile Workloads", "", `{"version":"1","workloads":["web"]}`), 1,
+			"not a workload reference"},
+	}
+	for _, test := range cases {
+		t.Run(test.name, func(t *testing.T) {
+			w, intake, _ := quietWorld(t)
+			if _, err := w.reconciler.Reconcile(context.Background(), w.order, Cause{Text: "sweep"}); err != nil {
+				t.Fatal(err)
+			}
+			err := intake.Handle(context.Background(), test.body, test.attempt)
+			switch {
+			case test.want == "" && err != nil:
+				t.Errorf("want it acknowledged, got %v", err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("want …%s…, got %v", test.want, err)
+			}
+		})
+	}
+}
+
+func TestTheSweepQueuesEachWorkloadOnce(t *testing.T) {
+	w, intake, queued := quietWorld(t)
+	for index := 1; index < 25; index++ {
+		reference, err := workload.ECSService("production", fmt.Sprintf("more-%d", index))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.order = append(w.order, reference)
+	}
+	tick := event("aws.events", "Scheduled Event", "arn:aws:events:eu-west-1:123456789012:rule/sweep", `{}`)
+	if err := intake.Handle(context.Background(), tick, 1); err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]int{}
+	for _, body := range *queued {
+		var message struct {
+			Detail davit.Reconcile `json:"detail"`
+		}
+		if err := json.Unmarshal(body, &message); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range message.Detail.Workloads {
+			named[name]++
+		}
+	}
+	if len(*queued) != 3 || len(named) != 25 {
+		t.Errorf("%d messages name %d workloads, want 3 and 25", len(*queued), len(named))
+	}
+	for name, times := range named {
+		if times != 1 {
+			t.Errorf("%s is named %d times", name, times)
+		}
+	}
+}
+
+func TestOneWorkloadThatFailsDoesNotHideThatOthersMustBeLookedAtAgain(t *testing.T) {
+	fault, later := errors.New("throttled"), &Later{After: time.Second, Reason: "busy"}
+	if onlyLater(errors.Join(fmt.Errorf("a: %w", later), fmt.Errorf("b: %w", fault))) {
+		t.Error("a fault counts as waiting")
+	}
+	if !onlyLater(errors.Join(fmt.Errorf("a: %w", later), fmt.Errorf("b: %w", later))) {
+		t.Error("two that wait count as a fault")
+	}
+}
+
+// published keeps what is published.
+type published struct{ events []publisher.Event }
+
+func (p *published) PublishAll(_ context.Context, events []publisher.Event) error {
+	p.events = append(p.events, events...)
+	return nil
+}
+
+func TestTheAnnouncerTellsWhatToRunNext(t *testing.T) {
+	reference, err := workload.ECSService("production", "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := &ledger.Image{Digest: digest("b"), Tag: "1.2.0"}
+	cases := []struct {
+		decision   Decision
+		detailType string
+		command    string
+	}{
+		{Decision{Action: Fail, Code: RolledBack, Reason: "x", Image: bad}, davit.DetailTypeRolloutFailed, "davit forgive ecs:production/web " + bad.Digest},
+		{Decision{Action: Refuse, Code: Held, Reason: "x", Image: bad}, davit.DetailTypeRolloutRefused, "davit resume ecs:production/web"},
+		{Decision{Action: Refuse, Code: Frozen, Reason: "x", Image: bad}, davit.DetailTypeRolloutRefused, "davit rollout ecs:production/web --to " + bad.Digest + " --override"},
+		{Decision{Action: ReportOverdue, Code: TimedOut, Reason: "x", Image: bad}, davit.DetailTypeRolloutOverdue, "davit rollback ecs:production/web"},
+		{Decision{Action: Succeed, Code: Completed, Reason: "x", Image: bad}, davit.DetailTypeRolloutSucceeded, "davit history ecs:production/web"},
+	}
+	for _, test := range cases {
+		var sink published
+		var metrics bytes.Buffer
+		announcer := &Announcer{Publisher: &sink, Metrics: telemetry.NewMetrics(&metrics)}
+		if err := announcer.Report(context.Background(), Notice{Workload: reference, Decision: test.decision, Repository: repository}); err != nil {
+			t.Fatal(err)
+		}
+		if len(sink.events) != 1 || sink.events[0].DetailType != test.detailType {
+			t.Fatalf("%s: published %+v", test.decision.Action, sink.events)
+		}
+		if detail := sink.events[0].Detail.(davit.Rollout); detail.Command != test.command || detail.Image.Repository != repository.String() {
+			t.Errorf("%s: told %+v", test.decision.Action, detail)
+		}
+		if !strings.Contains(metrics.String(), `"Decisions":1`) {
+			t.Errorf("%s: counted %s", test.decision.Action, metrics.String())
+		}
+	}
+}
