@@ -105,8 +105,9 @@ func TestObserve(t *testing.T) {
 	if difference := cmp.Diff(want, got, cmp.AllowUnexported(workload.Reference{})); difference != "" {
 		t.Errorf("observation (-want +got):\n%s", difference)
 	}
-	if body := decode(t, w.bodies("DescribeServices")[0]); !cmp.Equal(body["include"], any(array{"TAGS"})) {
-		t.Errorf("DescribeServices asks for %v, want tags", body["include"])
+	wantAsked := map[string]any{"cluster": "davit", "services": array{"web"}, "include": array{"TAGS"}}
+	if difference := cmp.Diff(wantAsked, decode(t, w.bodies("DescribeServices")[0])); difference != "" {
+		t.Errorf("asked for a service that was named twice (-want +got):\n%s", difference)
 	}
 }
 
