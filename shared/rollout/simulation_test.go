@@ -69,7 +69,6 @@ type modelRevision struct {
 type modelDeployment struct {
 	workload.Deployment
 	endsAt   time.Time
-	foreign  bool
 	returned bool // started to go back to a revision that had run before
 }
 

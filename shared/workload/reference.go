@@ -30,21 +30,29 @@ type Reference struct {
 // ErrReference is wrapped by every error of ParseReference and of the constructors.
 var ErrReference = errors.New("not a workload reference")
 
+// The limits are not in the expressions, whose counted repetitions would cost a millisecond of every cold start.
+const (
+	maximumECSName        = 255
+	maximumEKSClusterName = 100
+	maximumDNSLabel       = 63
+	maximumDNSSubdomain   = 253
+)
+
 var (
 	// ecsName follows the ECS API reference for clusterName and serviceName: up to 255 letters, digits, underscores
 	// and hyphens.
-	ecsName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+	ecsName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 	// eksClusterName follows the EKS API reference for a cluster's name.
-	eksClusterName = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`)
+	eksClusterName = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]*$`)
 	// dnsLabel is RFC 1123's label, which Kubernetes asks of a namespace.
-	dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 	// dnsSubdomain is RFC 1123's subdomain, which Kubernetes asks of a Deployment's name.
 	dnsSubdomain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 )
 
 // ECSService is the reference of an ECS service by the names of its cluster and of itself.
 func ECSService(cluster, service string) (Reference, error) {
-	if !ecsName.MatchString(cluster) || !ecsName.MatchString(service) {
+	if !within(cluster, maximumECSName, ecsName) || !within(service, maximumECSName, ecsName) {
 		return Reference{}, fmt.Errorf("%w: ecs:%s/%s: cluster and service take 1 to 255 letters, digits, '_' and '-'",
 			ErrReference, abbreviate(cluster), abbreviate(service))
 	}
@@ -54,11 +62,11 @@ func ECSService(cluster, service string) (Reference, error) {
 // EKSDeployment is the reference of a Kubernetes Deployment on an EKS cluster.
 func EKSDeployment(cluster, namespace, deployment string) (Reference, error) {
 	switch {
-	case !eksClusterName.MatchString(cluster):
+	case !within(cluster, maximumEKSClusterName, eksClusterName):
 		return Reference{}, fmt.Errorf("%w: %q is not the name of an EKS cluster", ErrReference, abbreviate(cluster))
-	case !dnsLabel.MatchString(namespace):
+	case !within(namespace, maximumDNSLabel, dnsLabel):
 		return Reference{}, fmt.Errorf("%w: %q is not the name of a namespace", ErrReference, abbreviate(namespace))
-	case len(deployment) > 253 || !dnsSubdomain.MatchString(deployment):
+	case !within(deployment, maximumDNSSubdomain, dnsSubdomain):
 		return Reference{}, fmt.Errorf("%w: %q is not the name of a Deployment", ErrReference, abbreviate(deployment))
 	}
 	return Reference{kind: EKS, cluster: cluster, namespace: namespace, name: deployment}, nil
@@ -135,6 +143,11 @@ func (r *Reference) UnmarshalText(text []byte) error {
 	}
 	*r = parsed
 	return nil
+}
+
+// within tells whether the name has the form and at most limit bytes.
+func within(name string, limit int, form *regexp.Regexp) bool {
+	return len(name) <= limit && form.MatchString(name)
 }
 
 // abbreviate keeps an error readable when the input was not.

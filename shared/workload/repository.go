@@ -20,17 +20,23 @@ type Repository struct {
 // ErrNotECR says that an image does not come from a private ECR repository.
 var ErrNotECR = errors.New("not an image of a private ECR repository")
 
+const (
+	accountDigits = 12
+	digestLength  = len("sha256:") + 64
+	maximumTag    = 128
+)
+
 var (
 	// registryHost matches the host names of private registries, dual-stack and China included
 	// (docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html).
-	registryHost = regexp.MustCompile(`^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$`)
+	registryHost = regexp.MustCompile(`^([0-9]+)\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)$`)
 	// repositoryName follows the ECR API reference.
 	repositoryName = regexp.MustCompile(`^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
-	digestFormat   = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	accountFormat  = regexp.MustCompile(`^[0-9]{12}$`)
+	digestFormat   = regexp.MustCompile(`^sha256:[0-9a-f]+$`)
+	accountFormat  = regexp.MustCompile(`^[0-9]+$`)
 	regionFormat   = regexp.MustCompile(`^[a-z0-9-]+$`)
 	// tagFormat follows the distribution specification; ECR takes the same.
-	tagFormat = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+	tagFormat = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 )
 
 // String is registry/region/name, the form under which the ledger indexes workloads.
@@ -39,7 +45,7 @@ func (r Repository) String() string { return r.Registry + "/" + r.Region + "/" +
 // ParseRepository reads what String writes.
 func ParseRepository(text string) (Repository, error) {
 	parts := strings.SplitN(text, "/", 3)
-	if len(parts) != 3 || !accountFormat.MatchString(parts[0]) || !regionFormat.MatchString(parts[1]) ||
+	if len(parts) != 3 || len(parts[0]) != accountDigits || !accountFormat.MatchString(parts[0]) || !regionFormat.MatchString(parts[1]) ||
 		!repositoryName.MatchString(parts[2]) {
 		return Repository{}, fmt.Errorf("%q is not a repository: want ACCOUNT/REGION/NAME", abbreviate(text))
 	}
@@ -71,13 +77,13 @@ func ParseImage(uri string) (Image, error) {
 	}
 	if colon := strings.LastIndexByte(image.Base, ':'); colon > strings.LastIndexByte(image.Base, '/') {
 		image.Base, image.Tag = image.Base[:colon], image.Base[colon+1:]
-		if !tagFormat.MatchString(image.Tag) {
+		if !within(image.Tag, maximumTag, tagFormat) {
 			return Image{}, fmt.Errorf("%w: %q has no valid tag", ErrNotECR, abbreviate(uri))
 		}
 	}
 	host, name, _ := strings.Cut(image.Base, "/")
 	match := registryHost.FindStringSubmatch(host)
-	if match == nil || !repositoryName.MatchString(name) {
+	if match == nil || len(match[1]) != accountDigits || !repositoryName.MatchString(name) {
 		return Image{}, fmt.Errorf("%w: %q", ErrNotECR, abbreviate(uri))
 	}
 	image.Repository = Repository{Registry: match[1], Region: match[2], Name: name}
@@ -88,7 +94,9 @@ func ParseImage(uri string) (Image, error) {
 func (i Image) Pinned(digest string) string { return i.Base + "@" + digest }
 
 // ValidDigest tells whether text is a SHA-256 digest as registries write it.
-func ValidDigest(text string) bool { return digestFormat.MatchString(text) }
+func ValidDigest(text string) bool {
+	return len(text) == digestLength && digestFormat.MatchString(text)
+}
 
 // ShortDigest is the digest's first twelve hexadecimal digits, for people.
 func ShortDigest(digest string) string {

@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
 // cache remembers a bounded number of values for the life of the process and forgets the least recently used first.
@@ -14,6 +16,7 @@ type cache[V any] struct {
 	now      func() time.Time
 	order    *list.List
 	elements map[string]*list.Element
+	reads    singleflight.Group
 }
 
 type cached[V any] struct {
@@ -27,6 +30,22 @@ func newCache[V any](limit int, lifetime time.Duration) *cache[V] {
 	return &cache[V]{
 		limit: limit, lifetime: lifetime, now: time.Now, order: list.New(), elements: map[string]*list.Element{},
 	}
+}
+
+// fetch answers what is remembered under the key, or else what read answers, which is remembered unless it failed. Those
+// who ask for one key at the same time share one read.
+func (c *cache[V]) fetch(key string, read func() (V, error)) (V, error) {
+	if known, found := c.get(key); found {
+		return known, nil
+	}
+	value, err, _ := c.reads.Do(key, func() (any, error) {
+		value, err := read()
+		if err == nil {
+			c.put(key, value)
+		}
+		return value, err
+	})
+	return value.(V), err
 }
 
 func (c *cache[V]) get(key string) (value V, found bool) {

@@ -105,10 +105,14 @@ type manifest struct {
 func (d *Driver) platforms(
 	ctx context.Context, repository workload.Repository, digest string,
 ) ([]platform, error) {
-	key := repository.String() + "@" + digest
-	if known, found := d.images.get(key); found {
-		return known, nil
-	}
+	return d.images.fetch(repository.String()+"@"+digest, func() ([]platform, error) {
+		return d.readPlatforms(ctx, repository, digest)
+	})
+}
+
+func (d *Driver) readPlatforms(
+	ctx context.Context, repository workload.Repository, digest string,
+) ([]platform, error) {
 	text, err := d.manifest(ctx, repository, digest)
 	if err != nil {
 		return nil, err
@@ -128,7 +132,6 @@ func (d *Driver) platforms(
 	if len(offered) == 0 {
 		return nil, rollout.Refusef("the image %s of %s names no platform", workload.ShortDigest(digest), repository.Name)
 	}
-	d.images.put(key, offered)
 	return offered, nil
 }
 

@@ -35,15 +35,7 @@ var errDescriptionTooLong = errors.New("the answer is longer than 1 MiB")
 
 // revision describes a task definition revision, from the cache where it was described before.
 func (d *Driver) revision(ctx context.Context, arn string) (*revision, error) {
-	if known, found := d.revisions.get(arn); found {
-		return known, nil
-	}
-	described, err := d.describe(ctx, arn)
-	if err != nil {
-		return nil, err
-	}
-	d.revisions.put(arn, described)
-	return described, nil
+	return d.revisions.fetch(arn, func() (*revision, error) { return d.describe(ctx, arn) })
 }
 
 func (d *Driver) describe(ctx context.Context, arn string) (*revision, error) {

@@ -99,14 +99,8 @@ func (d *Driver) checks(observation workload.Observation, definition *types.Task
 // proved skips a check that succeeded a moment ago.
 func (d *Driver) proved(key string, check check) check {
 	return func(ctx context.Context) error {
-		if _, found := d.proofs.get(key); found {
-			return nil
-		}
-		if err := check(ctx); err != nil {
-			return err
-		}
-		d.proofs.put(key, struct{}{})
-		return nil
+		_, err := d.proofs.fetch(key, func() (struct{}, error) { return struct{}{}, check(ctx) })
+		return err
 	}
 }
 
