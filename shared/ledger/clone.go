@@ -14,6 +14,7 @@ func (r Record) Clone() Record {
 	r.Hold = clonePointer(r.Hold)
 	r.Request = clonePointer(r.Request)
 	r.Refusal = clonePointer(r.Refusal)
+	r.Announcements = slices.Clone(r.Announcements)
 	return r
 }
 

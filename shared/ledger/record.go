@@ -5,6 +5,7 @@ package ledger
 import (
 	"time"
 
+	"davit/events/davit"
 	"davit/shared/workload"
 )
 
@@ -94,6 +95,12 @@ type Refusal struct {
 	Text   string `json:"text"`
 }
 
+// Announcement is an event that must be published, and was written with the decision that it tells of.
+type Announcement struct {
+	DetailType string        `json:"detailType"`
+	Detail     davit.Rollout `json:"detail"`
+}
+
 // Limits of a record, which keep it far below DynamoDB's 400 KB an item.
 const (
 	// MaximumGood is how many proven images a record remembers, newest first.
@@ -101,6 +108,9 @@ const (
 	// MaximumSetAside is how many set-aside images a record remembers, newest first.
 	MaximumSetAside = 200
 )
+
+// AnnouncementAge is how old an announcement is when its writer is taken to have died.
+const AnnouncementAge = 2 * time.Minute
 
 // Record is what davit knows of one workload. The zero value with a Workload is a workload never seen.
 type Record struct {
@@ -118,6 +128,9 @@ type Record struct {
 	Hold    *Hold    `json:"hold,omitempty"`
 	Request *Request `json:"request,omitempty"`
 	Refusal *Refusal `json:"refusal,omitempty"`
+	// Announcements are yet to be published. Whoever wrote them publishes them at once; if it died, the next to look
+	// does, once they are AnnouncementAge old.
+	Announcements []Announcement `json:"announcements,omitempty"`
 	// UpdatedAt is when the record was last written.
 	UpdatedAt time.Time `json:"updatedAt,omitzero"`
 }

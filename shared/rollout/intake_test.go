@@ -197,7 +197,8 @@ func TestTheAnnouncerTellsWhatToRunNext(t *testing.T) {
 		var sink published
 		var metrics bytes.Buffer
 		announcer := &Announcer{Publisher: &sink, Metrics: telemetry.NewMetrics(&metrics)}
-		if err := announcer.Report(context.Background(), Notice{Workload: reference, Decision: test.decision, Repository: repository}); err != nil {
+		announcements := announce(test.decision, Cause{Text: "push"}, ledger.Record{Workload: reference}, []workload.Repository{repository}, nil)
+		if err := announcer.Report(context.Background(), announcements...); err != nil {
 			t.Fatal(err)
 		}
 		if len(sink.events) != 1 || sink.events[0].DetailType != test.detailType {

@@ -19,25 +19,9 @@ import (
 	"davit/shared/workload"
 )
 
-// Notice is what is told of a decision: on the bus, in the history and in the metrics.
-type Notice struct {
-	Workload workload.Reference
-	Decision Decision
-	Cause    Cause
-	// Rollout is the one that the decision is about, if it is about one.
-	Rollout *ledger.Rollout
-	// Evidence is what the platform said of the stopped tasks.
-	Evidence []string
-	// Former is the image that is in the record as proved, if any.
-	Former *ledger.Image
-	// Repository is the one that the workload follows, where that is known.
-	Repository workload.Repository
-}
-
-// Reporter tells others of a decision. It is called before the decision is recorded, so that a crash between the two
-// tells it twice and never not at all.
+// Reporter tells others of decisions, at least once each.
 type Reporter interface {
-	Report(ctx context.Context, notices ...Notice) error
+	Report(ctx context.Context, announcements ...ledger.Announcement) error
 }
 
 // Reconciler brings workloads to what their policy asks for, a step at a time. All of its state is in the ledger; two
@@ -209,6 +193,9 @@ func (r *Reconciler) act(ctx context.Context, current look, cause Cause) (again 
 	step := step{reconciler: r, look: current, cause: cause, record: current.record.Clone()}
 	step.record.Workload = current.seen.Workload.Workload
 	step.reindex()
+	if err := step.announceLeftovers(ctx); err != nil {
+		return false, err
+	}
 	switch decision.Action {
 	case Nothing:
 		return false, step.saveIndex(ctx)

@@ -2,9 +2,9 @@ package rollout
 
 import (
 	"context"
-	"errors"
 
 	"davit/events/davit"
+	"davit/shared/ledger"
 	"davit/shared/publisher"
 	"davit/shared/telemetry"
 	"davit/shared/workload"
@@ -21,8 +21,8 @@ type Announcer struct {
 	Metrics   *telemetry.Metrics
 }
 
-// announcements say which actions become which event. The others are counted only.
-var announcements = map[Action]struct {
+// kinds say which actions are told, as which event and which metric. The others are steps on the way to one of these.
+var kinds = map[Action]struct {
 	detailType string
 	metric     telemetry.Metric
 }{
@@ -35,56 +35,50 @@ var announcements = map[Action]struct {
 	ReportOverdue: {davit.DetailTypeRolloutOverdue, telemetry.RolloutsOverdue},
 }
 
-// Report publishes the notices in one call and counts them. What could not be published is an error, and is counted
-// when it is reported again.
-func (a *Announcer) Report(ctx context.Context, notices ...Notice) error {
-	var events []publisher.Event
-	for _, notice := range notices {
-		if announcement, told := announcements[notice.Decision.Action]; told {
-			events = append(events, publisher.Event{DetailType: announcement.detailType, Detail: detail(notice)})
-		}
+// Report publishes the announcements in one call and counts them. What could not be published is an error, and is
+// counted when it is reported again.
+func (a *Announcer) Report(ctx context.Context, announcements ...ledger.Announcement) error {
+	events := make([]publisher.Event, len(announcements))
+	for index, announcement := range announcements {
+		events[index] = publisher.Event{DetailType: announcement.DetailType, Detail: announcement.Detail}
 	}
-	var err error
-	if len(events) > 0 {
-		err = a.Publisher.PublishAll(ctx, events)
-	}
-	if err != nil {
+	if err := a.Publisher.PublishAll(ctx, events); err != nil {
 		return err
 	}
-	for _, notice := range notices {
-		a.Metrics.Count(telemetry.Decisions, telemetry.Action(notice.Decision.Action), telemetry.Code(notice.Decision.Code))
-		if announcement, told := announcements[notice.Decision.Action]; told {
-			a.Metrics.Count(announcement.metric)
-		}
+	for _, announcement := range announcements {
+		a.Metrics.Count(telemetry.Decisions, telemetry.Action(announcement.Detail.Action), telemetry.Code(announcement.Detail.Code))
+		a.Metrics.Count(kinds[Action(announcement.Detail.Action)].metric)
 	}
-	return errors.Join(err, a.Metrics.Flush())
+	return a.Metrics.Flush()
 }
 
-// detail is the event's detail for a notice.
-func detail(notice Notice) davit.Rollout {
-	decision := notice.Decision
-	told := davit.Rollout{Version: davit.Version, Workload: notice.Workload.String(), Action: string(decision.Action), Code: string(decision.Code),
-		Reason: decision.Reason, Deployment: decision.Deployment, Cause: notice.Cause.Text, Evidence: notice.Evidence}
-	if rollout := notice.Rollout; rollout != nil {
-		told.Rollout = rollout.ID
-		if told.Deployment == "" {
-			told.Deployment = rollout.Deployment
+// announce makes the announcement of a decision, if it is one of those that are told.
+func announce(decision Decision, cause Cause, record ledger.Record, repositories []workload.Repository, evidence []string) []ledger.Announcement {
+	kind, told := kinds[decision.Action]
+	if !told {
+		return nil
+	}
+	detail := davit.Rollout{Version: davit.Version, Workload: record.Workload.String(), Action: string(decision.Action), Code: string(decision.Code),
+		Reason: decision.Reason, Deployment: decision.Deployment, Cause: cause.Text, Evidence: evidence, Command: command(record.Workload, decision)}
+	if rollout := record.Rollout; rollout != nil {
+		detail.Rollout = rollout.ID
+		if detail.Deployment == "" {
+			detail.Deployment = rollout.Deployment
 		}
 	}
-	if decision.Image != nil && notice.Repository != (workload.Repository{}) {
-		told.Image = &davit.Image{Repository: notice.Repository.String(), Digest: decision.Image.Digest, Tag: decision.Image.Tag}
+	if decision.Image != nil && len(repositories) > 0 {
+		detail.Image = &davit.Image{Repository: repositories[0].String(), Digest: decision.Image.Digest, Tag: decision.Image.Tag}
 	}
-	if former := notice.Former; former != nil {
-		told.Previous = &davit.Previous{Digest: former.Digest, Tag: former.Tag}
+	if len(record.Good) > 0 {
+		detail.Previous = &davit.Previous{Digest: record.Good[0].Digest, Tag: record.Good[0].Tag}
 	}
-	told.Command = command(notice)
-	return told
+	return []ledger.Announcement{{DetailType: kind.detailType, Detail: detail}}
 }
 
 // command is what a human would run next.
-func command(notice Notice) string {
-	reference := notice.Workload.String()
-	switch decision := notice.Decision; {
+func command(workload workload.Reference, decision Decision) string {
+	reference := workload.String()
+	switch {
 	case decision.Action == Fail, decision.Action == Supersede, decision.Code == BadDigest:
 		return "davit forgive " + reference + " " + decision.Image.Digest
 	case decision.Code == Held:

@@ -105,6 +105,8 @@ type world struct {
 	calls      int
 	// events counts what was sent, the lost included.
 	events int
+	// told counts what was reported, by rollout and action.
+	told map[string]int
 	// planted is the bug that this world has, if any.
 	planted plantedBug
 }
@@ -114,7 +116,7 @@ func newWorld(seed uint64, services int, chances faults) *world {
 		now:        time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC),
 		repository: workload.Repository{Registry: "123456789012", Region: "eu-west-1", Name: "web"},
 		bad:        map[string]bool{}, visible: map[string]time.Time{}, services: map[workload.Reference]*modelService{},
-		started: map[string]int{}, registered: map[string]int{}}
+		started: map[string]int{}, registered: map[string]int{}, told: map[string]int{}}
 	w.memory = &ledgertest.Memory{Now: func() time.Time { return w.now }}
 	w.reconciler = &Reconciler{Driver: modelDriver{w}, Registry: modelRegistry{w}, Ledger: modelLedger{w}, Reporter: modelReporter{w},
 		Settings: func(context.Context) (settings.Settings, error) {
@@ -364,6 +366,9 @@ func (w *world) check() {
 			w.violate("%s runs %s, but its parameter says %s", reference, workload.ShortDigest(running), service.remembered)
 		}
 	}
+	for _, reference := range w.order {
+		w.checkTold(reference)
+	}
 	for what, times := range w.started {
 		if times > 1 {
 			w.violate("%s was deployed %d times", what, times)
@@ -372,6 +377,22 @@ func (w *world) check() {
 	for rollout, times := range w.registered {
 		if times > 1 {
 			w.violate("%s has %d revisions", rollout, times)
+		}
+	}
+}
+
+// checkTold sees to it that every outcome in the history was told.
+func (w *world) checkTold(reference workload.Reference) {
+	entries, err := w.memory.History(context.Background(), reference, ledger.MaximumHistory, "")
+	if err != nil {
+		panic(err)
+	}
+	for _, entry := range entries {
+		switch Action(entry.Action) {
+		case Succeed, Fail, Supersede, Abandon, ReportOverdue:
+			if w.told[entry.Rollout+" "+entry.Action] == 0 {
+				w.violate("%s: nobody was told of %s of %s", reference, entry.Action, entry.Rollout)
+			}
 		}
 	}
 }
@@ -558,7 +579,13 @@ func (l modelLedger) Following(ctx context.Context, repository workload.Reposito
 
 type modelReporter struct{ world *world }
 
-func (r modelReporter) Report(context.Context, ...Notice) error { return r.world.call(func() {}) }
+func (r modelReporter) Report(_ context.Context, announcements ...ledger.Announcement) error {
+	return r.world.call(func() {
+		for _, announcement := range announcements {
+			r.world.told[announcement.Detail.Rollout+" "+announcement.Detail.Action]++
+		}
+	})
+}
 
 // simulate runs one world and answers what it did wrong, and how many events it sent.
 func simulate(seed uint64, events int, chances faults, planted plantedBug) (*world, []string) {

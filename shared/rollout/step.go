@@ -64,7 +64,7 @@ func (s *step) refuse(ctx context.Context, decision Decision) error {
 	if answersRequest {
 		s.record.Request = nil
 	}
-	return s.tell(ctx, decision)
+	return s.conclude(ctx, s.entry(decision), s.announcement(decision, nil))
 }
 
 // roll starts a rollout: it verifies, writes the intent, acts, and writes what came of it.
@@ -117,9 +117,9 @@ func (s *step) start(ctx context.Context, resumed bool) (bool, error) {
 	current.Phase, current.StartedAt = ledger.Started, s.reconciler.Now()
 	current.Revision, current.Deployment = prepared.Revision, prepared.Deployment
 	started := s.look.decision
-	started.Action, started.Deployment, started.Revision = Roll, prepared.Deployment, prepared.Revision
-	if err := s.reconciler.Reporter.Report(ctx, s.notice(started, nil)); err != nil {
-		return false, err
+	started.Action, started.Deployment = Roll, prepared.Deployment
+	if err := s.reconciler.Reporter.Report(ctx, s.announcement(started, nil)...); err != nil {
+		return false, fmt.Errorf("reporting the start: %w", err)
 	}
 	return began, s.write(ctx)
 }
@@ -145,10 +145,10 @@ func (s *step) answer(ctx context.Context, err error, code Code) (bool, error) {
 // abandon drops a rollout that never started. Its image stays a candidate.
 func (s *step) abandon(ctx context.Context, decision Decision) error {
 	decision.Action = Abandon
-	notice := s.notice(decision, nil)
+	entry, told := s.entry(decision), s.announcement(decision, nil)
 	s.record.Rollout = nil
 	s.record.Refusal = &ledger.Refusal{Code: string(decision.Code), Digest: decision.Image.Digest, Text: decision.Reason}
-	return s.conclude(ctx, notice)
+	return s.conclude(ctx, entry, told)
 }
 
 func (s *step) adopt(ctx context.Context) error {
@@ -158,7 +158,7 @@ func (s *step) adopt(ctx context.Context) error {
 	if current.StartedAt.IsZero() {
 		current.StartedAt = s.reconciler.Now()
 	}
-	return s.conclude(ctx, s.notice(decision, nil))
+	return s.conclude(ctx, s.entry(decision), s.announcement(decision, nil))
 }
 
 // succeed proves the image: its parameter is written, then the record.
@@ -167,13 +167,13 @@ func (s *step) succeed(ctx context.Context) error {
 	if err := s.rememberRunning(ctx); err != nil {
 		return err
 	}
-	notice := s.notice(s.look.decision, nil)
+	entry, told := s.entry(s.look.decision), s.announcement(s.look.decision, nil)
 	proved := current.Image
 	proved.At = s.reconciler.Now()
 	s.record.AddGood(proved)
 	s.record.Forgive(proved.Digest)
 	s.record.Rollout, s.record.Refusal = nil, nil
-	return s.conclude(ctx, notice)
+	return s.conclude(ctx, entry, told)
 }
 
 func (s *step) remember(ctx context.Context) error {
@@ -205,10 +205,11 @@ func (s *step) setAside(ctx context.Context) error {
 			evidence = []string{"the stopped tasks could not be read: " + err.Error()}
 		}
 	}
-	notice := s.notice(decision, evidence)
+	entry, told := s.entry(decision), s.announcement(decision, evidence)
+	entry.Evidence = evidence
 	s.recordSetAside(ledger.SetAside{Image: current.Image, Reason: decision.Reason})
 	s.record.Rollout, s.record.Refusal = nil, nil
-	return s.conclude(ctx, notice)
+	return s.conclude(ctx, entry, told)
 }
 
 // putBack starts the revision that ran before. The intent is written first, and only its writer acts.
@@ -229,15 +230,14 @@ func (s *step) putBack(ctx context.Context) error {
 
 func (s *step) reportOverdue(ctx context.Context) error {
 	s.record.Rollout.Overdue = true
-	return s.conclude(ctx, s.notice(s.look.decision, nil))
+	return s.conclude(ctx, s.entry(s.look.decision), s.announcement(s.look.decision, nil))
 }
 
 // settleRequest closes a request for what runs already. What it passes over is set aside all the same.
 func (s *step) settleRequest(ctx context.Context) error {
-	notice := s.notice(s.look.decision, nil)
 	s.record.Request = nil
 	s.recordSetAside(s.look.decision.SetAside...)
-	return s.conclude(ctx, notice)
+	return s.write(ctx, s.entry(s.look.decision))
 }
 
 func (s *step) recordSetAside(aside ...ledger.SetAside) {
@@ -247,23 +247,33 @@ func (s *step) recordSetAside(aside ...ledger.SetAside) {
 	}
 }
 
-// tell reports the decision and records it.
-func (s *step) tell(ctx context.Context, decision Decision) error {
-	return s.conclude(ctx, s.notice(decision, nil))
+// conclude writes the record with its line of history and with what must be told of it, and then tells. The fence
+// comes first, so that of two who saw the same outcome one tells it; what a crash leaves untold stands in the record.
+func (s *step) conclude(ctx context.Context, entry ledger.Entry, told []ledger.Announcement) error {
+	s.record.Announcements = append(s.record.Announcements, told...)
+	if err := s.write(ctx, entry); err != nil {
+		return err
+	}
+	return s.announce(ctx)
 }
 
-// conclude reports the notice, then writes the record with its line of history. The order makes the report sure: a
-// crash between the two repeats it.
-func (s *step) conclude(ctx context.Context, notice Notice) error {
-	if err := s.reconciler.Reporter.Report(ctx, notice); err != nil {
-		return fmt.Errorf("reporting %s: %w", notice.Decision.Action, err)
+// announceLeftovers tells what somebody wrote and did not live to tell.
+func (s *step) announceLeftovers(ctx context.Context) error {
+	if s.reconciler.Now().Sub(s.record.UpdatedAt) < ledger.AnnouncementAge {
+		return nil
 	}
-	entry := s.entry(notice.Decision)
-	entry.Evidence = notice.Evidence
-	if notice.Rollout != nil {
-		entry.Rollout = notice.Rollout.ID
+	return s.announce(ctx)
+}
+
+func (s *step) announce(ctx context.Context) error {
+	if len(s.record.Announcements) == 0 {
+		return nil
 	}
-	return s.write(ctx, entry)
+	if err := s.reconciler.Reporter.Report(ctx, s.record.Announcements...); err != nil {
+		return fmt.Errorf("reporting: %w", err)
+	}
+	s.record.Announcements = nil
+	return s.write(ctx)
 }
 
 // write stores the record. A conflict asks for another look: somebody else was faster.
@@ -280,20 +290,9 @@ func (s *step) write(ctx context.Context, entries ...ledger.Entry) error {
 	return nil
 }
 
-func (s *step) notice(decision Decision, evidence []string) Notice {
-	notice := Notice{Workload: s.record.Workload, Decision: decision, Cause: s.cause, Evidence: evidence}
-	if s.record.Rollout != nil {
-		current := *s.record.Rollout
-		notice.Rollout = &current
-	}
-	if len(s.record.Good) > 0 {
-		notice.Former = &s.record.Good[0]
-	}
-	for _, repository := range slices.Concat(s.record.Repositories, s.look.record.Repositories) {
-		notice.Repository = repository
-		break
-	}
-	return notice
+// announcement is what is told of the decision, while the rollout that it is about is still in the record.
+func (s *step) announcement(decision Decision, evidence []string) []ledger.Announcement {
+	return announce(decision, s.cause, s.record, slices.Concat(s.record.Repositories, s.look.record.Repositories), evidence)
 }
 
 func (s *step) entry(decision Decision) ledger.Entry {
