@@ -1,0 +1,63 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"davit/infra/automation"
+	"davit/infra/config"
+	"davit/infra/ecs"
+	"davit/infra/foundation"
+	"davit/infra/network"
+	"davit/infra/registry"
+	"davit/infra/storage"
+)
+
+// Names of the stacks.
+const (
+	networkStack    = "davit-network"
+	registryStack   = "davit-registry"
+	storageStack    = "davit-storage"
+	ecsStack        = "davit-ecs"
+	automationStack = "davit-automation"
+)
+
+// addStacks adds the stacks that the configuration has to the app. functions is the folder with the built functions.
+func addStacks(app awscdk.App, configuration *config.Configuration, functions string) {
+	giveZones(app, configuration)
+	foundation.Tag(app, configuration)
+	var vpc *network.Network
+	var images *registry.Registry
+	if configuration.Network != nil {
+		vpc = network.NewNetwork(app, jsii.String(networkStack), &network.NetworkProps{Configuration: configuration})
+	}
+	if configuration.Registry != nil {
+		images = registry.NewRegistry(app, jsii.String(registryStack),
+			&registry.RegistryProps{Configuration: configuration})
+	}
+	if configuration.Storage != nil {
+		storage.NewStorage(app, jsii.String(storageStack), &storage.StorageProps{Configuration: configuration})
+	}
+	if configuration.ECS != nil {
+		ecs.NewECS(app, jsii.String(ecsStack), &ecs.ECSProps{
+			Configuration: configuration,
+			VPC:           vpc.VPC,
+			Registry:      images.Stack,
+		})
+	}
+	if configuration.Automation != nil {
+		automation.NewAutomation(app, jsii.String(automationStack), &automation.AutomationProps{
+			Configuration: configuration,
+			Functions:     functions,
+		})
+	}
+}
+
+// giveZones answers beforehand what the CDK would look up in the account: the zones of the region.
+func giveZones(app awscdk.App, configuration *config.Configuration) {
+	if len(configuration.AvailabilityZones) == 0 {
+		return
+	}
+	key := "availability-zones:account=" + configuration.Account + ":region=" + configuration.Region
+	app.Node().SetContext(jsii.String(key), configuration.AvailabilityZones)
+}

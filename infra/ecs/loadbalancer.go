@@ -1,0 +1,78 @@
+package ecs
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
+	"github.com/aws/jsii-runtime-go"
+
+	"davit/infra/config"
+)
+
+// addLoadBalancer puts the service behind an Application Load Balancer on port 80, open to the internet or to the VPC.
+func addLoadBalancer(stack awscdk.Stack, service awsecs.FargateService, cluster awsecs.Cluster,
+	configuration *config.Configuration, settings *config.Service,
+) {
+	group := awsec2.NewSecurityGroup(stack, identifier(settings, "LoadBalancerSecurityGroup"),
+		&awsec2.SecurityGroupProps{
+			Vpc:              cluster.Vpc(),
+			Description:      jsii.String("Load balancer of the service " + settings.Name),
+			AllowAllOutbound: jsii.Bool(false),
+		})
+	group.AddIngressRule(callers(configuration, settings), awsec2.Port_Tcp(jsii.Number(80)),
+		jsii.String("HTTP of the service "+settings.Name), nil)
+	balancer := awselasticloadbalancingv2.NewApplicationLoadBalancer(stack, identifier(settings, "LoadBalancer"),
+		&awselasticloadbalancingv2.ApplicationLoadBalancerProps{
+			Vpc:                     cluster.Vpc(),
+			VpcSubnets:              &awsec2.SubnetSelection{SubnetType: balancerSubnets(settings)},
+			InternetFacing:          jsii.Bool(settings.Public),
+			SecurityGroup:           group,
+			DropInvalidHeaderFields: jsii.Bool(true),
+			DeletionProtection:      jsii.Bool(configuration.Removal == config.Retain),
+		})
+	listener := balancer.AddListener(jsii.String("HTTP"), &awselasticloadbalancingv2.BaseApplicationListenerProps{
+		Port:     jsii.Number(80),
+		Protocol: awselasticloadbalancingv2.ApplicationProtocol_HTTP,
+		Open:     jsii.Bool(false),
+	})
+	listener.AddTargets(jsii.String("Tasks"), &awselasticloadbalancingv2.AddApplicationTargetsProps{
+		Port:     jsii.Number(settings.ContainerPort),
+		Protocol: awselasticloadbalancingv2.ApplicationProtocol_HTTP,
+		Targets: &[]awselasticloadbalancingv2.IApplicationLoadBalancerTarget{
+			service.LoadBalancerTarget(&awsecs.LoadBalancerTargetOptions{
+				ContainerName: jsii.String(settings.Name),
+				ContainerPort: jsii.Number(settings.ContainerPort),
+			}),
+		},
+		DeregistrationDelay: awscdk.Duration_Seconds(jsii.Number(30)),
+		HealthCheck: &awselasticloadbalancingv2.HealthCheck{
+			Path:                    jsii.String(settings.HealthPath),
+			HealthyHttpCodes:        jsii.String("200-399"),
+			Interval:                awscdk.Duration_Seconds(jsii.Number(10)),
+			Timeout:                 awscdk.Duration_Seconds(jsii.Number(5)),
+			HealthyThresholdCount:   jsii.Number(2),
+			UnhealthyThresholdCount: jsii.Number(3),
+		},
+	})
+	awscdk.NewCfnOutput(stack, identifier(settings, "Address"), &awscdk.CfnOutputProps{
+		Description: jsii.String("Where the service " + settings.Name + " answers."),
+		Value:       jsii.String("http://" + *balancer.LoadBalancerDnsName()),
+	})
+}
+
+// callers are who may open a connection to the load balancer.
+func callers(configuration *config.Configuration, settings *config.Service) awsec2.IPeer {
+	if settings.Public {
+		return awsec2.Peer_AnyIpv4()
+	}
+	return awsec2.Peer_Ipv4(jsii.String(configuration.Network.CIDR))
+}
+
+// balancerSubnets are public for a public service, or else the most closed ones there are.
+func balancerSubnets(settings *config.Service) awsec2.SubnetType {
+	if settings.Public {
+		return awsec2.SubnetType_PUBLIC
+	}
+	return awsec2.SubnetType_PRIVATE_ISOLATED
+}

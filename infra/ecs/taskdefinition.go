@@ -1,0 +1,139 @@
+package ecs
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/jsii-runtime-go"
+
+	"davit/infra/config"
+	"davit/infra/foundation"
+	"davit/shared/names"
+)
+
+// newTaskDefinition makes the task definition, whose image is the value of the service's parameter.
+func newTaskDefinition(stack awscdk.Stack, configuration *config.Configuration, settings *config.Service,
+) awsecs.FargateTaskDefinition {
+	cluster := configuration.ECS.Cluster
+	logs := awslogs.NewLogGroup(stack, identifier(settings, "Log"),
+		foundation.LogGroupProps(configuration, "/davit/ecs/"+cluster+"/"+settings.Name, settings.LogDays))
+	definition := awsecs.NewFargateTaskDefinition(stack, identifier(settings, "TaskDefinition"),
+		&awsecs.FargateTaskDefinitionProps{
+			Family:         jsii.String(cluster + "-" + settings.Name),
+			Cpu:            jsii.Number(settings.CPU),
+			MemoryLimitMiB: jsii.Number(settings.Memory),
+			RuntimePlatform: &awsecs.RuntimePlatform{
+				CpuArchitecture:       cpuArchitecture(settings.Architecture),
+				OperatingSystemFamily: awsecs.OperatingSystemFamily_LINUX(),
+			},
+			ExecutionRole: newExecutionRole(stack, configuration, settings, logs),
+			TaskRole:      newTaskRole(stack, configuration, settings),
+		})
+	image := awsssm.StringParameter_ValueForStringParameter(stack,
+		jsii.String(names.ImageParameter(cluster, settings.Name)), nil)
+	definition.AddContainer(jsii.String(settings.Name), &awsecs.ContainerDefinitionOptions{
+		ContainerName: jsii.String(settings.Name),
+		Image:         awsecs.ContainerImage_FromRegistry(image, nil),
+		Essential:     jsii.Bool(true),
+		Environment:   environment(settings),
+		HealthCheck:   healthCheck(settings),
+		PortMappings:  &[]*awsecs.PortMapping{{ContainerPort: jsii.Number(settings.ContainerPort)}},
+		Logging: awsecs.LogDriver_AwsLogs(&awsecs.AwsLogDriverProps{
+			LogGroup:     logs,
+			StreamPrefix: jsii.String(settings.Name),
+			Mode:         awsecs.AwsLogDriverMode_NON_BLOCKING,
+		}),
+	})
+	// A deploy that changes the task definition replaces it. The revision before stays registered, since a rollout may
+	// be put back to it, and ECS starts no deployment of a revision that is no longer active. It costs nothing.
+	definition.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN)
+	return definition
+}
+
+func cpuArchitecture(architecture config.Architecture) awsecs.CpuArchitecture {
+	if architecture == config.X8664 {
+		return awsecs.CpuArchitecture_X86_64()
+	}
+	return awsecs.CpuArchitecture_ARM64()
+}
+
+func environment(settings *config.Service) *map[string]*string {
+	if len(settings.Environment) == 0 {
+		return nil
+	}
+	variables := map[string]*string{}
+	for _, name := range slices.Sorted(maps.Keys(settings.Environment)) {
+		variables[name] = jsii.String(settings.Environment[name])
+	}
+	return &variables
+}
+
+func healthCheck(settings *config.Service) *awsecs.HealthCheck {
+	if len(settings.HealthCommand) == 0 {
+		return nil
+	}
+	return &awsecs.HealthCheck{
+		Command:     jsii.Strings(settings.HealthCommand...),
+		Interval:    awscdk.Duration_Seconds(jsii.Number(10)),
+		Timeout:     awscdk.Duration_Seconds(jsii.Number(5)),
+		Retries:     jsii.Number(3),
+		StartPeriod: awscdk.Duration_Seconds(jsii.Number(30)),
+	}
+}
+
+// tasksPrincipal is ECS starting tasks of this account and region, and of no other ("Confused deputy" in the ECS
+// developer guide).
+func tasksPrincipal(configuration *config.Configuration) awsiam.IPrincipal {
+	return awsiam.NewServicePrincipal(jsii.String("ecs-tasks.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+		Conditions: &map[string]any{
+			"StringEquals": map[string]string{"aws:SourceAccount": configuration.Account},
+			"ArnLike":      map[string]string{"aws:SourceArn": foundation.ARN(configuration, "ecs", "*")},
+		},
+	})
+}
+
+// newExecutionRole makes the role by which ECS pulls the image, from the service's repository alone, and writes the
+// container's log.
+func newExecutionRole(stack awscdk.Stack, configuration *config.Configuration, settings *config.Service,
+	logs awslogs.LogGroup,
+) awsiam.IRole {
+	repository := foundation.ARN(configuration, "ecr", "repository/"+settings.Repository)
+	role := awsiam.NewRole(stack, identifier(settings, "ExecutionRole"), &awsiam.RoleProps{
+		Path:        jsii.String(foundation.RolePath),
+		Description: jsii.String("Lets ECS pull the image and write the log of the service " + settings.Name + "."),
+		AssumedBy:   tasksPrincipal(configuration),
+		InlinePolicies: &map[string]awsiam.PolicyDocument{
+			"execution": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
+				Statements: &[]awsiam.PolicyStatement{
+					allow("RegistryLogin", "*", "ecr:GetAuthorizationToken"),
+					allow("Pull", repository, "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
+						"ecr:GetDownloadUrlForLayer"),
+					allow("Log", *logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents"),
+				},
+			}),
+		},
+	})
+	return role.WithoutPolicyUpdates(nil)
+}
+
+// newTaskRole makes the role that the container itself has: none of AWS is open to it until somebody says what.
+func newTaskRole(stack awscdk.Stack, configuration *config.Configuration, settings *config.Service) awsiam.IRole {
+	return awsiam.NewRole(stack, identifier(settings, "TaskRole"), &awsiam.RoleProps{
+		Path:        jsii.String(foundation.RolePath),
+		Description: jsii.String("What the containers of the service " + settings.Name + " may do in AWS."),
+		AssumedBy:   tasksPrincipal(configuration),
+	})
+}
+
+func allow(sid, resource string, actions ...string) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:       jsii.String(sid),
+		Actions:   jsii.Strings(actions...),
+		Resources: jsii.Strings(resource),
+	})
+}

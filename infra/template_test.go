@@ -1,0 +1,376 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"davit/infra/config"
+)
+
+// template is a stack's synthesised template.
+type template struct {
+	Parameters map[string]map[string]any
+	Resources  map[string]resource
+	Outputs    map[string]any
+}
+
+// resource is a resource of a template.
+type resource struct {
+	Type                string
+	Properties          map[string]any
+	DeletionPolicy      string
+	UpdateReplacePolicy string
+}
+
+// stacks are the templates of one configuration, by stack.
+type stacks map[string]template
+
+// synthesised are the templates of the configurations that the tests look at.
+var synthesised = map[string]stacks{}
+
+// Configurations that the tests look at, beside those that are checked in.
+const (
+	local       = "local"
+	development = "development"
+	alone       = "automation"
+	// retagged is development with other tags.
+	retagged = "retagged"
+	// chosen has what the others leave at its default.
+	chosen = "chosen"
+)
+
+// choices is the configuration "chosen".
+const choices = `
+owner: platform
+environment: production
+account: "111122223333"
+region: eu-north-1
+availabilityZones: [eu-north-1a, eu-north-1b, eu-north-1c]
+network:
+  zones: 3
+  nat: per-az
+  gatewayEndpoints: [s3]
+  interfaceEndpoints: [ecr.api, ecr.dkr, logs, ssm, sts]
+registry:
+  repositories:
+    - {name: team/web, immutableTags: false, keepTagged: 500}
+    - {name: worker, scanOnPush: false}
+ecs:
+  cluster: production
+  services:
+    - name: web
+      repository: team/web
+      policy: tag:latest
+      initialImage: public.ecr.aws/docker/library/httpd:2.4
+      containerPort: 80
+      public: true
+      cpu: 1024
+      memory: 3072
+      environment: {MODE: production}
+      healthCommand: [CMD-SHELL, "true"]
+    - name: worker
+      repository: worker
+      initialImage: public.ecr.aws/docker/library/busybox:stable
+      containerPort: 9000
+      loadBalancer: false
+      circuitBreaker: false
+automation:
+  repositories: [team/*, worker]
+  passRoles: ["role/davit/*", "arn:aws:iam::111122223333:role/legacy"]
+  reservedConcurrency: 20
+  maximumConcurrency: 20
+  tracing: true
+  deletionProtection: false
+  subscriptions: [{protocol: email, endpoint: platform@example.com}]
+`
+
+// TestMain synthesises every configuration once, in one process of the CDK.
+func TestMain(m *testing.M) {
+	run := synthesiseAndRun
+	if os.Getenv("CDK_VALIDATION") == "" {
+		run = runWithoutValidation
+	}
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// runWithoutValidation runs the tests in a process whose CDK does not validate: that takes longer than all of the tests,
+// and "cdk synth" does it. The CDK keeps the environment that the process started with, so it is too late for this one.
+func runWithoutValidation(*testing.M) (int, error) {
+	again := exec.Command(os.Args[0], os.Args[1:]...)
+	again.Env = append(os.Environ(), "CDK_VALIDATION=false", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=true")
+	again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
+	var failed *exec.ExitError
+	switch err := again.Run(); {
+	case errors.As(err, &failed):
+		return failed.ExitCode(), nil
+	default:
+		return 0, err
+	}
+}
+
+func synthesiseAndRun(m *testing.M) (int, error) {
+	defer jsii.Close()
+	folder, err := os.MkdirTemp("", "infra-test")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(folder)
+	functions, err := emptyFunctions(folder)
+	if err != nil {
+		return 1, err
+	}
+	configurations, err := readConfigurations()
+	if err != nil {
+		return 1, err
+	}
+	for name, configuration := range configurations {
+		if synthesised[name], err = templates(filepath.Join(folder, name), functions, configuration); err != nil {
+			return 1, fmt.Errorf("synthesise %s: %w", name, err)
+		}
+	}
+	return m.Run(), nil
+}
+
+// emptyFunctions makes a folder in the form of the built functions.
+func emptyFunctions(folder string) (string, error) {
+	functions := filepath.Join(folder, "functions")
+	for _, architecture := range []string{"amd64", "arm64"} {
+		path := filepath.Join(functions, architecture, "rollout")
+		if err := os.MkdirAll(path, 0o750); err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(filepath.Join(path, "bootstrap"), []byte(architecture), 0o600); err != nil {
+			return "", err
+		}
+	}
+	return functions, nil
+}
+
+func readConfigurations() (map[string]*config.Configuration, error) {
+	read := map[string]*config.Configuration{}
+	for _, name := range []string{local, development, alone} {
+		configuration, err := config.Read(filepath.Join("configurations", name+".yaml"))
+		if err != nil {
+			return nil, err
+		}
+		read[name] = configuration
+	}
+	again, err := config.Read(filepath.Join("configurations", development+".yaml"))
+	if err != nil {
+		return nil, err
+	}
+	again.Owner, again.Tags = "somebody else", map[string]string{"cost-centre": "42"}
+	read[retagged] = again
+	read[chosen], err = config.Parse([]byte(choices))
+	return read, err
+}
+
+// templates synthesises a configuration with the feature flags of cdk.json, as the CDK CLI would.
+func templates(folder, functions string, configuration *config.Configuration) (stacks, error) {
+	document, err := os.ReadFile(filepath.Join("..", "cdk.json"))
+	if err != nil {
+		return nil, err
+	}
+	var settings struct{ Context map[string]any }
+	if err := json.Unmarshal(document, &settings); err != nil {
+		return nil, err
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{
+		AnalyticsReporting: jsii.Bool(false),
+		Context:            &settings.Context,
+		Outdir:             jsii.String(folder),
+	})
+	addStacks(app, configuration, functions)
+	app.Synth(nil)
+	paths, err := filepath.Glob(filepath.Join(folder, "*.template.json"))
+	if err != nil {
+		return nil, err
+	}
+	found := stacks{}
+	for _, path := range paths {
+		var read template
+		if document, err = os.ReadFile(path); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(document, &read); err != nil {
+			return nil, err
+		}
+		found[strings.TrimSuffix(filepath.Base(path), ".template.json")] = read
+	}
+	return found, nil
+}
+
+// of are the resources of a type by logical name.
+func (t template) of(kind string) map[string]resource {
+	found := map[string]resource{}
+	for name, candidate := range t.Resources {
+		if candidate.Type == kind {
+			found[name] = candidate
+		}
+	}
+	return found
+}
+
+// only is the one resource of the type.
+func (t template) only(tb testing.TB, kind string) (string, resource) {
+	tb.Helper()
+	found := t.of(kind)
+	if len(found) != 1 {
+		tb.Fatalf("want one %s, have %v", kind, slices.Collect(maps.Keys(found)))
+	}
+	for name, one := range found {
+		return name, one
+	}
+	return "", resource{}
+}
+
+// with is the one resource of the type whose property has the value.
+func (t template) with(tb testing.TB, kind, property string, value any) (string, resource) {
+	tb.Helper()
+	for name, candidate := range t.of(kind) {
+		if candidate.Properties[property] == value {
+			return name, candidate
+		}
+	}
+	tb.Fatalf("no %s has %s %v", kind, property, value)
+	return "", resource{}
+}
+
+// at follows the keys and indices into a value; it is nil where there is nothing.
+func at(value any, path ...any) any {
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			fields, _ := value.(map[string]any)
+			value = fields[step]
+		case int:
+			items, _ := value.([]any)
+			if step >= len(items) {
+				return nil
+			}
+			value = items[step]
+		}
+	}
+	return value
+}
+
+// list is the value as a list; a single one is a list of one, as in a policy.
+func list(value any) []any {
+	switch value := value.(type) {
+	case nil:
+		return nil
+	case []any:
+		return value
+	}
+	return []any{value}
+}
+
+// texts are the strings of a list.
+func texts(value any) []string {
+	var found []string
+	for _, item := range list(value) {
+		if text, ok := item.(string); ok {
+			found = append(found, text)
+		}
+	}
+	return found
+}
+
+// tags are a resource's tags, in either of the forms that CloudFormation has.
+func (r resource) tags() map[string]string {
+	found := map[string]string{}
+	if pairs, ok := r.Properties["Tags"].(map[string]any); ok {
+		for key, value := range pairs {
+			found[key], _ = value.(string)
+		}
+		return found
+	}
+	for _, tag := range list(r.Properties["Tags"]) {
+		key, _ := at(tag, "Key").(string)
+		found[key], _ = at(tag, "Value").(string)
+	}
+	return found
+}
+
+// refersTo tells whether the value is a reference to the resource, by Ref or by an attribute.
+func refersTo(value any, name string) bool {
+	return at(value, "Ref") == name || at(value, "Fn::GetAtt", 0) == name
+}
+
+// asText is the value as JSON, to search and to show.
+func asText(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// statement is a statement of a policy, with the resource that has it.
+type statement struct {
+	where      string
+	fields     map[string]any
+	isIdentity bool
+}
+
+func (s statement) allows(action string) bool {
+	return s.fields["Effect"] == "Allow" && slices.Contains(texts(s.fields["Action"]), action)
+}
+
+// statements are all statements of all policies of the template: those of identities, and those of resources.
+func (t template) statements() []statement {
+	var found []statement
+	add := func(where string, document any, isIdentity bool) {
+		for _, fields := range list(at(document, "Statement")) {
+			fields, _ := fields.(map[string]any)
+			found = append(found, statement{where, fields, isIdentity})
+		}
+	}
+	for name, one := range t.Resources {
+		switch one.Type {
+		case "AWS::IAM::Role":
+			for _, policy := range list(one.Properties["Policies"]) {
+				add(name, at(policy, "PolicyDocument"), true)
+			}
+		case "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy":
+			add(name, one.Properties["PolicyDocument"], true)
+		default:
+			add(name, one.Properties["PolicyDocument"], false)
+		}
+	}
+	return found
+}
+
+// everyTemplate runs the test on each template of each configuration.
+func everyTemplate(t *testing.T, test func(t *testing.T, have template)) {
+	t.Helper()
+	for _, configuration := range slices.Sorted(maps.Keys(synthesised)) {
+		for _, stack := range slices.Sorted(maps.Keys(synthesised[configuration])) {
+			t.Run(configuration+"/"+stack, func(t *testing.T) { test(t, synthesised[configuration][stack]) })
+		}
+	}
+}
+
+// everyAutomation runs the test on the stack davit-automation of each configuration.
+func everyAutomation(t *testing.T, test func(t *testing.T, have template)) {
+	t.Helper()
+	for _, configuration := range slices.Sorted(maps.Keys(synthesised)) {
+		t.Run(configuration, func(t *testing.T) { test(t, synthesised[configuration][automationStack]) })
+	}
+}
