@@ -1,0 +1,74 @@
+package emulator_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// runPlugin runs Python with the plugin's modules at hand, in the tests' installation.
+func runPlugin(t *testing.T, program string) (output string, err error) {
+	t.Helper()
+	plugin, err := filepath.Abs("plugin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), filepath.Join(installation(t), "venv", "bin", "python"), "-B", "-c", program)
+	command.Env = []string{"PYTHONPATH=" + plugin, "GATEWAY_PORT=1", "HOME=" + t.TempDir(), "DOCKER_HOST=unix:///none"}
+	text, err := command.CombinedOutput()
+	return string(text), err
+}
+
+func TestPluginNamesTheHookThatANewerEmulatorBroke(t *testing.T) {
+	const services = "ministack.services."
+	for name, test := range map[string]struct{ module, change, want string }{
+		"a function that is gone": {
+			"registry", "from ministack.services import ecr; del ecr._put_image", services + "ecr._put_image: it is gone",
+		},
+		"a function with other parameters": {
+			"ecs_events", "from ministack.services import ecs; ecs._run_task = lambda request: None",
+			services + "ecs._run_task: it takes ('request',), the hook was written for ('data',)",
+		},
+		"a function that is something else": {
+			"alarm_events", "from ministack.services import cloudwatch; cloudwatch._record_history = {}",
+			services + "cloudwatch._record_history: it is no longer a function",
+		},
+		"a resource type that the emulator has now": {
+			"cloudformation",
+			"from ministack.services.cloudformation import provisioners as p; p._RESOURCE_HANDLERS['AWS::EC2::EIP'] = {}",
+			"AWS::EC2::EIP: the emulator has this type now",
+		},
+		"the start of containers": {
+			"containers", "from ministack.services import ecs; del ecs._run_docker_container",
+			services + "ecs._run_docker_container: it is gone",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			output, err := runPlugin(t, test.change+"\nimport "+test.module+"\n"+test.module+".install()")
+			if err == nil || !strings.Contains(output, "HookError: hook "+test.want) {
+				t.Errorf("got %v %s, want an error with %q", err, output, test.want)
+			}
+		})
+	}
+}
+
+func TestPluginEndsTheProcessWhenAHookIsBroken(t *testing.T) {
+	plugin, err := filepath.Abs("plugin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := runPlugin(t, "import runpy\nfrom ministack.services import ecr\ndel ecr._put_image\n"+
+		"runpy.run_path('"+plugin+"', run_name='__main__')")
+	const want = "this emulator does not fit its plugin: hook ministack.services.ecr._put_image"
+	if err == nil || !strings.Contains(output, want) {
+		t.Errorf("got %v %s, want %q", err, output, want)
+	}
+}
+
+func TestPluginCompiles(t *testing.T) {
+	if output, err := runPlugin(t, "import ast, pathlib, sys\n"+
+		"[ast.parse(path.read_text(), str(path)) for path in pathlib.Path(sys.path[1]).glob('*.py')]"); err != nil {
+		t.Errorf("%v %s", err, output)
+	}
+}

@@ -1,0 +1,117 @@
+package emulator_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"davit/cmd/davit/emulator"
+	"davit/cmd/davit/emulator/emulatortest"
+)
+
+// allow gives the role a policy of one statement.
+func allow(t *testing.T, role, action, resourceArn, condition string) {
+	t.Helper()
+	_, err := iam.NewFromConfig(cloud(t)).PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{
+		RoleName: &role, PolicyName: aws.String(strings.ReplaceAll(action, ":", "-")),
+		PolicyDocument: aws.String(fmt.Sprintf(
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":%q,"Resource":%q%s}]}`,
+			action, resourceArn, condition)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func ownArn(service, rest string) string {
+	return "arn:aws:" + service + ":" + emulator.DefaultRegion + ":" + emulator.Account + ":" + rest
+}
+
+func TestEnforcedPermissions(t *testing.T) {
+	shared := endpoint
+	t.Cleanup(func() { endpoint = shared })
+	endpoint = emulatortest.ForTest(t, emulatortest.WithoutEngine, func(options *emulator.Options) {
+		options.EnforcePermissions = true
+	})
+	t.Run("judge a function by its role", judgeFunction)
+	t.Run("judge calls of ECS by the service and its tags", judgeServices)
+	t.Run("leave the path of a push alone", func(t *testing.T) {
+		_, repositoryName := repository(t)
+		actions := imageActions(t, repositoryName)
+		digest := push(t, repositoryName, "1.0.0")
+		equal(t, actions.next(), imageAction(repositoryName, digest, "PUSH", "1.0.0"))
+	})
+}
+
+func judgeFunction(t *testing.T) {
+	queue, err := sqs.NewFromConfig(cloud(t)).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("jobs")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := newFunction(t)
+	request := map[string]string{"queue": *queue.QueueUrl, "message": "work"}
+	if refusal := invoke(t, role, request).Refusal; !strings.Contains(refusal, "AccessDenied") {
+		t.Errorf("a role without a policy may send: %q", refusal)
+	}
+	allow(t, role, "sqs:SendMessage", ownArn("sqs", "jobs"), "")
+	if refusal := invoke(t, role, request).Refusal; refusal != "" {
+		t.Errorf("a role with the policy may not send: %s", refusal)
+	}
+}
+
+func judgeServices(t *testing.T) {
+	web := newService(t, ecs.NewFromConfig(cloud(t)), "web")
+	role := unique(t)
+	made, err := iam.NewFromConfig(cloud(t)).CreateRole(t.Context(), &iam.CreateRoleInput{
+		RoleName: &role, AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+			"Principal":{"AWS":"arn:aws:iam::000000000000:root"},"Action":"sts:AssumeRole"}]}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	limited := cloud(t)
+	limited.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cloud(t)), *made.Role.Arn))
+	client := ecs.NewFromConfig(limited)
+	update := func() error {
+		_, err := client.UpdateService(t.Context(), &ecs.UpdateServiceInput{
+			Cluster: &web.name, Service: &web.name, ForceNewDeployment: true,
+		})
+		return err
+	}
+	allow(t, role, "ecs:UpdateService", ownArn("ecs", "service/*"),
+		`,"Condition":{"StringLike":{"aws:ResourceTag/davit/policy":"?*"}}`)
+	if err := update(); err == nil || !strings.Contains(err.Error(), "AccessDenied") {
+		t.Errorf("a service without the tag can be updated: %v", err)
+	}
+	_, err = web.client.TagResource(t.Context(), &ecs.TagResourceInput{
+		ResourceArn: aws.String(web.arn()),
+		Tags:        []ecstypes.Tag{{Key: aws.String("davit/policy"), Value: aws.String("newest")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := update(); err != nil {
+		t.Errorf("a service with the tag cannot be updated: %v", err)
+	}
+	_, err = client.DescribeTaskDefinition(t.Context(), &ecs.DescribeTaskDefinitionInput{
+		TaskDefinition: web.describe().TaskDefinition,
+	})
+	if err == nil || !strings.Contains(err.Error(), "AccessDenied") {
+		t.Errorf("a role without the action may describe the task definition: %v", err)
+	}
+	allow(t, role, "ecs:DescribeTaskDefinition", "*", "")
+	_, err = client.DescribeTaskDefinition(t.Context(), &ecs.DescribeTaskDefinitionInput{
+		TaskDefinition: web.describe().TaskDefinition,
+	})
+	if err != nil {
+		t.Errorf("a role with the action may not describe the task definition: %v", err)
+	}
+}

@@ -1,0 +1,51 @@
+"""The local cloud: the MiniStack emulator with what AWS does and it does not, in one process.
+
+Everything is added before the emulator serves its first request. A hook that no longer fits ends the process.
+"""
+
+import os
+import signal
+import stat
+import sys
+import threading
+
+import alarm_events
+import cloudformation
+import containers
+import ecs_events
+import events
+import hooks
+import permissions
+import registry
+import task_definitions
+from hypercorn.config import Config
+from ministack import app
+
+# Seconds that open connections may hold up the end of the process: the calls of a local cloud are short.
+_GRACE = 0.2
+
+
+def main():
+    """Install all hooks, then serve until the process is told to stop."""
+    try:
+        for module in (events, registry, task_definitions, containers, ecs_events, alarm_events, cloudformation,
+                       permissions):
+            module.install()
+    except hooks.HookError as error:
+        sys.exit(f"davit: this emulator does not fit its plugin: {error}")
+    hooks.attribute(Config, "graceful_timeout")
+    Config.graceful_timeout = _GRACE
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        threading.Thread(target=_end_with_caller, daemon=True, name="davit-leash").start()
+    app.main()
+
+
+def _end_with_caller():
+    """End this process when the one that holds the other end of its standard input has ended."""
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()
