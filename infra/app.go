@@ -38,18 +38,23 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 	if configuration.Storage != nil {
 		storage.NewStorage(app, jsii.String(storageStack), &storage.StorageProps{Configuration: configuration})
 	}
+	var services *ecs.ECS
 	if configuration.ECS != nil {
-		ecs.NewECS(app, jsii.String(ecsStack), &ecs.ECSProps{
+		services = ecs.NewECS(app, jsii.String(ecsStack), &ecs.ECSProps{
 			Configuration: configuration,
 			VPC:           vpc.VPC,
 			Registry:      images.Stack,
 		})
 	}
-	if configuration.Automation != nil {
-		automation.NewAutomation(app, jsii.String(automationStack), &automation.AutomationProps{
-			Configuration: configuration,
-			Functions:     functions,
-		})
+	if configuration.Automation == nil {
+		return
+	}
+	made := automation.NewAutomation(app, jsii.String(automationStack), &automation.AutomationProps{
+		Configuration: configuration,
+		Functions:     functions,
+	})
+	if services != nil {
+		services.Stack.AddDependency(made.Stack, jsii.String("what hears of the first deployment of a service follows it"))
 	}
 }
 
