@@ -23,6 +23,8 @@ type Reconcile struct {
 	Workloads []string `json:"workloads"`
 	// Cause is what led to this, in words.
 	Cause string `json:"cause,omitempty"`
+	// Image is the image that was pushed, where a push led to this.
+	Image *Image `json:"image,omitempty"`
 }
 
 // Complete implements the reading of details: it checks the fields.
@@ -47,10 +49,10 @@ func (r *Reconcile) Complete(envelope.Envelope) error {
 	return nil
 }
 
-// NewReconcile is the JSON of a whole event as it stands in a queue, for a message that davit sends to itself. It
-// refuses what could not be read again.
-func NewReconcile(id string, at time.Time, account, region string, workloads []string, cause string) ([]byte, error) {
-	reconcile := Reconcile{Version: Version, Workloads: workloads, Cause: cause}
+// Event is the JSON of a whole event as it stands in a queue, for a message that davit sends to itself. It refuses what
+// could not be read again.
+func (r Reconcile) Event(id string, at time.Time, account, region string) ([]byte, error) {
+	r.Version = Version
 	event := envelope.Envelope{
 		Version:    "0",
 		ID:         id,
@@ -64,10 +66,10 @@ func NewReconcile(id string, at time.Time, account, region string, workloads []s
 	if err := event.Validate(); err != nil {
 		return nil, fmt.Errorf("make a %q event: %w", DetailTypeReconcile, err)
 	}
-	if err := reconcile.Complete(event); err != nil {
+	if err := r.Complete(event); err != nil {
 		return nil, fmt.Errorf("make a %q event: %w", DetailTypeReconcile, err)
 	}
-	detail, err := json.Marshal(reconcile)
+	detail, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("make a %q event: %w", DetailTypeReconcile, err)
 	}

@@ -12,12 +12,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestWhatNewReconcileMakesIsReadAgain(t *testing.T) {
+func TestTheEventOfAReconcileIsReadAgain(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds"))
 		workloads := rapid.SliceOfN(rapid.StringN(1, davit.MaximumWorkload, -1), 1, davit.MaximumWorkloads).Draw(t, "workloads")
 		cause := rapid.StringN(0, davit.MaximumCause, -1).Draw(t, "cause")
-		body, err := davit.NewReconcile("an-id", at, "000000000000", "ap-northeast-2", workloads, cause)
+		body, err := davit.Reconcile{Workloads: workloads, Cause: cause}.Event("an-id", at, "000000000000", "ap-northeast-2")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +36,7 @@ func TestWhatNewReconcileMakesIsReadAgain(t *testing.T) {
 	})
 }
 
-func TestNewReconcileRefusesWhatCouldNotBeRead(t *testing.T) {
+func TestTheEventOfAReconcileRefusesWhatCouldNotBeRead(t *testing.T) {
 	now := time.Date(2026, time.November, 22, 12, 0, 0, 0, time.UTC)
 	web := []string{"ecs:davit/web"}
 	for _, test := range []struct {
@@ -57,7 +57,7 @@ func TestNewReconcileRefusesWhatCouldNotBeRead(t *testing.T) {
 			"detail.cause"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			body, err := davit.NewReconcile(test.id, test.at, test.account, test.region, test.workloads, test.cause)
+			body, err := davit.Reconcile{Workloads: test.workloads, Cause: test.cause}.Event(test.id, test.at, test.account, test.region)
 			if err == nil || !strings.Contains(err.Error(), test.want+":") {
 				t.Errorf("got %s, %v; want an error that names %s", body, err, test.want)
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -53,10 +54,13 @@ func (i *Intake) Handle(ctx context.Context, body []byte, attempt int) error {
 	if err != nil {
 		return err
 	}
-	if len(references) == 0 {
+	switch {
+	case len(references) == 0:
 		i.Log.InfoContext(ctx, "acknowledged", slog.String("event", event.ID), slog.String("detailType", event.DetailType),
 			slog.String("reason", cause.Text))
 		return nil
+	case len(references) > davit.MaximumWorkloads:
+		return i.fanOut(ctx, event, references, cause)
 	}
 	_, err = i.Reconciler.Reconcile(ctx, references, cause)
 	return i.again(ctx, err, attempt)
@@ -81,9 +85,7 @@ func (i *Intake) Concerns(ctx context.Context, event events.Event) ([]workload.R
 		}
 		return one(detail.Resource, cause)
 	case *davit.Reconcile:
-		cause.Text = detail.Cause
-		references, err := parseAll(detail.Workloads)
-		return references, cause, err
+		return reconciled(event, detail)
 	}
 	cause.Text = fmt.Sprintf("davit does nothing about %q of %s", event.DetailType, event.Source)
 	return nil, cause, nil
@@ -107,8 +109,8 @@ func (i *Intake) pushed(ctx context.Context, event events.Event, action *ecr.Ima
 	return references, cause, nil
 }
 
-// sweep puts every workload of the fleet on the queue, ten a message, so that each is looked at by the same code and
-// none holds the others up.
+// sweep puts every workload of the fleet on the queue, so that each is looked at by the same code and none holds the
+// others up.
 func (i *Intake) sweep(ctx context.Context, event events.Event) error {
 	seen := map[workload.Reference]bool{}
 	for reference, err := range i.Fleet(ctx) {
@@ -117,24 +119,48 @@ func (i *Intake) sweep(ctx context.Context, event events.Event) error {
 		}
 		seen[reference] = true
 	}
-	all := make([]string, 0, len(seen))
-	for reference := range seen {
-		all = append(all, reference.String())
+	i.Log.InfoContext(ctx, "sweep", slog.Int("workloads", len(seen)))
+	return i.fanOut(ctx, event, slices.Collect(maps.Keys(seen)), Cause{ID: event.ID, Text: "sweep"})
+}
+
+// fanOut puts the workloads on the queue, ten a message, so that no invocation has more to do than its time allows.
+func (i *Intake) fanOut(ctx context.Context, event events.Event, references []workload.Reference, cause Cause) error {
+	names := make([]string, len(references))
+	for index, reference := range references {
+		names[index] = reference.String()
 	}
-	slices.Sort(all)
+	slices.Sort(names)
+	var image *davit.Image
+	if cause.Digest != "" {
+		image = &davit.Image{Repository: cause.Repository.String(), Digest: cause.Digest, Tag: cause.Tag}
+	}
 	var bodies [][]byte
-	for chunk := range slices.Chunk(all, davit.MaximumWorkloads) {
-		body, err := davit.NewReconcile(fmt.Sprintf("%s-%d", event.ID, len(bodies)), event.Time, event.Account, event.Region, chunk, "sweep")
+	for chunk := range slices.Chunk(names, davit.MaximumWorkloads) {
+		message := davit.Reconcile{Workloads: chunk, Cause: cause.Text, Image: image}
+		body, err := message.Event(fmt.Sprintf("%s-%d", event.ID, len(bodies)), event.Time, event.Account, event.Region)
 		if err != nil {
 			return err
 		}
 		bodies = append(bodies, body)
 	}
-	i.Log.InfoContext(ctx, "sweep", slog.Int("workloads", len(all)))
 	if len(bodies) == 0 {
 		return nil
 	}
 	return i.Enqueue(ctx, bodies, 0)
+}
+
+// reconciled reads a message that davit sent to itself.
+func reconciled(event events.Event, message *davit.Reconcile) ([]workload.Reference, Cause, error) {
+	cause := Cause{ID: event.ID, Text: message.Cause}
+	if image := message.Image; image != nil {
+		repository, err := workload.ParseRepository(image.Repository)
+		if err != nil {
+			return nil, cause, workqueue.Poison(err)
+		}
+		cause.Repository, cause.Digest, cause.Tag = repository, image.Digest, image.Tag
+	}
+	references, err := parseAll(message.Workloads)
+	return references, cause, err
 }
 
 // again turns a wish to look again into a delay of the message.

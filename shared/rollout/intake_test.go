@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"davit/events"
 	"davit/events/davit"
 	"davit/shared/ledger"
 	"davit/shared/publisher"
@@ -155,6 +156,40 @@ func TestTheSweepQueuesEachWorkloadOnce(t *testing.T) {
 		if times != 1 {
 			t.Errorf("%s is named %d times", name, times)
 		}
+	}
+}
+
+func TestAPushThatManyFollowIsSpreadOverMessagesThatKeepItsImage(t *testing.T) {
+	w, intake, queued := quietWorld(t)
+	var references []workload.Reference
+	for index := range 11 {
+		reference, err := workload.ECSService("production", fmt.Sprintf("web-%d", index))
+		if err != nil {
+			t.Fatal(err)
+		}
+		references = append(references, reference)
+		record := ledger.Record{Workload: reference, Repositories: []workload.Repository{w.repository}}
+		if _, err := w.memory.Write(context.Background(), record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := intake.Handle(context.Background(), pushEvent("a", "1.0.0", "SUCCESS"), 1); err != nil {
+		t.Fatal(err)
+	}
+	var found []workload.Reference
+	for _, body := range *queued {
+		parsed, err := events.Parse(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		some, cause, err := intake.Concerns(context.Background(), parsed)
+		if err != nil || cause.Digest != digest("a") || cause.Tag != "1.0.0" || cause.Repository != repository {
+			t.Errorf("the message says %+v, %v", cause, err)
+		}
+		found = append(found, some...)
+	}
+	if len(*queued) != 2 || len(found) != len(references) {
+		t.Errorf("%d messages name %d workloads, want 2 and %d", len(*queued), len(found), len(references))
 	}
 }
 
