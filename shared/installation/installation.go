@@ -44,12 +44,13 @@ type Installation struct {
 // Open makes the parts. It calls nothing.
 func Open(configuration aws.Config, table, settingsParameter string, log *slog.Logger) *Installation {
 	parameters, images := ssm.NewFromConfig(configuration), ecr.NewFromConfig(configuration)
-	book := ledger.New(dynamodb.NewFromConfig(configuration), table)
+	current := &currentSettings{client: parameters, parameter: settingsParameter}
+	book := ledger.New(dynamodb.NewFromConfig(configuration), table, ledger.WithHistoryDays(current.historyDays))
 	driver := ecsdriver.New(ecsdriver.Clients{ECS: ecs.NewFromConfig(configuration), SSM: parameters, ECR: images,
 		IAM: iam.NewFromConfig(configuration), Logs: cloudwatchlogs.NewFromConfig(configuration),
 		Secrets: secretsmanager.NewFromConfig(configuration), Tagging: resourcegroupstaggingapi.NewFromConfig(configuration)})
 	return &Installation{Ledger: book, Driver: driver, Reconciler: &rollout.Reconciler{Driver: driver, Registry: registry.New(images),
-		Ledger: book, Settings: readSettings(parameters, settingsParameter), Now: time.Now, Log: log}}
+		Ledger: book, Settings: current.get, Now: time.Now, Log: log}}
 }
 
 // Fleet is a rollout.Fleet: the services that carry the tag now, then the workloads that the ledger knows, so that one
@@ -78,34 +79,45 @@ func (i *Installation) Fleet(ctx context.Context) iter.Seq2[workload.Reference, 
 	}
 }
 
-// readSettings answers the settings of the parameter, read again when they are a minute old. Without the parameter the
-// defaults hold; settings that cannot be read stop everything, since a freeze may be among them.
-func readSettings(client *ssm.Client, parameter string) func(context.Context) (settings.Settings, error) {
-	var (
-		mutex  sync.Mutex
-		cached settings.Settings
-		readAt time.Time
-	)
-	return func(ctx context.Context) (settings.Settings, error) {
-		mutex.Lock()
-		defer mutex.Unlock()
-		if !readAt.IsZero() && time.Since(readAt) < settingsAge {
-			return cached, nil
-		}
-		output, err := client.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(parameter)})
-		var missing *types.ParameterNotFound
-		if errors.As(err, &missing) {
-			cached, readAt = settings.Settings{Version: settings.Version}.WithDefaults(), time.Now()
-			return cached, nil
-		}
-		if err != nil {
-			return settings.Settings{}, fmt.Errorf("reading the settings in %s: %w", parameter, err)
-		}
-		read, err := settings.Parse([]byte(aws.ToString(output.Parameter.Value)))
-		if err != nil {
-			return settings.Settings{}, fmt.Errorf("the settings in %s: %w", parameter, err)
-		}
-		cached, readAt = read, time.Now()
-		return cached, nil
+// currentSettings are those of the parameter, read again when they are a minute old. Without the parameter the defaults
+// hold; settings that cannot be read stop everything, since a freeze may be among them.
+type currentSettings struct {
+	client    *ssm.Client
+	parameter string
+	mutex     sync.Mutex
+	cached    settings.Settings
+	readAt    time.Time
+}
+
+func (c *currentSettings) get(ctx context.Context) (settings.Settings, error) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if !c.readAt.IsZero() && time.Since(c.readAt) < settingsAge {
+		return c.cached, nil
 	}
+	read, err := c.read(ctx)
+	if err != nil {
+		return settings.Settings{}, fmt.Errorf("the settings in %s: %w", c.parameter, err)
+	}
+	c.cached, c.readAt = read, time.Now()
+	return read, nil
+}
+
+func (c *currentSettings) read(ctx context.Context) (settings.Settings, error) {
+	output, err := c.client.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(c.parameter)})
+	var missing *types.ParameterNotFound
+	if errors.As(err, &missing) {
+		return settings.Settings{Version: settings.Version}.WithDefaults(), nil
+	}
+	if err != nil {
+		return settings.Settings{}, err
+	}
+	return settings.Parse([]byte(aws.ToString(output.Parameter.Value)))
+}
+
+// historyDays is what the settings say that were read last.
+func (c *currentSettings) historyDays() int {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.cached.HistoryDays
 }

@@ -52,10 +52,13 @@ func TestMain(m *testing.M) {
 type counter struct {
 	mutex sync.Mutex
 	calls map[string]int
-	// deciding is how many calls there were before the first rollout was verified and written.
+	// deciding is how many calls there were before the first intent was written, but for those that verify the image.
 	deciding, total int
 	acting          bool
 }
+
+// verifying are the calls that read the pushed image for its platforms, while the rest is observed.
+var verifying = map[string]bool{"BatchGetImage": true, "GetDownloadUrlForLayer": true}
 
 func (c *counter) option(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("count", func(ctx context.Context, in middleware.InitializeInput,
@@ -64,8 +67,8 @@ func (c *counter) option(stack *middleware.Stack) error {
 		operation := awsmiddleware.GetOperationName(ctx)
 		c.calls[operation]++
 		c.total++
-		c.acting = c.acting || operation == "BatchGetImage" || operation == "TransactWriteItems"
-		if !c.acting {
+		c.acting = c.acting || operation == "TransactWriteItems"
+		if !c.acting && !verifying[operation] {
 			c.deciding++
 		}
 		c.mutex.Unlock()

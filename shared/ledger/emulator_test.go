@@ -44,8 +44,8 @@ func TestHistoryExpires(t *testing.T) {
 		days    int
 	}{
 		"after the default":       {nil, ledger.DefaultHistoryDays},
-		"after the days asked":    {[]ledger.Option{ledger.WithHistoryDays(30)}, 30},
-		"after the default for 0": {[]ledger.Option{ledger.WithHistoryDays(0)}, ledger.DefaultHistoryDays},
+		"after the days asked":    {[]ledger.Option{ledger.WithHistoryDays(func() int { return 30 })}, 30},
+		"after the default for 0": {[]ledger.Option{ledger.WithHistoryDays(func() int { return 0 })}, ledger.DefaultHistoryDays},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tested := ledger.New(client, names.Table, test.options...)

@@ -69,24 +69,22 @@ type DynamoDBAPI interface {
 // Ledger keeps records and their history in a DynamoDB table. It holds no state of its own: making one costs nothing,
 // and several may work on one table at once.
 type Ledger struct {
-	client  DynamoDBAPI
-	table   string
-	history time.Duration
-	now     func() time.Time
-	pause   func(ctx context.Context, attempt int) error
+	client DynamoDBAPI
+	table  string
+	// historyDays answers how long history is kept.
+	historyDays func() int
+	now         func() time.Time
+	pause       func(ctx context.Context, attempt int) error
 }
 
 // Option changes how a Ledger works.
 type Option func(*Ledger)
 
-// WithHistoryDays sets how many days history is kept; DefaultHistoryDays where days is 0 or less. It concerns the
-// entries that this Ledger writes, not those written before. DynamoDB deletes what expired within a few days.
-func WithHistoryDays(days int) Option {
-	return func(l *Ledger) {
-		if days > 0 {
-			l.history = time.Duration(days) * 24 * time.Hour
-		}
-	}
+// WithHistoryDays sets how many days history is kept, asked at each write; DefaultHistoryDays where it answers 0 or
+// less. It concerns the entries that this Ledger writes, not those written before. DynamoDB deletes what expired within
+// a few days.
+func WithHistoryDays(days func() int) Option {
+	return func(l *Ledger) { l.historyDays = days }
 }
 
 // WithClock sets the clock that stamps UpdatedAt; time.Now if absent.
@@ -97,11 +95,11 @@ func WithClock(now func() time.Time) Option {
 // New is the ledger in the named table. It makes no call.
 func New(client DynamoDBAPI, table string, options ...Option) *Ledger {
 	ledger := &Ledger{
-		client:  client,
-		table:   table,
-		history: DefaultHistoryDays * 24 * time.Hour,
-		now:     time.Now,
-		pause:   pause,
+		client:      client,
+		table:       table,
+		historyDays: func() int { return DefaultHistoryDays },
+		now:         time.Now,
+		pause:       pause,
 	}
 	for _, option := range options {
 		option(ledger)

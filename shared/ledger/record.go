@@ -3,6 +3,7 @@
 package ledger
 
 import (
+	"fmt"
 	"time"
 
 	"davit/events/davit"
@@ -152,4 +153,10 @@ type Entry struct {
 	Rollout string `json:"rollout,omitempty"`
 	// Evidence is what the platform said: stopped tasks with their exit codes and reasons.
 	Evidence []string `json:"evidence,omitempty"`
+}
+
+// EntryID names an entry by the version of the record that it is written with, so that entries of one instant keep
+// their order.
+func EntryID(version int64, action, code string) string {
+	return fmt.Sprintf("%010d-%s-%s", version, action, code)
 }

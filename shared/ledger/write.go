@@ -214,6 +214,14 @@ func (l *Ledger) replace(ctx context.Context, prepared prepared, read int64) err
 	return err
 }
 
+// keptDays is how many days an entry that is written now is kept.
+func (l *Ledger) keptDays() int {
+	if days := l.historyDays(); days > 0 {
+		return days
+	}
+	return DefaultHistoryDays
+}
+
 // actions are the record under its condition, always first, and the history.
 func (l *Ledger) actions(prepared prepared, record *types.Put) []types.TransactWriteItem {
 	partition := workloadPartition + prepared.workload
@@ -227,7 +235,7 @@ func (l *Ledger) actions(prepared prepared, record *types.Put) []types.TransactW
 	for _, line := range prepared.entries {
 		stored := key(partition, historyKey+line.key)
 		stored[attributeEntry] = textValue(line.entry)
-		stored[attributeExpires] = numberValue(line.at.Add(l.history).Unix())
+		stored[attributeExpires] = numberValue(line.at.AddDate(0, 0, l.keptDays()).Unix())
 		actions = append(actions, l.put(stored))
 	}
 	return actions

@@ -75,8 +75,8 @@ func decideImage(now time.Time, configured settings.Settings, record ledger.Reco
 	return view.roll(best, NewerImage, view.whyRoll(best))
 }
 
-// decideRequest carries out what a human asked for. An overriding request passes holds and freezes; none passes a
-// deployment in progress.
+// decideRequest carries out what a human asked for. An overriding request passes holds, freezes and deployments in
+// progress.
 func decideRequest(now time.Time, configured settings.Settings, record ledger.Record, view view) Decision {
 	request := record.Request
 	wanted := imagepolicy.Candidate{Digest: request.Image.Digest, Tag: request.Image.Tag, PushedAt: request.Image.PushedAt}
@@ -85,10 +85,10 @@ func decideRequest(now time.Time, configured settings.Settings, record ledger.Re
 			Reason:   fmt.Sprintf("%s runs already", describe(wanted.Tag, wanted.Digest)),
 			SetAside: view.passedOver(*request)}
 	}
-	if busy, reason := foreignDeployment(now, configured, view.observation); busy {
-		return Decision{Action: Wait, Code: InProgress, Reason: reason, Image: &request.Image}
-	}
 	if !request.Override {
+		if busy, reason := foreignDeployment(now, configured, view.observation); busy {
+			return Decision{Action: Wait, Code: InProgress, Reason: reason, Image: &request.Image}
+		}
 		if gate, closed := closedGate(now, configured, record, view.observation); closed {
 			gate.Image = &request.Image
 			gate.Reason = fmt.Sprintf("%s asked for %s, but %s", request.Who, describe(wanted.Tag, wanted.Digest), gate.Reason)
@@ -134,6 +134,10 @@ func decideOutcome(now time.Time, configured settings.Settings, record ledger.Re
 	if !seen.Workload.Exists {
 		return about(current, Decision{Action: Supersede, Code: Gone, Reason: "the workload was deleted during the rollout"})
 	}
+	if request := record.Request; request != nil && request.Override && underWay(current, seen.Workload) {
+		return about(current, Decision{Action: Supersede, Code: Requested,
+			Reason: fmt.Sprintf("%s asked for %s instead: %s", request.Who, describe(request.Image.Tag, request.Image.Digest), request.Why)})
+	}
 	switch current.Phase {
 	case ledger.Intended:
 		return about(current, decideIntended(now, configured, record, seen))
@@ -141,6 +145,12 @@ func decideOutcome(now time.Time, configured settings.Settings, record ledger.Re
 		return about(current, decidePuttingBack(now, current, seen.Workload))
 	}
 	return about(current, decideStarted(now, configured, current, seen.Workload))
+}
+
+// underWay tells whether the rollout's own deployment is being brought up.
+func underWay(current *ledger.Rollout, observation workload.Observation) bool {
+	primary, found := observation.Primary()
+	return found && current.Phase == ledger.Started && primary.ID == current.Deployment && primary.State == workload.InProgress
 }
 
 // decideIntended handles a rollout whose intent was written and whose deployment is not recorded: its actor is still

@@ -175,6 +175,19 @@ func TestDecide(t *testing.T) {
 			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "kim", Why: "stay"}
 		}, Settle, AlreadyRunning, ""},
 
+		{"an overriding request ends a rollout that is under way", func(s *scene) {
+			s.rolling()
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "kim", Why: "errors", Override: true}
+		}, Supersede, Requested, "kim asked for 1.0.0 (000000000000) instead: errors"},
+		{"another request waits for the rollout", func(s *scene) {
+			s.rolling()
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "kim", Why: "errors"}
+		}, Wait, InProgress, ""},
+		{"an overriding request passes a deployment in progress", func(s *scene) {
+			s.seen.Workload.Deployments[0].State = workload.InProgress
+			s.seen.Workload.Deployments[0].CreatedAt = s.now.Add(-time.Minute)
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", Override: true}
+		}, Roll, Requested, ""},
 		{"a completed deployment is a success", func(s *scene) {
 			s.rolling()
 			s.seen.Workload.Deployments[0].State = workload.Completed

@@ -54,6 +54,8 @@ type Driver interface {
 	// Observe says what the platform knows of each workload, in as few calls as the platform allows. Every reference
 	// is in the answer; a workload that does not exist has Exists false.
 	Observe(ctx context.Context, references []workload.Reference) (map[workload.Reference]workload.Observation, error)
+	// ReadAhead reads what Verify will ask of a pushed image, while the rest is observed. It only saves time.
+	ReadAhead(ctx context.Context, repository workload.Repository, digest string)
 	// Verify checks, before anything is touched, that the change can work: the image exists and has a platform that
 	// the tasks need; execution role, log groups and secrets resolve. What cannot work is a *Refused.
 	Verify(ctx context.Context, observation workload.Observation, change Change) error

@@ -224,8 +224,8 @@ func TestTheAnnouncerTellsWhatToRunNext(t *testing.T) {
 	}{
 		{Decision{Action: Fail, Code: RolledBack, Reason: "x", Image: bad}, davit.DetailTypeRolloutFailed, "davit forgive ecs:production/web " + bad.Digest},
 		{Decision{Action: Refuse, Code: Held, Reason: "x", Image: bad}, davit.DetailTypeRolloutRefused, "davit resume ecs:production/web"},
-		{Decision{Action: Refuse, Code: Frozen, Reason: "x", Image: bad}, davit.DetailTypeRolloutRefused, "davit rollout ecs:production/web --to " + bad.Digest + " --override"},
-		{Decision{Action: ReportOverdue, Code: TimedOut, Reason: "x", Image: bad}, davit.DetailTypeRolloutOverdue, "davit rollback ecs:production/web"},
+		{Decision{Action: Refuse, Code: Frozen, Reason: "x", Image: bad}, davit.DetailTypeRolloutRefused, "davit rollout ecs:production/web --to " + bad.Digest + " --override --why …"},
+		{Decision{Action: ReportOverdue, Code: TimedOut, Reason: "x", Image: bad}, davit.DetailTypeRolloutOverdue, "davit rollback ecs:production/web --why …"},
 		{Decision{Action: Succeed, Code: Completed, Reason: "x", Image: bad}, davit.DetailTypeRolloutSucceeded, "davit history ecs:production/web"},
 	}
 	for _, test := range cases {

@@ -143,10 +143,14 @@ func (r *Reconciler) look(ctx context.Context, references []workload.Reference, 
 		configured, err = r.Settings(groupContext)
 		return err
 	})
-	if cause.Repository != (workload.Repository{}) {
+	if cause.Digest != "" {
 		group.Go(func() error {
 			_, _, err := repositories.list(groupContext, cause.Repository)
 			return err
+		})
+		group.Go(func() error {
+			r.Driver.ReadAhead(groupContext, cause.Repository, cause.Digest)
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {

@@ -84,9 +84,9 @@ func command(workload workload.Reference, decision Decision) string {
 	case decision.Code == Held:
 		return "davit resume " + reference
 	case decision.Code == Frozen && decision.Image != nil:
-		return "davit rollout " + reference + " --to " + decision.Image.Digest + " --override"
+		return "davit rollout " + reference + " --to " + decision.Image.Digest + " --override --why …"
 	case decision.Action == ReportOverdue:
-		return "davit rollback " + reference
+		return "davit rollback " + reference + " --why …"
 	case decision.Action == Refuse:
 		return "davit explain " + reference
 	}

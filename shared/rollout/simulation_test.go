@@ -465,6 +465,10 @@ func (s *modelService) observe(w *world) workload.Observation {
 	return observation
 }
 
+func (d modelDriver) ReadAhead(context.Context, workload.Repository, string) {
+	_ = d.world.call(func() {})
+}
+
 func (d modelDriver) Verify(context.Context, workload.Observation, Change) error {
 	return d.world.call(func() {})
 }

@@ -301,7 +301,7 @@ func (s *step) entry(decision Decision) ledger.Entry {
 	if s.record.Rollout != nil {
 		entry.Rollout = s.record.Rollout.ID
 	}
-	entry.ID = fmt.Sprintf("%d-%s-%s", s.record.Version, decision.Action, decision.Code)
+	entry.ID = ledger.EntryID(s.record.Version, string(decision.Action), string(decision.Code))
 	return entry
 }
 

@@ -101,6 +101,11 @@ type manifest struct {
 	} `json:"config"`
 }
 
+// ReadAhead reads what Verify will ask of an image, which is kept for a minute. What it cannot read, Verify will tell.
+func (d *Driver) ReadAhead(ctx context.Context, repository workload.Repository, digest string) {
+	_, _ = d.platforms(ctx, repository, digest)
+}
+
 // platforms says what an image runs on: at least one platform, or an error.
 func (d *Driver) platforms(
 	ctx context.Context, repository workload.Repository, digest string,

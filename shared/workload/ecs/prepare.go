@@ -114,7 +114,8 @@ func (d *Driver) register(ctx context.Context, from *revision, change rollout.Ch
 	input := &ecs.RegisterTaskDefinitionInput{
 		Family: from.definition.Family, ContainerDefinitions: []types.ContainerDefinition{},
 	}
-	output, err := d.clients.ECS.RegisterTaskDefinition(ctx, input, sendBody(body), retryThrottlesOnly)
+	var answer []byte
+	output, err := d.clients.ECS.RegisterTaskDefinition(ctx, input, sendBody(body), captureBody(&answer), retryThrottlesOnly)
 	if err != nil {
 		return "", registerFailed(change, err)
 	}
@@ -124,6 +125,9 @@ func (d *Driver) register(ctx context.Context, from *revision, change rollout.Ch
 	}
 	if arn == "" {
 		return "", errors.New("ecs:RegisterTaskDefinition: the answer names no revision")
+	}
+	if made, err := readRevision(answer, output.TaskDefinition, output.Tags); err == nil {
+		d.revisions.put(arn, made) // the next look at the service need not describe it
 	}
 	return arn, nil
 }

@@ -47,16 +47,25 @@ func (d *Driver) describe(ctx context.Context, arn string) (*revision, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe %s: %w", arn, failed("ecs:DescribeTaskDefinition", "*", err))
 	}
+	described, err := readRevision(body, output.TaskDefinition, output.Tags)
+	if err != nil {
+		return nil, fmt.Errorf("describe %s: %w", arn, err)
+	}
+	return described, nil
+}
+
+// readRevision makes a revision of an answer that holds one, from its bytes and from what the SDK read of them.
+func readRevision(body []byte, definition *types.TaskDefinition, tags []types.Tag) (*revision, error) {
 	var answer struct {
 		TaskDefinition map[string]json.RawMessage `json:"taskDefinition"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, fmt.Errorf("describe %s: read the answer: %w", arn, err)
+		return nil, fmt.Errorf("read the answer: %w", err)
 	}
-	if answer.TaskDefinition == nil || output.TaskDefinition == nil {
-		return nil, fmt.Errorf("describe %s: the answer has no task definition", arn)
+	if answer.TaskDefinition == nil || definition == nil {
+		return nil, errors.New("the answer has no task definition")
 	}
-	return &revision{document: answer.TaskDefinition, definition: output.TaskDefinition, tags: output.Tags}, nil
+	return &revision{document: answer.TaskDefinition, definition: definition, tags: tags}, nil
 }
 
 // captureBody keeps the body of a successful answer, and lets the SDK read it as well.

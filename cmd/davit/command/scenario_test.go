@@ -1,0 +1,157 @@
+package command
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"davit/cmd/davit/command/show"
+	"davit/shared/ledger"
+	"davit/shared/workload"
+)
+
+// TestAWorkloadIsSeenThroughTheCommandLine goes from a push to a rollback and back, with the function's own code at the
+// other end of the queue.
+func TestAWorkloadIsSeenThroughTheCommandLine(t *testing.T) {
+	web := newService(t, "web")
+	first := push(t, web.name, "1.0.0", "amd64")
+
+	t.Run("a workload that the ledger never saw is explained by reads alone", func(t *testing.T) {
+		explained := run(t, "explain", web.workload)
+		explained.want(t, ExitDone, "roll 1.0.0", "is pinned to its digest", "opted in", "number 1 by semver:1.x")
+		explained.wantOnlyReads(t)
+		status := run(t, "status")
+		status.want(t, ExitDone, web.workload, "rolls 1.0.0", "semver:1.x")
+		status.wantOnlyReads(t)
+		history := run(t, "history", web.workload)
+		history.want(t, ExitDone, "has no history yet")
+		history.wantOnlyReads(t)
+	})
+
+	t.Run("the sweep in a dry run says what would happen, and nothing happens", func(t *testing.T) {
+		sweep := `{"version":"0","id":"tick","detail-type":"Scheduled Event","source":"aws.events","account":"000000000000",` +
+			`"time":"2026-11-22T12:00:00Z","region":"ap-northeast-2","resources":[],"detail":{}}`
+		seen := runWith(t, sweep, "replay", "-", "--dry-run")
+		seen.want(t, ExitDone, "What comes in: sweep", "roll 1.0.0")
+		seen.wantOnlyReads(t)
+		if version := wantJSON[show.Explanation](t, run(t, "explain", web.workload, "--json")).Record.Version; version != 0 {
+			t.Errorf("the record has version %d", version)
+		}
+	})
+
+	function(t)
+	t.Run("rollout without an image asks for the best one and waits for it", func(t *testing.T) {
+		run(t, "rollout", web.workload, "--why", "no need to wait", "--timeout", "30s").want(t, ExitDone,
+			"root asked for 1.0.0", web.workload+" runs 1.0.0", "succeed")
+		run(t, "rollout", web.workload, "--why", "again").want(t, ExitDone, "runs already and is the best by the policy")
+		run(t, "status").want(t, ExitDone, "up to date")
+	})
+
+	second := push(t, web.name, "1.1.0", "amd64")
+	file := filepath.Join(t.TempDir(), "push.json")
+	fatal(t, os.WriteFile(file, []byte(pushed(web.name, "1.1.0", second)), 0o600))
+	t.Run("a push in a dry run says what would happen", func(t *testing.T) {
+		seen := run(t, "replay", file, "--dry-run", "--json")
+		seen.want(t, ExitDone)
+		seen.wantOnlyReads(t)
+		answer := wantJSON[replayed](t, seen)
+		if len(answer.Workloads) != 1 || answer.Workloads[0].Decision.Image.Digest != second || answer.Sent ||
+			answer.Cause != "push of web:1.1.0 (success)" {
+			t.Errorf("it answers %+v", answer)
+		}
+	})
+	t.Run("an event that concerns no workload says so", func(t *testing.T) {
+		runWith(t, pushed("other", "1.0.0", second), "replay", "-", "--dry-run").want(t, ExitDone,
+			"It would be acknowledged: no workload follows")
+	})
+
+	t.Run("a held workload stays, and a resumed one rolls", func(t *testing.T) { holdAndResume(t, web, file) })
+	t.Run("rollback goes to what ran before, and forgive undoes it", func(t *testing.T) { rollbackAndForgive(t, web, first) })
+	t.Run("an image that cannot run is refused", func(t *testing.T) {
+		push(t, web.name, "1.0.9", "arm64")
+		refused := run(t, "rollout", web.workload, "--to", "1.0.9", "--why", "try", "--json")
+		refused.want(t, ExitFailed, "linux/arm64")
+		if answer := wantJSON[asked](t, refused); answer.Outcome != outcomeFailed || answer.Image.Tag != "1.0.9" || len(answer.Entries) != 1 {
+			t.Errorf("it answers %+v", answer)
+		}
+	})
+	t.Run("the history is told from oldest to newest", func(t *testing.T) {
+		told := run(t, "history", web.workload)
+		told.want(t, ExitDone, "davit rollback by alice", "davit hold by root", "outcome   succeeded after", "decided   refuse 1.0.9")
+		told.wantOnlyReads(t)
+		if strings.Index(told.output, "davit hold") > strings.Index(told.output, "davit rollback") {
+			t.Errorf("the order is wrong:\n%s", told.output)
+		}
+		entries := wantJSON[[]ledger.Entry](t, run(t, "history", web.workload, "--limit", "2", "--json"))
+		if len(entries) != 2 || entries[0].Action != "rollout" || entries[1].Action != "refuse" {
+			t.Errorf("the last two are %+v", entries)
+		}
+	})
+	t.Run("what only reads only read at the end too", func(t *testing.T) {
+		for _, arguments := range [][]string{{"status"}, {"status", web.workload, "--json"}, {"explain", web.workload},
+			{"explain", web.workload, "--json"}} {
+			seen := run(t, arguments...)
+			seen.want(t, ExitDone)
+			seen.wantOnlyReads(t)
+		}
+	})
+	t.Run("the shell completes workloads and images", func(t *testing.T) {
+		run(t, "__complete", "status", "ecs:w").want(t, ExitDone, web.workload+"\n")
+		run(t, "__complete", "explain", "ecs:x").want(t, ExitDone, ":4")
+		run(t, "__complete", "rollback", web.workload, "--to", "1.0").want(t, ExitDone, "1.0.0\t")
+	})
+}
+
+func holdAndResume(t *testing.T, web service, file string) {
+	run(t, "resume", web.workload).want(t, ExitDone, "is not held")
+	run(t, "hold", web.workload, "--why", "load test", "--until", "2h").want(t, ExitDone, "is held by root since")
+	run(t, "replay", file).want(t, ExitDone, "is on the queue")
+	eventually(t, "would roll out, but it is held by root", "history", web.workload)
+	statuses := wantJSON[[]show.Status](t, run(t, "status", web.workload, "--json"))
+	if len(statuses) != 1 || strings.Join(statuses[0].States, ", ")[:16] != "would roll 1.1.0" || statuses[0].States[1] != "held" ||
+		statuses[0].Running.Tag != "1.0.0" || statuses[0].LastEvent == nil {
+		t.Errorf("status says %+v", statuses)
+	}
+	run(t, "explain", web.workload).want(t, ExitDone, "hold        closed  by root since")
+	held := run(t, "rollout", web.workload, "--to", "1.1.0", "--why", "hurry", "--who", "alice")
+	held.want(t, ExitFailed, "refused: alice asked for 1.1.0", "The request stands", "--override")
+	run(t, "resume", web.workload).want(t, ExitDone, "is no longer held")
+	eventually(t, "1.1.0 (", "status", web.workload)
+	eventually(t, "up to date", "status", web.workload)
+}
+
+func rollbackAndForgive(t *testing.T, web service, first string) {
+	back := run(t, "rollback", web.workload, "--why", "slow", "--who", "alice", "--json")
+	back.want(t, ExitDone, "are set aside so that it stays")
+	if answer := wantJSON[asked](t, back); answer.Outcome != outcomeDone || answer.Image.Digest != first || answer.From.Tag != "1.1.0" ||
+		answer.Who != "alice" {
+		t.Errorf("it answers %+v", answer)
+	}
+	run(t, "status", web.workload).want(t, ExitDone, "1.0.0 (", "1 set aside")
+	run(t, "rollback", web.workload, "--why", "slow").want(t, ExitFailed, "has nothing to go back to", "are set aside or deleted", "--to")
+	run(t, "__complete", "forgive", web.workload, "").want(t, ExitDone, "1.1.0\t", "alice went to 1.0.0")
+	run(t, "forgive", web.workload, "3.0.0").want(t, ExitFailed, `"3.0.0" is not set aside; these are: 1.1.0`)
+	run(t, "forgive", web.workload, "1.1.0").want(t, ExitDone, "1.1.0 (", "may be tried again")
+	run(t, "forgive", web.workload).want(t, ExitDone, "No image of "+web.workload+" is set aside")
+	eventually(t, "1.1.0 (", "status", web.workload)
+	eventually(t, "up to date", "status", web.workload)
+}
+
+func TestARequestThatIsNotWaitedForIsLeftInTheLedger(t *testing.T) {
+	api := newService(t, "api")
+	wanted := push(t, api.name, "1.1.0", "amd64")
+	short := strings.TrimPrefix(workload.ShortDigest(wanted), "sha256:")
+	run(t, "rollout", api.workload, "--to", short, "--why", "later", "--wait=false").want(t, ExitDone, "is asked for on "+api.workload)
+	record := wantJSON[show.Explanation](t, run(t, "explain", api.workload, "--json")).Record
+	if record.Request == nil || record.Request.Image.Digest != wanted || record.Request.Image.Tag != "1.1.0" || record.Request.Override {
+		t.Errorf("the record has the request %+v", record.Request)
+	}
+	run(t, "rollout", api.workload, "--to", "1.0.0", "--why", "nobody is there", "--timeout", "1200ms").want(t, ExitFailed,
+		"no outcome within 1.2s", "davit history "+api.workload)
+	run(t, "rollout", api.workload, "--to", "7.0.0", "--why", "typo").want(t, ExitFailed,
+		`repository api has no image "7.0.0"; the newest are`, "1.1.0")
+	run(t, "rollout", api.workload, "--to", "sha256:"+strings.Repeat("0", 64), "--why", "typo").want(t, ExitFailed, "has no image")
+	run(t, "rollback", api.workload, "--why", "never rolled").want(t, ExitFailed, "davit has seen no other image run well on it")
+	run(t, "status", api.workload).want(t, ExitDone, "asked for 1.0.0")
+}

@@ -1,0 +1,149 @@
+package show
+
+import (
+	"io"
+	"strconv"
+	"time"
+
+	"davit/shared/ledger"
+	"davit/shared/rollout"
+	"davit/shared/settings"
+	"davit/shared/workload"
+)
+
+// Explanation is what would happen to a workload now, and why, image by image.
+type Explanation struct {
+	Workload workload.Reference `json:"workload"`
+	// Running is the image that runs; absent where the workload runs none of its repository.
+	Running *ledger.Image `json:"running,omitempty"`
+	// Repository is ACCOUNT/REGION/NAME of the repository that the workload follows; empty where it is not known.
+	Repository  string               `json:"repository,omitempty"`
+	Decision    rollout.Decision     `json:"decision"`
+	Gates       []Gate               `json:"gates"`
+	Images      []Verdict            `json:"images"`
+	Record      ledger.Record        `json:"record"`
+	Observation workload.Observation `json:"observation"`
+}
+
+// Gate is something that must be open before an image can roll out.
+type Gate struct {
+	Name string `json:"name"`
+	Open bool   `json:"open"`
+	// Reason is why it is closed, or what it says while it is open.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Verdict is what is thought of one image.
+type Verdict struct {
+	rollout.Verdict
+	// PushedAt is the registry's push time; zero where the registry does not list the image.
+	PushedAt time.Time `json:"pushedAt,omitzero"`
+}
+
+// Gates are the gates of a workload, in the order in which they are asked.
+func Gates(now time.Time, configured settings.Settings, explained rollout.Explanation) []Gate {
+	record, observation := explained.Record, explained.Observation
+	gates := []Gate{
+		{Name: "opted in", Open: observation.Settings.Policy != "", Reason: either(observation.Settings.Policy, "no davit/policy tag")},
+		{Name: "controller", Open: observation.Controller == "ECS", Reason: observation.Controller},
+		{Name: "rollout", Open: record.Rollout == nil},
+		{Name: "deployment", Open: true},
+		{Name: "hold", Open: true},
+		{Name: "freeze", Open: true},
+	}
+	if current := record.Rollout; current != nil {
+		gates[2].Reason = Image(current.Image.Tag, current.Image.Digest) + " is " + string(current.Phase) + " since " +
+			Time(current.IntendedAt)
+	}
+	if primary, found := observation.Primary(); found && primary.State == workload.InProgress {
+		gates[3].Open = false
+		gates[3].Reason = primary.ID + " is in progress since " + Time(primary.CreatedAt)
+	}
+	if held, why := Held(now, explained); held {
+		gates[4].Open, gates[4].Reason = false, why
+	}
+	if window, frozen := configured.Frozen(observation.Workload.String(), now); frozen {
+		gates[5].Open, gates[5].Reason = false, window.Name+" until "+Time(window.Ends)
+	}
+	return gates
+}
+
+// ExplanationText writes the explanation: what runs, the decision with its reason, the gates, then the images.
+func ExplanationText(w io.Writer, explained Explanation) error {
+	top := newTable(w)
+	row(top, explained.Workload.String())
+	for _, line := range summary(explained) {
+		_, _ = top.Write([]byte("  ")) // its error comes back from Flush
+		row(top, line[0], line[1])
+	}
+	if err := top.Flush(); err != nil {
+		return err
+	}
+	gates := newTable(w)
+	row(gates, "")
+	row(gates, "GATE", "STATE", "REASON")
+	for _, gate := range explained.Gates {
+		state := "open"
+		if !gate.Open {
+			state = "closed"
+		}
+		row(gates, gate.Name, state, orDash(gate.Reason))
+	}
+	if err := gates.Flush(); err != nil || len(explained.Images) == 0 {
+		return err
+	}
+	return imageTable(w, explained.Images)
+}
+
+func summary(explained Explanation) [][2]string {
+	record, observation, decision := explained.Record, explained.Observation, explained.Decision
+	lines := [][2]string{{"follows", orDash(explained.Repository)}, {"runs", runs(explained)}}
+	if request := record.Request; request != nil {
+		words := Image(request.Image.Tag, request.Image.Digest) + " by " + request.Who + ": " + request.Why
+		lines = append(lines, [2]string{"asked for", words})
+	}
+	if count := len(record.SetAside); count > 0 {
+		lines = append(lines, [2]string{"set aside", strconv.Itoa(count)})
+	}
+	if observation.Settings.Container != "" {
+		lines = append(lines, [2]string{"container", observation.Settings.Container})
+	}
+	decided := string(decision.Action)
+	if decision.Image != nil {
+		decided += " " + Image(decision.Image.Tag, decision.Image.Digest)
+	}
+	return append(lines, [2]string{"decision", decided + " [" + string(decision.Code) + "]"}, [2]string{"reason", decision.Reason})
+}
+
+// runs says which image runs, and how many tasks of it.
+func runs(explained Explanation) string {
+	tasks := strconv.Itoa(explained.Observation.Running) + " of " + strconv.Itoa(explained.Observation.Desired) + " tasks"
+	if explained.Running == nil {
+		return "no image of its repository, " + tasks
+	}
+	return Image(explained.Running.Tag, explained.Running.Digest) + ", " + tasks
+}
+
+func imageTable(w io.Writer, images []Verdict) error {
+	table := newTable(w)
+	row(table, "")
+	row(table, "TAG", "DIGEST", "PUSHED", "VERDICT")
+	for _, image := range images {
+		verdict := "left out: " + image.Reason
+		if image.Qualifies {
+			verdict = image.Reason
+		}
+		if image.Running {
+			verdict = "runs; " + verdict
+		}
+		row(table, orDash(image.Tag), workload.ShortDigest(image.Digest), Time(image.PushedAt), verdict)
+	}
+	return table.Flush()
+}
+
+func either(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

@@ -1,0 +1,12 @@
+// Davit rolls images out to services on AWS, explains what it does, and runs the whole system on one machine.
+package main
+
+import (
+	"os"
+	_ "time/tzdata" // freeze windows name time zones, and not every machine has a database of them
+
+	"davit/cmd/davit/command"
+	"davit/cmd/davit/local"
+)
+
+func main() { os.Exit(command.Execute(os.Args[1:], local.Command())) }
