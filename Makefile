@@ -17,7 +17,7 @@ export GOFLAGS ?= -buildvcs=false
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: build ## show the whole job on this machine: pushes, a refusal, a rollback, a deploy
+demo: build $(CDK) ## show the whole job on this machine: pushes, a refusal, a rollback, a deploy
 	bin/davit local demo
 
 test: build lint unit ## run everything: vet, lint, unit, property, fault, template and local-cloud tests
@@ -49,7 +49,7 @@ lint: $(TOOLS)/staticcheck $(CFN_LINT) build $(CDK) ## gofmt, vet, staticcheck, 
 	$(CDK) synth --quiet
 	$(CFN_LINT) 'cdk.out/*.template.json'
 
-bench: build $(TOOLS)/staticcheck ## measure: push to deployment beside an empty function, calls a push, deciding
+bench: build $(CDK) ## measure: push to deployment beside an empty function, calls a push, deciding
 	$(GO) test -run '^$$' -bench . -benchmem ./shared/... ./events/...
 	bin/davit local bench
 

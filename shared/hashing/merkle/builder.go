@@ -21,7 +21,7 @@ type Builder struct {
 }
 
 // NewBuilder is a Builder without leaves.
-func NewBuilder(shape Shape) *Builder { return &Builder{shape: shape} }
+func NewBuilder(shape Shape) *Builder { return &Builder{shape: shape, wrong: shape.check()} }
 
 // Count is how many leaves came so far.
 func (b *Builder) Count() uint64 { return b.count }
@@ -116,10 +116,8 @@ func (b *Builder) finishBitcoin() Hash {
 			first -= 1 << level
 			node = b.merge(level, first, b.pending[level], node)
 		} else {
-			parent := b.shape.node(node, node)
 			b.watched.merged(level, first, node, node)
-			b.watched.formed(level+1, first, parent)
-			node = parent
+			node = b.shape.node(node, node)
 		}
 		level++
 	}

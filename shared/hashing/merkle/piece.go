@@ -1,6 +1,7 @@
 package merkle
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 )
@@ -36,11 +37,16 @@ func (p Piece) check() error {
 // memory as its own: afterwards they hold nothing of use. Leaves of another number than a power of two, or in a place
 // where no subtree begins, are an error; so is, in Bitcoin's tree, an *AmbiguousError.
 func Reduce(shape Shape, first uint64, leaves []Hash) (Piece, error) {
+	return reduce(shape, first, leaves, leaves)
+}
+
+// reduce is Reduce with the memory for at least half as many nodes given apart, so that the leaves are only read.
+func reduce(shape Shape, first uint64, leaves, memory []Hash) (Piece, error) {
 	if len(leaves) == 0 || len(leaves)&(len(leaves)-1) != 0 {
 		return Piece{}, fmt.Errorf("%d leaves are no piece: their number is no power of two", len(leaves))
 	}
 	piece := Piece{First: first, Level: uint8(bits.TrailingZeros(uint(len(leaves))))} // #nosec G115 -- below 64
-	if err := piece.check(); err != nil {
+	if err := errors.Join(shape.check(), piece.check()); err != nil {
 		return Piece{}, err
 	}
 	for level := range piece.Level {
@@ -49,7 +55,7 @@ func Reduce(shape Shape, first uint64, leaves []Hash) (Piece, error) {
 				return Piece{}, err
 			}
 		}
-		parents := leaves[:len(leaves)/2]
+		parents := memory[:len(leaves)/2]
 		shape.pairs(parents, leaves)
 		leaves = parents
 	}

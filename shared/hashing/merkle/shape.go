@@ -61,12 +61,16 @@ func (s Shape) String() string {
 	return fmt.Sprintf("Shape(%d)", uint8(s))
 }
 
+func (s Shape) check() error {
+	if s != Bitcoin && s != RFC6962 {
+		return fmt.Errorf("%s is no tree", s)
+	}
+	return nil
+}
+
 // MarshalText writes the name.
 func (s Shape) MarshalText() ([]byte, error) {
-	if s != Bitcoin && s != RFC6962 {
-		return nil, fmt.Errorf("%s is no tree", s)
-	}
-	return []byte(s.String()), nil
+	return []byte(s.String()), s.check()
 }
 
 // UnmarshalText reads the name.

@@ -1,0 +1,21 @@
+package local
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
+	local := Command()
+	want := []string{"up", "down", "status", "demo", "bench", "prepare"}
+	for _, name := range want {
+		command, _, err := local.Find([]string{name})
+		if err != nil || command == local {
+			t.Errorf("there is no command %s: %v", name, err)
+			continue
+		}
+		if command.Short == "" || command.Long == "" || !strings.Contains(command.Example, "davit local "+name) {
+			t.Errorf("%s lacks help or an example", name)
+		}
+	}
+}
