@@ -54,7 +54,7 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 		Functions:     functions,
 	})
 	if services != nil {
-		services.Stack.AddDependency(made.Stack, jsii.String("what hears of the first deployment of a service follows it"))
+		services.Stack.AddStackDependency(made.Stack, jsii.String("what hears of the first deployment of a service follows it"))
 	}
 }
 

@@ -52,7 +52,7 @@ func Refusef(format string, arguments ...any) error {
 // Driver does to one kind of workload what the reconciler decided.
 type Driver interface {
 	// Observe says what the platform knows of each workload, in as few calls as the platform allows. Every reference
-	// is in the answer; a workload that does not exist has Exists false.
+	// is in the answer; a workload that does not exist has Exists false. Beside an error stand those that could be seen.
 	Observe(ctx context.Context, references []workload.Reference) (map[workload.Reference]workload.Observation, error)
 	// ReadAhead reads what Verify will ask of a pushed image, while the rest is observed. It only saves time.
 	ReadAhead(ctx context.Context, repository workload.Repository, digest string)

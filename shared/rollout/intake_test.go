@@ -247,3 +247,32 @@ func TestTheAnnouncerTellsWhatToRunNext(t *testing.T) {
 		}
 	}
 }
+
+// halfBlind cannot observe one workload.
+type halfBlind struct {
+	Driver
+	missing workload.Reference
+}
+
+func (h halfBlind) Observe(ctx context.Context, references []workload.Reference) (map[workload.Reference]workload.Observation, error) {
+	seen, err := h.Driver.Observe(ctx, references)
+	delete(seen, h.missing)
+	return seen, errors.Join(err, errors.New("its revision cannot be described"))
+}
+
+func TestAWorkloadThatCannotBeSeenDoesNotHoldTheOthersUp(t *testing.T) {
+	w := newWorld(1, 2, faults{})
+	w.alive = []bool{true}
+	for _, service := range w.services {
+		service.settings.Policy = "semver:>=0.0.0"
+	}
+	w.images = append(w.images, image("a", "1.0.0", 0))
+	w.reconciler.Driver = halfBlind{w.reconciler.Driver, w.order[0]}
+	decisions, err := w.reconciler.Reconcile(context.Background(), w.order, Cause{Text: "sweep"})
+	if err == nil || !strings.Contains(err.Error(), "cannot be described") {
+		t.Errorf("the error is %v", err)
+	}
+	if _, found := decisions[w.order[0]]; found || decisions[w.order[1]].Action != Roll {
+		t.Errorf("decided %+v", decisions)
+	}
+}

@@ -6,8 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,19 +69,16 @@ const (
 // error joins those of the workloads; a *Later among them asks for another look.
 func (r *Reconciler) Reconcile(ctx context.Context, references []workload.Reference, cause Cause) (map[workload.Reference]Decision, error) {
 	looks, err := r.look(ctx, references, cause)
-	if err != nil {
-		return nil, err
-	}
 	var (
 		mutex     sync.Mutex
 		decisions = make(map[workload.Reference]Decision, len(references))
-		failures  []error
+		failures  = []error{err}
 		group     errgroup.Group
 	)
 	group.SetLimit(r.sideBySide())
-	for _, reference := range references {
+	for reference, look := range ordered(looks) {
 		group.Go(func() error {
-			decision, err := r.settle(ctx, reference, looks[reference], cause)
+			decision, err := r.settle(ctx, reference, look, cause)
 			mutex.Lock()
 			defer mutex.Unlock()
 			decisions[reference] = decision
@@ -92,17 +92,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, references []workload.Refere
 	return decisions, errors.Join(failures...)
 }
 
-// Explain decides without acting or writing.
+// Explain decides without acting or writing. Beside its error stand the workloads that could be looked at.
 func (r *Reconciler) Explain(ctx context.Context, references []workload.Reference, cause Cause) (map[workload.Reference]Explanation, error) {
 	looks, err := r.look(ctx, references, cause)
-	if err != nil {
-		return nil, err
-	}
-	explanations := make(map[workload.Reference]Explanation, len(references))
+	explanations := make(map[workload.Reference]Explanation, len(looks))
 	for reference, look := range looks {
 		explanations[reference] = Explanation{Record: look.record, Observation: look.seen.Workload, Decision: look.decision}
 	}
-	return explanations, nil
+	return explanations, err
 }
 
 // Explanation is what would happen to a workload now, and all that the decision rests on.
@@ -121,12 +118,14 @@ type look struct {
 }
 
 // look reads everything that deciding needs: records, observations and settings side by side, then the images of each
-// repository once. For a push the repository is known beforehand, so its images are read with the rest.
+// repository once. For a push the repository is known beforehand, so its images are read with the rest. A workload that
+// cannot be looked at does not spoil the others: beside the error stand those that could.
 func (r *Reconciler) look(ctx context.Context, references []workload.Reference, cause Cause) (map[workload.Reference]look, error) {
 	var (
 		records      map[workload.Reference]ledger.Record
 		observations map[workload.Reference]workload.Observation
 		configured   settings.Settings
+		unobserved   error
 	)
 	repositories := newImageLists(r.Registry)
 	group, groupContext := errgroup.WithContext(ctx)
@@ -135,9 +134,9 @@ func (r *Reconciler) look(ctx context.Context, references []workload.Reference, 
 		records, err = r.Ledger.Read(groupContext, references)
 		return err
 	})
-	group.Go(func() (err error) {
-		observations, err = r.Driver.Observe(groupContext, references)
-		return err
+	group.Go(func() error {
+		observations, unobserved = r.Driver.Observe(groupContext, references)
+		return nil
 	})
 	group.Go(func() (err error) {
 		configured, err = r.Settings(groupContext)
@@ -157,12 +156,14 @@ func (r *Reconciler) look(ctx context.Context, references []workload.Reference, 
 		return nil, err
 	}
 	looks := make(map[workload.Reference]look, len(references))
-	for _, reference := range references {
-		seen := Seen{Workload: observations[reference]}
-		if target, err := FindTarget(seen.Workload); err == nil && seen.Workload.Settings.Policy != "" {
+	failures := []error{unobserved}
+	for reference, observation := range ordered(observations) {
+		seen := Seen{Workload: observation}
+		if target, err := FindTarget(observation); err == nil && observation.Settings.Policy != "" {
 			images, missing, err := repositories.list(ctx, target.Repository)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", reference, err)
+				failures = append(failures, fmt.Errorf("%s: %w", reference, err))
+				continue
 			}
 			seen.Images, seen.RepositoryMissing = images, missing
 		}
@@ -170,7 +171,19 @@ func (r *Reconciler) look(ctx context.Context, references []workload.Reference, 
 		looks[reference] = look{record: record, seen: seen, settings: configured,
 			decision: Decide(r.Now(), configured, record, seen, cause)}
 	}
-	return looks, nil
+	return looks, errors.Join(failures...)
+}
+
+// ordered goes through a map in the order of its references.
+func ordered[V any](of map[workload.Reference]V) iter.Seq2[workload.Reference, V] {
+	return func(yield func(workload.Reference, V) bool) {
+		references := slices.SortedFunc(maps.Keys(of), func(a, b workload.Reference) int { return strings.Compare(a.String(), b.String()) })
+		for _, reference := range references {
+			if !yield(reference, of[reference]) {
+				return
+			}
+		}
+	}
 }
 
 // settle acts on the decision, and on those that follow from it, until nothing is left to do now.
@@ -183,10 +196,11 @@ func (r *Reconciler) settle(ctx context.Context, reference workload.Reference, c
 			return decision, err
 		}
 		looks, err := r.look(ctx, []workload.Reference{reference}, cause)
-		if err != nil {
-			return decision, err
+		looked, found := looks[reference]
+		if !found {
+			return decision, errors.Join(err, fmt.Errorf("%s could not be looked at again", reference))
 		}
-		current = looks[reference]
+		current = looked
 	}
 	return current.decision, &Later{After: 5 * time.Second, Reason: "there is more to do than one look may do"}
 }

@@ -443,7 +443,10 @@ func (d modelDriver) Observe(_ context.Context, references []workload.Reference)
 			observations[reference] = d.world.services[reference].observe(d.world)
 		}
 	})
-	return observations, err
+	if err != nil {
+		return nil, err
+	}
+	return observations, nil
 }
 
 func (s *modelService) observe(w *world) workload.Observation {

@@ -59,6 +59,7 @@ func (d *Driver) Observe(
 		calls.Go(func() error { seen.parameters(ctx, chunk); return nil })
 	}
 	_ = calls.Wait()
+	seen.failures(ctx)
 	seen.revisions(ctx)
 	return seen.observations, errors.Join(seen.faults...)
 }
