@@ -99,6 +99,10 @@ func (i *Intake) pushed(ctx context.Context, event events.Event, action *ecr.Ima
 	if !action.Arrived() {
 		return nil, Cause{ID: event.ID, Text: "only a push or replication that succeeded can roll out, and this is: " + action.String()}, nil
 	}
+	if action.ImageTag == "" {
+		// Each platform of a multi-platform image comes so, before the tag of them all.
+		return nil, Cause{ID: event.ID, Text: "an image without a tag cannot roll out, and this is: " + action.String()}, nil
+	}
 	references, err := i.Reconciler.Ledger.Following(ctx, cause.Repository)
 	if err != nil {
 		return nil, cause, err

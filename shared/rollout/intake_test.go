@@ -97,6 +97,8 @@ func TestIntakeAnswers(t *testing.T) {
 		want    string // part of the error; empty for acknowledged
 	}{
 		{"a failed push is acknowledged", pushEvent("a", "1.0.0", "FAILURE"), 1, ""},
+		{"a push without a tag, as of one platform of several, is acknowledged",
+			bytes.Replace(pushEvent("e", "2.0.0", "SUCCESS"), []byte(`,"image-tag":"2.0.0"`), nil, 1), 1, ""},
 		{"a push that no workload follows is acknowledged", bytes.ReplaceAll(pushEvent("a", "1.0.0", "SUCCESS"), []byte(`"web"`), []byte(`"other"`)), 1, ""},
 		{"a push that is not visible yet comes again", pushEvent("e", "2.0.0", "SUCCESS"), 1, "does not list 2.0.0"},
 		{"a push that never becomes visible is left to the sweep", pushEvent("e", "2.0.0", "SUCCESS"), givenUpAt, ""},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -27,8 +28,8 @@ type Search struct {
 
 // Outcome is what a Search came to.
 type Outcome struct {
-	// Found tells whether there is a nonce. Header has it then, and Hash is the header's hash. It is the lowest one of the
-	// range.
+	// Found tells whether there is a nonce. Header has it then, and Hash is the header's hash. Where Complete is true too,
+	// it is the lowest one of the range.
 	Found  bool
 	Header Header
 	Hash   Hash
@@ -36,7 +37,7 @@ type Outcome struct {
 	Tried uint64
 	// Next is where to go on: every nonce of the range below it was tried and is none. It is 2^32 at most.
 	Next uint64
-	// Complete tells that the whole range was tried, or a nonce found.
+	// Complete tells that the context did not end the search before its time.
 	Complete bool
 }
 
@@ -119,23 +120,24 @@ func (s *search) keep(step uint64, nonce uint32) {
 	}
 }
 
-// outcome puts together what the workers gave up. A step below the best one may have been given up when the context
-// ended: a lower nonce may be in it then, but what was found is found.
+// outcome puts together what the workers gave up.
 func (s *search) outcome(givenUp []uint64) Outcome {
-	outcome := Outcome{Tried: s.tried.Load()}
-	if s.best.Load() < s.steps {
-		outcome.Found, outcome.Complete = true, true
-		outcome.Header = s.Header
-		outcome.Header.Nonce = s.nonce
-		outcome.Hash = outcome.Header.Hash()
-		outcome.Next = uint64(s.nonce) + 1
+	lowest := min(s.steps, slices.Min(givenUp))
+	outcome := Outcome{
+		Tried:    s.tried.Load(),
+		Next:     min(uint64(s.First)+lowest*searchStep, uint64(s.Last)+1),
+		Complete: lowest == s.steps,
+	}
+	if s.best.Load() == s.steps {
 		return outcome
 	}
-	lowest := s.steps
-	for _, step := range givenUp {
-		lowest = min(lowest, step)
+	outcome.Found = true
+	outcome.Header = s.Header
+	outcome.Header.Nonce = s.nonce
+	outcome.Hash = outcome.Header.Hash()
+	outcome.Complete = lowest > s.best.Load()
+	if outcome.Complete {
+		outcome.Next = uint64(s.nonce) + 1
 	}
-	outcome.Complete = lowest == s.steps
-	outcome.Next = min(uint64(s.First)+lowest*searchStep, uint64(s.Last)+1)
 	return outcome
 }
