@@ -1,42 +1,44 @@
 # Everything that davit does on this machine. `make` lists the targets.
 
 GO            ?= go
-ARCHITECTURE  := $(shell $(GO) env GOARCH)
 FUNCTIONS     := $(notdir $(patsubst %/main.go,%,$(wildcard functions/*/main.go)))
-ARCHITECTURES := amd64 arm64
+ARCHITECTURE  := $(shell $(GO) env GOARCH)
 CDK           := node_modules/.bin/cdk
 TOOLS         := bin/tools
 CFN_LINT      := .local/lint/bin/cfn-lint
-FUNCTION_FLAGS := -trimpath -buildvcs=false -ldflags="-s -w -buildid=" -tags lambda.norpc
 
-export GOFLAGS ?= -buildvcs=false
+# One set of flags for programs, functions and tests, so that each package is compiled once.
+export GOFLAGS     := -trimpath -buildvcs=false
+export CGO_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit build synth lint bench fuzz local-up local-down clean functions
+.PHONY: help demo test unit build programs synth lint bench fuzz local-up local-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: build $(CDK) ## show the whole job on this machine: pushes, a refusal, a rollback, a deploy
+demo: programs $(CDK) ## show the whole job on this machine: pushes, a refusal, a rollback, a deploy
 	bin/davit local demo
 
 test: build lint unit ## run everything: vet, lint, unit, property, fault, template and local-cloud tests
 
 unit: build $(CDK)
 	bin/davit local prepare
-	$(GO) test -timeout 20m ./...
+	$(GO) test -timeout 30m ./...
 
-build: functions ## build bin/davit, bin/infra and the functions' zips
+build: programs functions-amd64 functions-arm64 ## build bin/davit, bin/infra and the functions' zips
+
+programs: functions-$(ARCHITECTURE)
 	$(GO) build -o bin/ ./cmd/davit ./infra
 
-functions:
-	@set -e; for architecture in $(ARCHITECTURES); do for function in $(FUNCTIONS); do \
-		directory=bin/functions/$$architecture/$$function; mkdir -p $$directory; \
-		GOOS=linux GOARCH=$$architecture CGO_ENABLED=0 $(GO) build $(FUNCTION_FLAGS) -o $$directory/bootstrap ./functions/$$function; \
+functions-%:
+	@set -e; for function in $(FUNCTIONS); do \
+		directory=bin/functions/$*/$$function; mkdir -p $$directory; \
+		GOOS=linux GOARCH=$* $(GO) build -ldflags="-s -w -buildid=" -tags lambda.norpc -o $$directory/bootstrap ./functions/$$function; \
 		python3 -c 'import sys, zipfile; entry = zipfile.ZipInfo("bootstrap"); entry.external_attr = 0o755 << 16; \
 entry.compress_type = zipfile.ZIP_DEFLATED; zipfile.ZipFile(sys.argv[1], "w").writestr(entry, open(sys.argv[2], "rb").read())' \
-			bin/functions/$$function-$$architecture.zip $$directory/bootstrap; \
-	done; done
+			bin/functions/$$function-$*.zip $$directory/bootstrap; \
+	done
 
 synth: build $(CDK) ## synthesise the stacks of CONFIGURATION (default: development) into cdk.out
 	$(CDK) synth --quiet $(if $(CONFIGURATION),-c configuration=$(CONFIGURATION))
@@ -49,7 +51,7 @@ lint: $(TOOLS)/staticcheck $(CFN_LINT) build $(CDK) ## gofmt, vet, staticcheck, 
 	$(CDK) synth --quiet
 	$(CFN_LINT) 'cdk.out/*.template.json'
 
-bench: build $(CDK) ## measure: push to deployment beside an empty function, calls a push, deciding
+bench: programs $(CDK) ## measure: push to deployment beside an empty function, calls a push, deciding
 	$(GO) test -run '^$$' -bench . -benchmem ./shared/... ./events/...
 	bin/davit local bench
 
@@ -59,7 +61,7 @@ fuzz: ## fuzz every target for FUZZ_TIME (default 20s)
 			echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZ_TIME),20s) $$package; \
 		done; done
 
-local-up: build $(CDK) ## start the local cloud on localhost:4566 and deploy the stacks to it
+local-up: programs $(CDK) ## start the local cloud on localhost:4566 and deploy the stacks to it
 	bin/davit local up
 
 local-down: ## end the local cloud; leave no process and no container
