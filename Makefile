@@ -5,6 +5,7 @@ FUNCTIONS     := $(notdir $(patsubst %/main.go,%,$(wildcard functions/*/main.go)
 ARCHITECTURE  := $(shell $(GO) env GOARCH)
 CDK           := node_modules/.bin/cdk
 TOOLS         := bin/tools
+PEERS         := shared/hashing/peers
 CFN_LINT      := .local/lint/bin/cfn-lint
 
 # One set of flags for programs, functions and tests, so that each package is compiled once.
@@ -25,6 +26,7 @@ test: build lint unit ## run everything: vet, lint, unit, property, fault, templ
 unit: build $(CDK)
 	bin/davit local prepare
 	$(GO) test -timeout 30m ./...
+	cd $(PEERS) && $(GO) test ./...
 
 build: programs functions-amd64 functions-arm64 ## build bin/davit, bin/infra and the functions' zips
 
@@ -53,13 +55,14 @@ lint: $(TOOLS)/staticcheck $(CFN_LINT) build $(CDK) ## gofmt, vet, staticcheck, 
 
 bench: programs $(CDK) ## measure: push to deployment beside an empty function, calls a push, deciding
 	$(GO) test -run '^$$' -bench . -benchmem ./shared/... ./events/...
+	cd $(PEERS) && $(GO) test -run '^$$' -bench . -benchmem .
 	bin/davit local bench
 
 fuzz: ## fuzz every target for FUZZ_TIME (default 20s)
-	@set -e; for package in $$($(GO) list ./...); do \
-		for target in $$($(GO) test -list '^Fuzz' $$package 2>/dev/null | grep '^Fuzz' || true); do \
+	@set -e; for module in . $(PEERS); do cd $(CURDIR)/$$module; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZ_TIME),20s) $$package; \
-		done; done
+		done; done; done
 
 local-up: programs $(CDK) ## start the local cloud on localhost:4566 and deploy the stacks to it
 	bin/davit local up

@@ -6,7 +6,8 @@ import (
 	_ "time/tzdata" // freeze windows name time zones, and not every machine has a database of them
 
 	"davit/cmd/davit/command"
+	"davit/cmd/davit/job"
 	"davit/cmd/davit/local"
 )
 
-func main() { os.Exit(command.Execute(os.Args[1:], local.Command())) }
+func main() { os.Exit(command.Execute(os.Args[1:], job.Command(), local.Command())) }

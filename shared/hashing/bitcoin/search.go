@@ -22,8 +22,8 @@ type Search struct {
 	Target Target
 	// First and Last are the lowest and the highest nonce to try.
 	First, Last uint32
-	// Progress, where set, is told how many nonces were tried so far, from several goroutines.
-	Progress func(tried uint64)
+	// Progress, where set, is told how many more nonces were tried, from several goroutines.
+	Progress func(more uint64)
 }
 
 // Outcome is what a Search came to.
@@ -105,9 +105,9 @@ func (s *search) try(step uint64) {
 		}
 		at = uint64(nonce) + 1
 	}
-	tried := s.tried.Add(end - from)
+	s.tried.Add(end - from)
 	if s.Progress != nil {
-		s.Progress(tried)
+		s.Progress(end - from)
 	}
 }
 

@@ -89,9 +89,10 @@ func (s Shape) pairs(to, from []Hash) {
 }
 
 func (s Shape) node(left, right Hash) Hash {
-	children := [2]Hash{left, right}
-	s.pairs(children[:1], children[:])
-	return children[0]
+	if s == Bitcoin {
+		return lanes.DoublePair(left, right)
+	}
+	return lanes.PrefixedPair(nodePrefix, left, right)
 }
 
 // LeafHash is the leaf of the RFC6962 tree for an entry of any length. Short entries, below 256 bytes, cost no allocation.

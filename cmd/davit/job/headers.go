@@ -1,0 +1,194 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"davit/shared/hashing/bitcoin"
+)
+
+// The forms of a file of headers.
+const (
+	formHex = "hex"
+	formRaw = "raw"
+)
+
+type headersJob struct {
+	output              *output
+	path, form, network string
+	height              uint64
+}
+
+// headersResult is the result of verify-headers.
+type headersResult struct {
+	Valid   bool   `json:"valid"`
+	Network string `json:"network"`
+	bitcoin.Summary
+	// Wrong is the first header that does not hold.
+	Wrong *wrongHeader `json:"wrong,omitempty"`
+}
+
+type wrongHeader struct {
+	Where  string       `json:"where"`
+	Height uint64       `json:"height"`
+	Rule   bitcoin.Rule `json:"rule"`
+	Reason string       `json:"reason"`
+}
+
+// Error names the header and the rule.
+func (w *wrongHeader) Error() string {
+	return fmt.Sprintf("%s, height %d: %s: %s", w.Where, w.Height, w.Rule, w.Reason)
+}
+
+func headersCommand(output *output) *cobra.Command {
+	job := headersJob{output: output}
+	command := &cobra.Command{
+		Use:   "verify-headers",
+		Short: "Verify a list of Bitcoin's block headers",
+		Long: `Verify a list of Bitcoin's block headers: target, proof of work, linkage, difficulty, median time and version.
+
+A list that begins at height 0 must begin with the network's own first block, and is verified wholly. Any other list is
+trusted where it begins: the first change of the target is then only held to a factor of four, and the first eleven times
+to nothing. The result counts what was verified. Hashes are shown as explorers show them, reversed.`,
+		Example: `  davit job run verify-headers --network mainnet --headers headers.hex
+  davit job run verify-headers --headers headers.bin --form raw --height 838656 --json`,
+	}
+	flags := command.Flags()
+	flags.StringVar(&job.path, "headers", "", "file of headers; - is standard input")
+	flags.StringVar(&job.form, "form", formHex, "hex: 160 hexadecimal digits a line; raw: 80 bytes each, one after another")
+	flags.StringVar(&job.network, "network", bitcoin.Mainnet().String(), "mainnet, signet or regtest")
+	flags.Uint64Var(&job.height, "height", 0, "the height of the first header")
+	command.Args = checked(cobra.NoArgs, job.check)
+	command.RunE = func(command *cobra.Command, _ []string) error { return job.run(command) }
+	return command
+}
+
+func (j *headersJob) check() error {
+	if j.path == "" {
+		return missing("headers", "a file of headers, or - for standard input")
+	}
+	if j.form != formHex && j.form != formRaw {
+		return fmt.Errorf("--form %.40q is neither %s nor %s", j.form, formHex, formRaw)
+	}
+	if j.height > 1<<40 {
+		return fmt.Errorf("--height %d is above any chain's", j.height)
+	}
+	_, err := bitcoin.ParseNetwork(j.network)
+	return err
+}
+
+// headerChunk is a chunk of a file with its headers. Wrong is what is wrong with the header after the last one of them.
+type headerChunk struct {
+	chunk
+	raw     []byte
+	headers []bitcoin.Checked
+	wrong   error
+}
+
+// headerReader reads headers of either form.
+type headerReader interface {
+	read(into *chunk) error
+	where(index uint64) string
+}
+
+func (j *headersJob) run(command *cobra.Command) error {
+	network, err := bitcoin.ParseNetwork(j.network)
+	if err != nil {
+		return err
+	}
+	from, err := openSource(command, j.path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }() // it was only read
+	var reader headerReader = newLineReader(from)
+	if j.form == formRaw {
+		reader = &recordReader{name: from.name, from: from, size: bitcoin.HeaderSize}
+	}
+	chain := bitcoin.NewChain(network, j.height, time.Now())
+	verdict := j.verify(command, reader, network, chain)
+	if verdict == nil && chain.Summary().Headers == 0 {
+		return fmt.Errorf("%s: there are no headers", from.name)
+	}
+	result := headersResult{Valid: verdict == nil, Network: network.String(), Summary: chain.Summary()}
+	if verdict != nil && !errors.As(verdict, &result.Wrong) {
+		return verdict
+	}
+	text := ""
+	if verdict == nil {
+		text = summaryText(result)
+	}
+	return errors.Join(j.output.write(command.OutOrStdout(), result, text), verdict)
+}
+
+func (j *headersJob) verify(command *cobra.Command, reader headerReader, network bitcoin.Network, chain *bitcoin.Chain) error {
+	progress := newProgress(command, "headers")
+	defer progress.end()
+	return inOrder(command.Context(),
+		func(item *headerChunk) error { return reader.read(&item.chunk) },
+		func(item *headerChunk) error {
+			item.check(network, j.form == formHex)
+			return nil
+		},
+		func(item *headerChunk) error {
+			progress.add(uint64(item.len())) // #nosec G115 -- never negative
+			for index, header := range item.headers {
+				if err := chain.Add(header); err != nil {
+					return placed(err, reader.where(item.first+uint64(index)), chain.Height()) // #nosec G115 -- never negative
+				}
+			}
+			if item.wrong != nil {
+				return placed(item.wrong, reader.where(item.first+uint64(len(item.headers))), chain.Height())
+			}
+			return nil
+		})
+}
+
+// placed is the error with the place of the header.
+func placed(err error, where string, height uint64) error {
+	var broken *bitcoin.HeaderError
+	if errors.As(err, &broken) {
+		return &wrongHeader{Where: where, Height: height, Rule: broken.Rule, Reason: broken.Reason}
+	}
+	return fmt.Errorf("%s, height %d: %w", where, height, err)
+}
+
+// check checks the headers one by one, up to the first wrong one.
+func (c *headerChunk) check(network bitcoin.Network, asHex bool) {
+	c.headers, c.wrong = c.headers[:0], nil
+	for index := range c.len() {
+		header, err := c.header(network, c.line(index), asHex)
+		if err != nil {
+			c.wrong = err
+			return
+		}
+		c.headers = append(c.headers, header)
+	}
+}
+
+func (c *headerChunk) header(network bitcoin.Network, line []byte, asHex bool) (bitcoin.Checked, error) {
+	if !asHex {
+		return network.Check(line)
+	}
+	if len(line) != 2*bitcoin.HeaderSize {
+		return bitcoin.Checked{}, fmt.Errorf("there are %d characters; a header has %d hexadecimal digits", len(line), 2*bitcoin.HeaderSize)
+	}
+	var err error
+	if c.raw, err = digits(c.raw[:0], line); err != nil {
+		return bitcoin.Checked{}, err
+	}
+	return network.Check(c.raw)
+}
+
+func summaryText(result headersResult) string {
+	var text strings.Builder
+	_, _ = fmt.Fprintf(&text, "%d headers of %s hold, from height %d to %d; the last is %s.\n", result.Headers, result.Network,
+		result.First, result.First+result.Headers-1, result.Tip)
+	_, _ = fmt.Fprintf(&text, "Changes of the target verified: %d; only held to a factor of four: %d. Median times verified: %d.\n",
+		result.Retargets, result.RetargetsBounded, result.MedianTimes)
+	return text.String()
+}

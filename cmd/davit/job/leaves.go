@@ -1,0 +1,126 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"davit/shared/hashing/merkle"
+)
+
+// leaves are the flags that name a tree and its leaves.
+type leaves struct {
+	shape  word[merkle.Shape, *merkle.Shape]
+	path   string
+	hashed bool
+}
+
+func (l *leaves) add(flags *pflag.FlagSet) {
+	flags.Var(&l.shape, "tree", "bitcoin or rfc6962")
+	flags.StringVar(&l.path, "leaves", "", "file of leaves in hexadecimal, one a line; - is standard input")
+	flags.BoolVar(&l.hashed, "leaf-hashes", false,
+		"the lines are hashes of leaves already (bitcoin: always so; rfc6962: otherwise they are entries of any length)")
+}
+
+func (l *leaves) check() error {
+	switch {
+	case l.shape.value == 0:
+		return missing("tree", "it is bitcoin or rfc6962")
+	case l.path == "":
+		return missing("leaves", "a file of leaves, or - for standard input")
+	}
+	return nil
+}
+
+// builder is what takes the leaves: a root's or a proof's.
+type builder interface {
+	Add(leaf merkle.Hash)
+	AddPiece(piece merkle.Piece) error
+}
+
+// leafChunk is a chunk of lines with its leaves. A whole one, of chunkLines, is reduced to a piece as well.
+type leafChunk struct {
+	chunk
+	leaves, memory []merkle.Hash
+	entry          []byte
+	piece          merkle.Piece
+}
+
+// whole tells whether the chunk is a part of the tree of its own.
+func (c *leafChunk) whole() bool { return c.len() == chunkLines }
+
+// read gives all leaves to the builder.
+func (l *leaves) read(command *cobra.Command, to builder) error {
+	from, err := openSource(command, l.path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }() // it was only read
+	progress := newProgress(command, "leaves")
+	defer progress.end()
+	lines := newLineReader(from)
+	return inOrder(command.Context(),
+		func(item *leafChunk) error { return lines.read(&item.chunk) },
+		func(item *leafChunk) error { return l.work(lines, item) },
+		func(item *leafChunk) error {
+			progress.add(uint64(item.len())) // #nosec G115 -- never negative
+			give(to, item)
+			return nil
+		})
+}
+
+// placed names the line of a list that is refused for its leaves.
+func (l *leaves) placed(err error) error {
+	var refused *merkle.AmbiguousError
+	if errors.As(err, &refused) {
+		return fmt.Errorf("%s line %d: %w", nameOf(l.path), refused.First+refused.Length+1, err)
+	}
+	return fmt.Errorf("%s: %w", nameOf(l.path), err)
+}
+
+// give adds the chunk's leaves. The builder of a proof takes the piece that has the leaf only leaf by leaf.
+func give(to builder, item *leafChunk) {
+	if item.whole() && to.AddPiece(item.piece) == nil {
+		return
+	}
+	for _, leaf := range item.leaves {
+		to.Add(leaf)
+	}
+}
+
+func (l *leaves) work(lines *lineReader, item *leafChunk) error {
+	item.leaves = item.leaves[:0]
+	for index := range item.len() {
+		leaf, err := l.leaf(item, item.line(index))
+		if err != nil {
+			return fmt.Errorf("%s: %w", lines.where(item.first+uint64(index)), err) // #nosec G115 -- never negative
+		}
+		item.leaves = append(item.leaves, leaf)
+	}
+	if !item.whole() {
+		return nil
+	}
+	item.memory = append(item.memory[:0], item.leaves...)
+	var err error
+	if item.piece, err = merkle.Reduce(l.shape.value, item.first, item.memory); err != nil {
+		return l.placed(err)
+	}
+	return nil
+}
+
+// leaf is the leaf that a line stands for.
+func (l *leaves) leaf(item *leafChunk, line []byte) (leaf merkle.Hash, err error) {
+	isHash := l.hashed || l.shape.value == merkle.Bitcoin
+	if isHash && len(line) != 2*len(leaf) {
+		return leaf, fmt.Errorf("there are %d characters; a hash has %d hexadecimal digits", len(line), 2*len(leaf))
+	}
+	if item.entry, err = digits(item.entry[:0], line); err != nil {
+		return leaf, err
+	}
+	if isHash {
+		return merkle.Hash(item.entry), nil
+	}
+	return merkle.LeafHash(item.entry), nil
+}
