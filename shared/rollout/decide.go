@@ -153,6 +153,10 @@ func underWay(current *ledger.Rollout, observation workload.Observation) bool {
 	return found && current.Phase == ledger.Started && primary.ID == current.Deployment && primary.State == workload.InProgress
 }
 
+// leaseLook is how soon to look again at a rollout whose actor is at work: an act takes less than a second, and the
+// event that waits may be its outcome.
+const leaseLook = 5 * time.Second
+
 // decideIntended handles a rollout whose intent was written and whose deployment is not recorded: its actor is still
 // at work, or died on the way.
 func decideIntended(now time.Time, configured settings.Settings, record ledger.Record, seen Seen) Decision {
@@ -160,7 +164,7 @@ func decideIntended(now time.Time, configured settings.Settings, record ledger.R
 	primary, found := observation.Primary()
 	switch {
 	case now.Before(current.Lease):
-		return Decision{Action: Wait, Code: InProgress, Again: current.Lease.Sub(now),
+		return Decision{Action: Wait, Code: InProgress, Again: min(leaseLook, current.Lease.Sub(now)),
 			Reason: "another invocation is starting this rollout"}
 	case found && runsImage(observation, current):
 		return Decision{Action: Adopt, Code: Interrupted, Deployment: primary.ID, Revision: primary.Revision,
@@ -215,7 +219,7 @@ func decideUnderWay(now time.Time, configured settings.Settings, current *ledger
 	late := now.Sub(current.StartedAt) > outcomeTimeout(configured)
 	switch threshold := failureThreshold(deployment.Desired); {
 	case !observation.RollsBack && deployment.FailedTasks >= threshold:
-		return putBack(Decision{Code: TasksFailing, Reason: fmt.Sprintf("%d tasks failed in a row, of %d allowed, and the service has no circuit breaker with rollback",
+		return putBack(Decision{Code: TasksFailing, Reason: fmt.Sprintf("%d of its tasks failed, %d fail a deployment, and the service has no circuit breaker with rollback",
 			deployment.FailedTasks, threshold)}, observation)
 	case late && !observation.RollsBack:
 		return putBack(Decision{Code: TimedOut, Reason: fmt.Sprintf("no outcome within %s, and the service has no circuit breaker with rollback",
@@ -235,7 +239,7 @@ func decidePuttingBack(now time.Time, current *ledger.Rollout, observation workl
 	case !runsImage(observation, current):
 		return Decision{Action: Fail, Code: RolledBack, Reason: current.Failure}
 	case now.Before(current.Lease):
-		return Decision{Action: Wait, Code: InProgress, Again: current.Lease.Sub(now), Reason: "another invocation is putting it back"}
+		return Decision{Action: Wait, Code: InProgress, Again: min(leaseLook, current.Lease.Sub(now)), Reason: "another invocation is putting it back"}
 	}
 	return Decision{Action: PutBack, Code: Interrupted, Reason: current.Failure}
 }

@@ -212,7 +212,7 @@ func TestDecide(t *testing.T) {
 			s.rolling()
 			s.seen.Workload.RollsBack = false
 			s.seen.Workload.Deployments[0].FailedTasks = 3
-		}, PutBack, TasksFailing, "3 tasks failed in a row"},
+		}, PutBack, TasksFailing, "3 of its tasks failed"},
 		{"failing tasks with a circuit breaker are ECS's to judge", func(s *scene) {
 			s.rolling()
 			s.seen.Workload.Deployments[0].FailedTasks = 3

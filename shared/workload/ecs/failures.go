@@ -23,7 +23,7 @@ func (s *survey) failures(ctx context.Context) {
 			continue
 		}
 		calls.Go(func() error {
-			s.countFailures(ctx, reference, observed.Deployments[index].ID)
+			s.countFailures(ctx, reference, &observed.Deployments[index])
 			return nil
 		})
 	}
@@ -43,24 +43,20 @@ func unjudged(observed workload.Observation) int {
 	return -1
 }
 
-func (s *survey) countFailures(ctx context.Context, reference workload.Reference, deployment string) {
+// countFailures changes the deployment where it is, and no map: the others are being gone through meanwhile.
+func (s *survey) countFailures(ctx context.Context, reference workload.Reference, deployment *workload.Deployment) {
 	stopped, err := s.driver.stoppedTasks(ctx, reference)
 	if err != nil {
-		s.fault(fmt.Errorf("observe %s: count the failed tasks of %s: %w", reference, deployment, err))
+		s.fault(fmt.Errorf("observe %s: count the failed tasks of %s: %w", reference, deployment.ID, err))
 		return
 	}
 	failed := 0
 	for _, task := range stopped {
-		if aws.ToString(task.StartedBy) == deployment && taskFailed(task) {
+		if aws.ToString(task.StartedBy) == deployment.ID && taskFailed(task) {
 			failed++
 		}
 	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	observed := s.observations[reference]
-	index := unjudged(observed)
-	observed.Deployments[index].FailedTasks = max(observed.Deployments[index].FailedTasks, failed)
-	s.observations[reference] = observed
+	deployment.FailedTasks = max(deployment.FailedTasks, failed)
 }
 
 // taskFailed tells a task that failed from one that somebody or the scheduler stopped for another reason. A task that

@@ -1,6 +1,7 @@
 package ecs_test
 
 import (
+	"fmt"
 	"testing"
 
 	"davit/shared/workload"
@@ -52,6 +53,30 @@ func TestObserveCountsTheFailedTasksThatNoCircuitBreakerJudges(t *testing.T) {
 				t.Errorf("%d failed tasks after %d listings, want %d after %d", primary.FailedTasks, w.count("ListTasks"), test.want, test.lists)
 			}
 		})
+	}
+}
+
+func TestObserveCountsTheFailedTasksOfManyServicesAtOnce(t *testing.T) {
+	const many = 60
+	fleet, references := map[string]object{}, []workload.Reference{}
+	for number := range many {
+		name := fmt.Sprintf("web-%d", number)
+		fleet["davit/"+name] = bringingUp(object{"serviceName": name, "serviceArn": serviceARN("davit", name)})
+		references = append(references, reference(t, "ecs:davit/"+name))
+	}
+	w := newWire(t)
+	w.onServices(fleet)
+	w.onRevisions()
+	w.onNoParameters()
+	w.onTasks(task("1"), task("2"), task("3"))
+	got, err := w.driver().Observe(t.Context(), references)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reference := range references {
+		if primary, _ := got[reference].Primary(); primary.FailedTasks != 3 {
+			t.Errorf("%s: %d failed tasks, want 3", reference, primary.FailedTasks)
+		}
 	}
 }
 

@@ -1,0 +1,67 @@
+package advice
+
+// endpointsOf are the interface endpoints that tasks of a platform need where there is no other way out; images come
+// through the gateway endpoint of S3 (docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html,
+// docs.aws.amazon.com/eks/latest/userguide/private-clusters.html).
+var endpointsOf = map[Platform][]string{
+	ECSFargate:          {"ecr.api", "ecr.dkr", "logs"},
+	ECSFargateSpot:      {"ecr.api", "ecr.dkr", "logs"},
+	ECSEC2:              {"ecr.api", "ecr.dkr", "logs", "ecs", "ecs-agent", "ecs-telemetry"},
+	ECSManagedInstances: {"ecr.api", "ecr.dkr", "logs", "ecs", "ecs-agent", "ecs-telemetry"},
+	EKSFargate:          {"ecr.api", "ecr.dkr", "logs", "ec2", "sts", "eks", "elasticloadbalancing"},
+	EKSEC2:              {"ecr.api", "ecr.dkr", "logs", "ec2", "sts", "eks", "elasticloadbalancing", "eks-auth"},
+}
+
+// publicPlatforms can run in public subnets. A task with a network interface of its own on an EC2 host gets no public
+// address (docs.aws.amazon.com/AmazonECS/latest/developerguide/task-networking-awsvpc.html), and EKS runs pods on Fargate
+// in private subnets only.
+var publicPlatforms = map[Platform]bool{ECSFargate: true, ECSFargateSpot: true, EKSEC2: true}
+
+// networks are the ways out of a VPC that the platform and the workload's rules allow.
+func (e estimator) networks(platform Platform) []Network {
+	var allowed []Network
+	for _, network := range []Network{PublicSubnets, NATGateways, InterfaceEndpoints} {
+		if e.Network != AnyNetwork && e.Network != network {
+			continue
+		}
+		if e.permits(platform, network) {
+			allowed = append(allowed, network)
+		}
+	}
+	return allowed
+}
+
+func (e estimator) permits(platform Platform, network Network) bool {
+	switch network {
+	case PublicSubnets:
+		return publicPlatforms[platform] && !e.must(PrivateNetwork) && !e.must(NoInternet)
+	case NATGateways:
+		return !e.must(NoInternet)
+	default:
+		return e.InternetGB == 0
+	}
+}
+
+// addNetwork adds the way out. Addressed is for how many hours tasks or hosts run, each of which has an address in
+// public subnets.
+func (e estimator) addNetwork(b *bill, platform Platform, network Network, addressed float64, of string) {
+	processed := e.AWSGB + e.logGB()
+	switch network {
+	case PublicSubnets:
+		b.add(PublicIPv4, words("an address for each %s", of), addressed, idIPv4)
+	case NATGateways:
+		gateways := 1
+		if e.Availability == HighAvailability {
+			gateways = e.zones()
+		}
+		hours := float64(gateways) * HoursPerMonth
+		b.add(Networking, words("NAT gateways: %d", gateways), hours, idNATHour)
+		b.add(Networking, words("data through NAT"), processed+e.InternetGB, idNATGB)
+		b.add(PublicIPv4, words("NAT, an address each"), hours, idIPv4)
+	case InterfaceEndpoints:
+		names := endpointsOf[platform]
+		b.add(Networking, words("%d interface endpoints in %d zones", len(names), e.zones()),
+			float64(len(names)*e.zones())*HoursPerMonth, idEndpointHour)
+		b.add(Networking, words("data through endpoints"), processed, idEndpointGB)
+	}
+}
