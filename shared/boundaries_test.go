@@ -21,7 +21,7 @@ var boundaries = []struct {
 	{"shared", []string{"davit/shared", "davit/events"}},
 	{"functions", []string{"davit/shared", "davit/events"}},
 	{"infra", []string{"davit/infra", "davit/shared/names", "davit/shared/settings", "davit/shared/imagepolicy"}},
-	{"cmd", []string{"davit/cmd", "davit/shared", "davit/events"}},
+	{"cmd", []string{"davit/cmd", "davit/shared", "davit/events", "davit/infra/config"}},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

@@ -5,9 +5,10 @@ import (
 	"os"
 	_ "time/tzdata" // freeze windows name time zones, and not every machine has a database of them
 
+	"davit/cmd/davit/advise"
 	"davit/cmd/davit/command"
 	"davit/cmd/davit/job"
 	"davit/cmd/davit/local"
 )
 
-func main() { os.Exit(command.Execute(os.Args[1:], job.Command(), local.Command())) }
+func main() { os.Exit(command.Execute(os.Args[1:], advise.Command(), job.Command(), local.Command())) }

@@ -98,7 +98,8 @@ func newEstimator(workload Workload, prices Prices) (estimator, error) {
 func (e estimator) candidatesRanked() []Candidate {
 	candidates := make([]Candidate, len(Platforms))
 	for i, platform := range Platforms {
-		candidates[i] = Candidate{Platform: platform, Estimate: e.estimate(platform, true), Disqualifiers: e.disqualifiers(platform)}
+		candidates[i] = Candidate{Platform: platform, Estimate: e.estimate(platform, true),
+			Disqualifiers: e.disqualifiers(platform)}
 	}
 	e.leaveLambdaUnlessItWins(candidates)
 	cheapest := cheapestOf(candidates)
@@ -228,13 +229,16 @@ func warnOfPrices(used []PriceRow, now time.Time) []Warning {
 	}
 	var warnings []Warning
 	if old > 0 {
-		warnings = append(warnings, Warning{About: "prices", Words: fmt.Sprintf("%d of the %d prices used are older than %d days, "+
-			"the oldest (%s) is of %s: import AWS's price list with --prices.", old, len(used), int(StaleAfter.Hours()/24),
-			oldest.ID, oldest.Date)})
+		warnings = append(warnings, Warning{About: "prices",
+			Words: fmt.Sprintf("%d of the %d prices used are older than %d days, "+
+				"the oldest (%s) is of %s: import AWS's price list with --prices.", old, len(used),
+				int(StaleAfter.Hours()/24),
+				oldest.ID, oldest.Date)})
 	}
 	if unchecked > 0 {
-		warnings = append(warnings, Warning{About: "prices", Words: fmt.Sprintf("%d of the %d prices used are from memory and were "+
-			"not checked against AWS's pages; the notes of the prices say which.", unchecked, len(used))})
+		warnings = append(warnings, Warning{About: "prices",
+			Words: fmt.Sprintf("%d of the %d prices used are from memory and were "+
+				"not checked against AWS's pages; the notes of the prices say which.", unchecked, len(used))})
 	}
 	return warnings
 }

@@ -29,9 +29,13 @@ func TestWhatCannotRunAWorkloadSaysWhy(t *testing.T) {
 		want   map[Platform]string
 	}{
 		{"a GPU", func(w *Workload) { w.GPUs = 1 },
-			map[Platform]string{ECSFargate: "no GPUs", ECSFargateSpot: "no GPUs", EKSFargate: "no GPUs", Lambda: "no GPUs",
+			map[Platform]string{ECSFargate: "no GPUs", ECSFargateSpot: "no GPUs", EKSFargate: "no GPUs",
+				Lambda: "no GPUs",
 				ECSEC2: "", ECSManagedInstances: "", EKSEC2: ""}},
-		{"a job of an hour", func(w *Workload) { w.HTTP, w.DurationMilliseconds, w.RequestsAverage = false, 3_600_000, 0.01 },
+		{"a job of an hour", func(w *Workload) {
+			w.HTTP, w.DurationMilliseconds, w.RequestsAverage = false, 3_600_000,
+				0.01
+		},
 			map[Platform]string{Lambda: "Lambda ends it after 900 s", ECSFargate: ""}},
 		{"a job whose CPU takes longer than Lambda has", func(w *Workload) {
 			w.HTTP, w.DurationMilliseconds, w.CPUMilliseconds, w.RequestsAverage = false, 600_000, 6_000_000, 0.01
@@ -39,7 +43,8 @@ func TestWhatCannotRunAWorkloadSaysWhy(t *testing.T) {
 		{"a request of 12 GiB", func(w *Workload) { w.MemoryMiB, w.RequestsAverage = 12_288, 1 },
 			map[Platform]string{Lambda: "at most 10240", ECSFargate: ""}},
 		{"a task larger than any on Fargate", func(w *Workload) { w.TaskCPU, w.TaskMemoryMiB = 16_384, 130_000 },
-			map[Platform]string{ECSFargate: "larger than Fargate's largest", EKSFargate: "larger than Fargate's largest", ECSEC2: ""}},
+			map[Platform]string{ECSFargate: "larger than Fargate's largest",
+				EKSFargate: "larger than Fargate's largest", ECSEC2: ""}},
 		{"a pod that its own parts make too large", func(w *Workload) { w.TaskCPU, w.TaskMemoryMiB = 16_384, 122_880 },
 			map[Platform]string{ECSFargate: "", EKSFargate: "123136 MiB is larger"}},
 		{"a task larger than any host", func(w *Workload) { w.TaskMemoryMiB = 1_048_576 },
@@ -49,13 +54,16 @@ func TestWhatCannotRunAWorkloadSaysWhy(t *testing.T) {
 		{"files that must stay", func(w *Workload) { w.Stateful, w.Interruptible = true, true },
 			map[Platform]string{Lambda: "replaced at any time", ECSFargateSpot: "sooner or later", EKSEC2: ""}},
 		{"work that may not be interrupted", nil, map[Platform]string{ECSFargateSpot: "two minutes' notice"}},
-		{"work that may be interrupted", func(w *Workload) { w.Interruptible = true }, map[Platform]string{ECSFargateSpot: ""}},
+		{"work that may be interrupted", func(w *Workload) { w.Interruptible = true },
+			map[Platform]string{ECSFargateSpot: ""}},
 		{"hardware of one's own", func(w *Workload) { w.Compliance = []Compliance{SingleTenant} },
-			map[Platform]string{ECSFargate: "one account alone", ECSManagedInstances: "tenancy", Lambda: "one account alone", ECSEC2: ""}},
+			map[Platform]string{ECSFargate: "one account alone", ECSManagedInstances: "tenancy",
+				Lambda: "one account alone", ECSEC2: ""}},
 		{"agents on the host", func(w *Workload) { w.Compliance = []Compliance{HostControl} },
 			map[Platform]string{EKSFargate: "agent", ECSManagedInstances: "lets nobody in", Lambda: "agent", EKSEC2: ""}},
 		{"public subnets", func(w *Workload) { w.Network = PublicSubnets },
-			map[Platform]string{EKSFargate: "private subnets only", ECSEC2: "no public address", ECSFargate: "", EKSEC2: ""}},
+			map[Platform]string{EKSFargate: "private subnets only", ECSEC2: "no public address", ECSFargate: "",
+				EKSEC2: ""}},
 		{"a response of 7 MB", func(w *Workload) { w.ResponseKB, w.RequestsAverage = 7000, 1 },
 			map[Platform]string{Lambda: "6 MB"}},
 		{"a response of 2 MB after 40 s", func(w *Workload) {
@@ -145,7 +153,8 @@ func TestWeightsDecide(t *testing.T) {
 func TestEC2WinsAboveSomeTasks(t *testing.T) {
 	workload := sample(nil)
 	advised := adviseOrFail(t, workload)
-	index := slices.IndexFunc(advised.BreakEvens, func(b BreakEven) bool { return b.Above == ECSEC2 && b.Below == ECSFargate })
+	index := slices.IndexFunc(advised.BreakEvens,
+		func(b BreakEven) bool { return b.Above == ECSEC2 && b.Below == ECSFargate })
 	if index < 0 {
 		t.Fatalf("there is no such point among %+v", advised.BreakEvens)
 	}
@@ -186,10 +195,13 @@ func TestEndsOfServiceAreWarnedOf(t *testing.T) {
 		now        time.Time
 		change     func(*Workload)
 	}{
-		{"a service that was closed and will end", "was closed to new customers on 29 October 2026 and ends on 29 September 2027, in 310 days",
+		{"a service that was closed and will end",
+			"was closed to new customers on 29 October 2026 and ends on 29 September 2027, in 310 days",
 			today, blockchain},
-		{"a service that will be closed", "closes to new customers on 29 October 2026", today.AddDate(0, -2, 0), blockchain},
-		{"the day of its end", "ends on 29 September 2027, in 0 days", day(2027, time.September, 29).Add(time.Hour), blockchain},
+		{"a service that will be closed", "closes to new customers on 29 October 2026", today.AddDate(0, -2, 0),
+			blockchain},
+		{"the day of its end", "ends on 29 September 2027, in 0 days", day(2027, time.September, 29).Add(time.Hour),
+			blockchain},
 		{"a service that has ended", "ended on 29 September 2027", day(2027, time.October, 1), blockchain},
 		{"an image of nodes that has ended", "Amazon Linux 2 AMIs for EKS nodes ended on 26 November 2025", today, arm},
 	} {
@@ -277,7 +289,8 @@ func anyWorkload(t *rapid.T) Workload {
 	w.Availability = Availability(pick("availability", "standard", "high"))
 	w.Network = Network(pick("network", "auto", "auto", "public", "nat", "endpoints"))
 	w.KubernetesSkill = rapid.IntRange(0, 3).Draw(t, "skill")
-	w.Compliance = rapid.SampledFrom([][]Compliance{nil, nil, {PrivateNetwork}, {NoInternet}, {SingleTenant, HostControl}}).
+	w.Compliance = rapid.SampledFrom([][]Compliance{nil, nil, {PrivateNetwork}, {NoInternet}, {SingleTenant,
+		HostControl}}).
 		Draw(t, "compliance")
 	if w.Validate() != nil {
 		t.Skip("the fields do not go together")
@@ -303,20 +316,79 @@ func TestCostNeverFallsWhenTheLoadRises(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		low := rapid.Float64Range(0.01, 30).Draw(t, "low")
-		high := low * rapid.Float64Range(1, 3).Draw(t, "step")
-		if e.scaled(low).Validate() != nil || e.scaled(high).Validate() != nil {
-			t.Skip("the load is beyond what is looked at")
-		}
-		for _, platform := range Platforms {
-			if len(e.disqualifiers(platform)) > 0 {
-				continue
+		// The walk starts where some tasks are busy, since below that the smallest number of tasks hides everything.
+		factor := float64(rapid.IntRange(1, 100).Draw(t, "busy tasks")) * e.throughput() / e.RequestsAverage
+		step := 1 + 1/float64(rapid.IntRange(2, 60).Draw(t, "steps to double"))
+		before := map[Platform]Amount{}
+		for range 16 {
+			if e.scaled(factor).Validate() != nil {
+				break
 			}
-			if before, after := e.cost(platform, low), e.cost(platform, high); after < before {
-				t.Fatalf("%s costs %s at %v times the load and %s at %v times", platform, before, low, after, high)
+			for _, platform := range Platforms {
+				if len(e.disqualifiers(platform)) > 0 {
+					continue
+				}
+				cost := e.cost(platform, factor)
+				if cost < before[platform] {
+					t.Fatalf("%s costs %s at %v times the load, and %s just below", platform, cost, factor, before[platform])
+				}
+				before[platform] = cost
 			}
+			factor *= step
 		}
 	})
+}
+
+func TestQuantitiesFollowTheRules(t *testing.T) {
+	jobs := func(w *Workload) { w.HTTP = false }
+	tests := []struct {
+		name     string
+		platform Platform
+		change   func(*Workload)
+		// what begins the line, and quantity is its quantity; empty for a line that must not be there.
+		what, quantity string
+	}{
+		{"what tasks exchange with the internet passes NAT", ECSEC2, func(w *Workload) { w.InternetGB = 100 },
+			"data through NAT", "175.7"},
+		{"it does not pass endpoints", ECSFargate, func(w *Workload) { w.Network = InterfaceEndpoints },
+			"data through endpoints", "75.7"},
+		{"public addresses process no data", ECSFargate, func(w *Workload) { w.InternetGB = 100 }, "data through", ""},
+		{"high availability has a NAT gateway in each zone", ECSEC2,
+			func(w *Workload) { w.Availability, w.Network = HighAvailability, NATGateways }, "NAT gateways: 3", "2190"},
+		{"six endpoints in two zones under hosts of ECS", ECSManagedInstances,
+			func(w *Workload) { w.Network = InterfaceEndpoints }, "6 interface endpoints in 2 zones", "8760"},
+		{"a private load balancer has no public address", ECSFargate, func(w *Workload) { w.Public = false }, "load balancer, an", ""},
+		{"its answers do not go to the internet", ECSFargate, func(w *Workload) { w.Public = false }, "responses", ""},
+		{"jobs have no load balancer", ECSFargate, jobs, "Application Load Balancer", ""},
+		{"jobs of functions have nothing in front", Lambda, jobs, "HTTP API", ""},
+		{"a rare function has an HTTP API", Lambda, func(w *Workload) { w.RequestsAverage = 0.1 }, "HTTP API", "262800"},
+		{"a busy one has a load balancer, by GB for functions", Lambda, nil, "4.5 capacity units", "3285"},
+		{"dedicated instances cost a fee", ECSEC2, func(w *Workload) { w.Compliance = []Compliance{SingleTenant} },
+			"dedicated instances", "730"},
+		{"the fee is for the running hours", EKSEC2,
+			func(w *Workload) { w.Compliance, w.HoursPerDay = []Compliance{SingleTenant}, 6 }, "dedicated instances", "182.5"},
+		{"the control plane runs all day", EKSEC2, func(w *Workload) { w.HoursPerDay = 6 }, "EKS cluster", "730"},
+		{"managed instances cost a fee on the host", ECSManagedInstances, nil, "management of c6g.large", "1703.3333"},
+		{"state is on EBS under nodes of EKS", EKSEC2, func(w *Workload) { w.Stateful, w.StateGB = true, 50 }, "EBS volumes", "50"},
+		{"state is on EFS elsewhere", ECSEC2, func(w *Workload) { w.Stateful, w.StateGB = true, 50 }, "EFS file system", "50"},
+		{"nodes of EKS have an address each in public subnets", EKSEC2, nil, "an address for each host", "1825"},
+		// (1024 × 0.9 - 128) / 100 is 7 at once: 50 take 8 tasks, 150 take 22, and 5/6 × 8 + 1/6 × 22 run on average.
+		{"memory may ask for more tasks than CPU", ECSFargate,
+			func(w *Workload) { w.MemoryMiB, w.DurationMilliseconds, w.TaskMemoryMiB = 100, 1000, 1024 },
+			"7543.3333 task-hours × 1 GB", "7543.3333"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			lines := adviseOrFail(t, sample(test.change)).of(test.platform).Estimate.Lines
+			index := slices.IndexFunc(lines, func(line Line) bool { return strings.HasPrefix(line.What, test.what) })
+			switch {
+			case test.quantity == "" && index >= 0:
+				t.Errorf("there is %+v", lines[index])
+			case test.quantity != "" && (index < 0 || lines[index].Quantity.String() != test.quantity):
+				t.Errorf("want %q of %s in %+v", test.what, test.quantity, lines)
+			}
+		})
+	}
 }
 
 func TestAdviceIsTheSameEachTimeAndItsJSONGoesThereAndBack(t *testing.T) {
@@ -357,7 +429,8 @@ func checkThatItAddsUp(t *rapid.T, advised *Advice, prices Prices) {
 			t.Fatalf("%s has rank %d at place %d", candidate.Platform, candidate.Rank, i+1)
 		}
 		if candidate.Scores != nil {
-			for _, score := range []Score{candidate.Scores.Cost, candidate.Scores.Scalability, candidate.Scores.Reliability,
+			for _, score := range []Score{candidate.Scores.Cost, candidate.Scores.Scalability,
+				candidate.Scores.Reliability,
 				candidate.Scores.Engineering} {
 				sum := 0
 				for _, reason := range score.Reasons {

@@ -76,13 +76,16 @@ func (e estimator) breakEven(a, b Curve) (BreakEven, bool) {
 	}
 	found := BreakEven{Above: a.Platform, Below: b.Platform}
 	if from == 0 {
-		found.Words = fmt.Sprintf("%s is cheaper than %s at every load from %s to %s requests a second", a.Platform, b.Platform,
+		found.Words = fmt.Sprintf("%s is cheaper than %s at every load from %s to %s requests a second", a.Platform,
+			b.Platform,
 			short(a.Points[0].RequestsAverage), short(a.Points[last].RequestsAverage))
 		return found, true
 	}
-	found.RequestsAverage = e.between(a.Platform, b.Platform, a.Points[from-1].RequestsAverage, a.Points[from].RequestsAverage)
+	found.RequestsAverage = e.between(a.Platform, b.Platform, a.Points[from-1].RequestsAverage,
+		a.Points[from].RequestsAverage)
 	found.Tasks = e.tasks(found.RequestsAverage)
-	found.Words = fmt.Sprintf("%s wins over %s above %s (%s requests a second)", a.Platform, b.Platform, counted(found.Tasks, "task"),
+	found.Words = fmt.Sprintf("%s wins over %s above %s (%s requests a second)", a.Platform, b.Platform,
+		counted(found.Tasks, "task"),
 		short(found.RequestsAverage))
 	return found, true
 }

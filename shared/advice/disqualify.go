@@ -39,18 +39,22 @@ func (e estimator) refuseFargate(platform Platform, refuse refuse) {
 	refuse(e.must(SingleTenant), "Fargate has no hardware for one account alone (compliance %s)", SingleTenant)
 	refuse(e.must(HostControl), "Fargate's hosts take no image or agent of one's own (compliance %s)", HostControl)
 	if platform == ECSFargateSpot {
-		refuse(!e.Interruptible, "the work may not be interrupted (interruptible: false): Spot takes tasks back at two minutes' "+
-			"notice and may have no capacity")
+		refuse(!e.Interruptible,
+			"the work may not be interrupted (interruptible: false): Spot takes tasks back at two minutes' "+
+				"notice and may have no capacity")
 		refuse(e.Stateful, "state on tasks that are taken back at two minutes' notice is lost sooner or later")
 	}
 }
 
 func (e estimator) refuseHosts(platform Platform, refuse refuse) {
-	refuse(len(e.candidates(platform)) == 0, "no host type that there are prices for holds a task of %s vCPU, %d MiB and %d GPUs",
+	refuse(len(e.candidates(platform)) == 0,
+		"no host type that there are prices for holds a task of %s vCPU, %d MiB and %d GPUs",
 		number(float64(e.TaskCPU)/1024), e.TaskMemoryMiB, e.GPUs)
 	if platform == ECSManagedInstances {
-		refuse(e.must(HostControl), "AWS chooses the image of managed instances and lets nobody in (compliance %s)", HostControl)
-		refuse(e.must(SingleTenant), "managed instances have no dedicated tenancy that is documented (compliance %s)", SingleTenant)
+		refuse(e.must(HostControl), "AWS chooses the image of managed instances and lets nobody in (compliance %s)",
+			HostControl)
+		refuse(e.must(SingleTenant), "managed instances have no dedicated tenancy that is documented (compliance %s)",
+			SingleTenant)
 	}
 }
 
@@ -61,7 +65,8 @@ func (e estimator) refuseLambda(refuse refuse) {
 		number(milliseconds/1000), memory)
 	refuse(e.BaseMemoryMiB+e.MemoryMiB > lambdaMostMiB, "a request needs %s MiB, a function has at most %d",
 		number(e.BaseMemoryMiB+e.MemoryMiB), lambdaMostMiB)
-	refuse(e.HTTP && e.ResponseKB > lambdaPayloadKB, "a response of %s KB is larger than the 6 MB that a function answers with",
+	refuse(e.HTTP && e.ResponseKB > lambdaPayloadKB,
+		"a response of %s KB is larger than the 6 MB that a function answers with",
 		number(e.ResponseKB))
 	refuse(e.HTTP && e.ResponseKB <= lambdaPayloadKB && len(e.fronts(milliseconds)) == 0,
 		"nothing in front of a function takes %s KB after %s s: a load balancer takes 1 MB, an HTTP API waits 30 s and is public",

@@ -250,6 +250,7 @@ func (e estimator) addLoadBalancer(b *bill, gbOfLCU float64) {
 		e.RequestsAverage*3600*e.ResponseKB/1e6/gbOfLCU)
 	b.add(LoadBalancer, words("%s capacity units on average", quantityOf(units)), units*e.hours(), idALBLCU)
 	if e.Public {
-		b.add(PublicIPv4, words("load balancer, an address in %d zones", e.zones()), float64(e.zones())*HoursPerMonth, idIPv4)
+		b.add(PublicIPv4, words("load balancer, an address in %d zones", e.zones()), float64(e.zones())*HoursPerMonth,
+			idIPv4)
 	}
 }

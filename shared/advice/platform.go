@@ -47,7 +47,8 @@ var hostTypes = func() []hostType {
 	sizes := []struct {
 		name                     string
 		vcpus, ecsTasks, eksPods int
-	}{{"large", 2, 10, 29}, {"xlarge", 4, 20, 58}, {"2xlarge", 8, 40, 58}, {"4xlarge", 16, 60, 234}, {"8xlarge", 32, 60, 234}}
+	}{{"large", 2, 10, 29}, {"xlarge", 4, 20, 58}, {"2xlarge", 8, 40, 58}, {"4xlarge", 16, 60, 234}, {"8xlarge", 32,
+		60, 234}}
 	families := []struct {
 		name         string
 		architecture Architecture

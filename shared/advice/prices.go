@@ -67,7 +67,8 @@ func parsePrices(document []byte) (Prices, error) {
 		if _, twice := prices.rows[key]; twice {
 			return Prices{}, fmt.Errorf("read the prices: rows[%d]: %s in %s is there twice", i, row.ID, row.Region)
 		}
-		if _, err := time.Parse(time.DateOnly, row.Date); err != nil || row.Price <= 0 || row.Source == "" || row.Unit == "" {
+		if _, err := time.Parse(time.DateOnly,
+			row.Date); err != nil || row.Price <= 0 || row.Source == "" || row.Unit == "" {
 			return Prices{}, fmt.Errorf("read the prices: rows[%d]: %s in %s lacks a price, unit, source or date", i,
 				row.ID, row.Region)
 		}
@@ -120,7 +121,8 @@ func (p Prices) find(region, id string) (PriceRow, bool) {
 
 // priceIDs are the IDs of all prices that any platform needs, sorted.
 func priceIDs() []string {
-	ids := []string{idSpotShare, idManagedShare, idEKSCluster, idDedicated, idGP3, idEFS, idNATHour, idNATGB, idEndpointHour,
+	ids := []string{idSpotShare, idManagedShare, idEKSCluster, idDedicated, idGP3, idEFS, idNATHour, idNATGB,
+		idEndpointHour,
 		idEndpointGB, idIPv4, idALBHour, idALBLCU, idLambdaRequest, idHTTPAPI, idLogs, idInternetOut}
 	for _, architecture := range []Architecture{ARM64, X8664} {
 		ids = append(ids, fargateCPU(architecture), fargateMemory(architecture), lambdaSecond(architecture))

@@ -11,7 +11,8 @@ import (
 
 func TestEveryRegionThatComesWithTheProgramIsComplete(t *testing.T) {
 	prices := embeddedOrFail(t)
-	if have, want := prices.Regions(), []string{"ap-northeast-2", "eu-central-1", "us-east-1"}; !slices.Equal(have, want) {
+	if have, want := prices.Regions(), []string{"ap-northeast-2", "eu-central-1", "us-east-1"}; !slices.Equal(have,
+		want) {
 		t.Errorf("have %v, want %v", have, want)
 	}
 	needed := priceIDs()
@@ -53,7 +54,8 @@ func offerFile(offer, products, terms string) string {
 }
 
 func productOf(sku, region, usage, further string) string {
-	return fmt.Sprintf(`%q: {"sku": %q, "productFamily": "f", "attributes": {"regionCode": %q, "usagetype": %q%s}}`, sku, sku,
+	return fmt.Sprintf(`%q: {"sku": %q, "productFamily": "f", "attributes": {"regionCode": %q, "usagetype": %q%s}}`,
+		sku, sku,
 		region, usage, further)
 }
 
@@ -83,7 +85,8 @@ func TestPricesAreTakenFromAWSsPriceList(t *testing.T) {
 		return PriceRow{ID: id, Region: "sa-east-1", Unit: unit, Price: price, Date: "2026-11-20",
 			Source: "AWS price list ecs.json, SKU " + sku}
 	}
-	want := []PriceRow{row("fargate.arm64.vcpu", "vCPU-hour", 557_000_000, "A"), row("fargate.x86_64.gb", "GB-hour", 76_000_000, "B")}
+	want := []PriceRow{row("fargate.arm64.vcpu", "vCPU-hour", 557_000_000, "A"), row("fargate.x86_64.gb", "GB-hour",
+		76_000_000, "B")}
 	if difference := cmp.Diff(want, have); difference != "" {
 		t.Errorf("-want +have:\n%s", difference)
 	}
@@ -100,7 +103,8 @@ func TestInstancesAndTiersAreChosenFromThePriceList(t *testing.T) {
 	const linux = `, "operatingSystem": "Linux", "tenancy": "Shared", "preInstalledSw": "NA", "capacitystatus": "Used", "operation": "RunInstances"`
 	windows := strings.Replace(linux, "Linux", "Windows", 1)
 	file := offerFile("AmazonEC2",
-		productOf("L", "us-east-1", "BoxUsage:m6g.large", linux)+","+productOf("W", "us-east-1", "BoxUsage:m6g.large", windows)+","+
+		productOf("L", "us-east-1", "BoxUsage:m6g.large", linux)+","+productOf("W", "us-east-1", "BoxUsage:m6g.large",
+			windows)+","+
 			productOf("N", "us-east-1", "NatGateway-Bytes", ""),
 		termOf("L", "0=0.08")+","+termOf("W", "0=0.2")+","+termOf("N", "10240=0.03", "0=0", "1=0.045"))
 	rows, err := ReadPriceList(strings.NewReader(file), "ec2.json", "us-east-1")
@@ -118,7 +122,10 @@ func TestInstancesAndTiersAreChosenFromThePriceList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := slices.ContainsFunc(advised.Prices, func(row PriceRow) bool { return strings.HasPrefix(row.Source, "AWS price list ec2.json") })
+	found := slices.ContainsFunc(advised.Prices, func(row PriceRow) bool {
+		return strings.HasPrefix(row.Source,
+			"AWS price list ec2.json")
+	})
 	if !found {
 		t.Error("what was read is not used")
 	}
@@ -129,14 +136,20 @@ func TestBrokenPriceListsAreRefused(t *testing.T) {
 	tests := []struct{ name, file, want string }{
 		{"a list", `[1]`, "want an object"},
 		{"half a file", offerFile("AmazonECS", product, termOf("A", "0=1"))[:400], "unexpected EOF"},
-		{"an offer that is not needed", offerFile("AmazonSNS", product, termOf("A", "0=1")), `offer "AmazonSNS" has no price that is needed for us-east-1`},
+		{"an offer that is not needed", offerFile("AmazonSNS", product, termOf("A", "0=1")),
+			`offer "AmazonSNS" has no price that is needed for us-east-1`},
 		{"products before the offer", `{"products": {` + product + `}}`, "want offerCode before products"},
-		{"terms before the date", `{"offerCode": "AmazonECS", "terms": {}}`, "want publicationDate and products before terms"},
-		{"two prices for one thing", offerFile("AmazonECS", product+","+productOf("B", "us-east-1", "USE1-Fargate-GB-Hours", ""),
+		{"terms before the date", `{"offerCode": "AmazonECS", "terms": {}}`,
+			"want publicationDate and products before terms"},
+		{"two prices for one thing", offerFile("AmazonECS", product+","+productOf("B", "us-east-1",
+			"USE1-Fargate-GB-Hours", ""),
 			termOf("A", "0=1")+","+termOf("B", "0=2")), "SKUs A and B both are fargate.x86_64.gb"},
-		{"a price that is none", offerFile("AmazonECS", product, termOf("A", "0=cheap")), `SKU A (fargate.x86_64.gb): pricePerUnit: "cheap"`},
-		{"another currency", strings.ReplaceAll(offerFile("AmazonECS", product, termOf("A", "0=1")), "USD", "CNY"), "no price in USD"},
-		{"a date that is none", strings.Replace(offerFile("AmazonECS", product, termOf("A", "0=1")), "2026-11-20T", "soon", 1), "publicationDate"},
+		{"a price that is none", offerFile("AmazonECS", product, termOf("A", "0=cheap")),
+			`SKU A (fargate.x86_64.gb): pricePerUnit: "cheap"`},
+		{"another currency", strings.ReplaceAll(offerFile("AmazonECS", product, termOf("A", "0=1")), "USD", "CNY"),
+			"no price in USD"},
+		{"a date that is none", strings.Replace(offerFile("AmazonECS", product, termOf("A", "0=1")), "2026-11-20T",
+			"soon", 1), "publicationDate"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -145,5 +158,19 @@ func TestBrokenPriceListsAreRefused(t *testing.T) {
 				t.Errorf("want %q, have %v and %v", test.want, err, rows)
 			}
 		})
+	}
+}
+
+func TestPriceListsCompleteARegionThatIsNotBuiltIn(t *testing.T) {
+	prices := embeddedOrFail(t)
+	var rows []PriceRow
+	for _, want := range listedPrices {
+		rows = append(rows, PriceRow{ID: want.id, Region: "sa-east-1", Unit: want.unit, Price: 1, Source: "x", Date: "2026-11-20"})
+		if row, found := prices.find("us-east-1", want.id); !found || row.Unit != want.unit {
+			t.Errorf("%s is by %q on the list and by %q here", want.id, want.unit, row.Unit)
+		}
+	}
+	if missing := prices.With(rows).missing("sa-east-1"); len(missing) > 0 {
+		t.Errorf("no list has %v", missing)
 	}
 }

@@ -88,14 +88,17 @@ func (e estimator) scoreScalability(platform Platform, estimate *Estimate) Score
 	score := Score{}
 	start := startsScalability[platform]
 	score.add(start.Points, "%s", start.Why)
-	score.addIf(e.Burstiness == Spiky && platform.fargate(), -10, "half of a spike's capacity stands ready, as a minute is too late")
-	score.addIf(e.Burstiness == Spiky && platform.hosts(), -20, "most of a spike's capacity stands ready, as new hosts come too late")
+	score.addIf(e.Burstiness == Spiky && platform.fargate(), -10,
+		"half of a spike's capacity stands ready, as a minute is too late")
+	score.addIf(e.Burstiness == Spiky && platform.hosts(), -20,
+		"most of a spike's capacity stands ready, as new hosts come too late")
 	score.addIf(e.Burstiness == Steady && platform != Lambda, 10, "the load is steady, so that scaling is rare")
 	score.addIf(platform == Lambda && estimate.TasksPeak > lambdaConcurrency, -20,
 		"%d executions at once need a higher limit than the %d of a new account", estimate.TasksPeak, lambdaConcurrency)
 	score.addIf(platform != Lambda && !platform.kubernetes() && estimate.TasksPeak > serviceTasks, -20,
 		"%d tasks are more than the %d of one service", estimate.TasksPeak, serviceTasks)
-	score.addIf(platform.fargate() && estimate.TasksPeak > 500, -5, "%d tasks at once need a raised quota of Fargate vCPUs",
+	score.addIf(platform.fargate() && estimate.TasksPeak > 500, -5,
+		"%d tasks at once need a raised quota of Fargate vCPUs",
 		estimate.TasksPeak)
 	score.addIf(e.HoursPerDay < 24 && platform.hosts(), -5, "hosts must be started and stopped with the hours of use")
 	return score
@@ -106,9 +109,11 @@ var startsReliability = map[Platform]Reason{
 	ECSFargateSpot:      {45, "tasks are taken back at two minutes' notice, and capacity may be missing for hours"},
 	ECSManagedInstances: {82, "AWS patches the hosts and drains them to do so"},
 	ECSEC2:              {72, "hosts are the team's to patch, drain and replace"},
-	EKSFargate:          {80, "each pod has a host of its own; a new version of Kubernetes every year is the team's to take"},
-	EKSEC2:              {76, "self-healing is rich; nodes and a new version of Kubernetes every year are the team's to take"},
-	Lambda:              {90, "each request stands alone, over several zones, on hosts that AWS replaces"},
+	EKSFargate: {80,
+		"each pod has a host of its own; a new version of Kubernetes every year is the team's to take"},
+	EKSEC2: {76,
+		"self-healing is rich; nodes and a new version of Kubernetes every year are the team's to take"},
+	Lambda: {90, "each request stands alone, over several zones, on hosts that AWS replaces"},
 }
 
 func (e estimator) scoreReliability(platform Platform) Score {
@@ -159,7 +164,8 @@ func (e estimator) scoreEngineering(platform Platform) Score {
 	} else {
 		score.addIf(e.Hybrid, -25, "nothing of it runs outside AWS, where the same must run too")
 	}
-	score.addIf(e.GPUs > 0 && (platform == ECSEC2 || platform == EKSEC2), -8, "drivers come with the AMI, which is the team's to update")
+	score.addIf(e.GPUs > 0 && (platform == ECSEC2 || platform == EKSEC2), -8,
+		"drivers come with the AMI, which is the team's to update")
 	score.addIf(e.must(HostControl) && platform.hosts(), -5, "an image of one's own is to be built and patched")
 	score.addIf(e.HoursPerDay < 24 && platform.kubernetes(), -5, "the control plane runs, and costs, all day")
 	return score

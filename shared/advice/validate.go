@@ -102,7 +102,8 @@ func (w Workload) checkTogether(wrong func(string, ...any)) {
 	}
 	if at := w.RequestsPeak * w.DurationMilliseconds / 1000; at > MaximumConcurrency {
 		wrong("requestsPeak: with durationMilliseconds %s want at most %s, have %s: more than %d requests would last at once",
-			number(w.DurationMilliseconds), number(MaximumConcurrency*1000/w.DurationMilliseconds), number(w.RequestsPeak),
+			number(w.DurationMilliseconds), number(MaximumConcurrency*1000/w.DurationMilliseconds),
+			number(w.RequestsPeak),
 			MaximumConcurrency)
 	}
 	if least := w.leastMemory(); w.TaskMemoryMiB < least {

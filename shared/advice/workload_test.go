@@ -18,35 +18,57 @@ func TestProblemsNameTheFieldAndTheRange(t *testing.T) {
 		{"no region", func(w *Workload) { w.Region = "" }, "region: required"},
 		{"a name with a space", func(w *Workload) { w.Name = "a b" }, "name: want 1 to 100 letters"},
 		{"no load", func(w *Workload) { w.RequestsAverage = 0 }, "requestsAverage: want 0.000001 to 100000, have 0"},
-		{"a negative load", func(w *Workload) { w.RequestsAverage = -1 }, "requestsAverage: want 0.000001 to 100000, have -1"},
+		{"a negative load", func(w *Workload) { w.RequestsAverage = -1 },
+			"requestsAverage: want 0.000001 to 100000, have -1"},
 		{"a load that is no number", func(w *Workload) { w.RequestsAverage = math.NaN() }, "requestsAverage: want"},
-		{"an infinite duration", func(w *Workload) { w.DurationMilliseconds = math.Inf(1) }, "durationMilliseconds: want 0.01 to 86400000, have +Inf"},
-		{"a peak below the average", func(w *Workload) { w.RequestsPeak = 10 }, "requestsPeak: want 50 to 1000000, have 10"},
+		{"an infinite duration", func(w *Workload) { w.DurationMilliseconds = math.Inf(1) },
+			"durationMilliseconds: want 0.01 to 86400000, have +Inf"},
+		{"a peak below the average", func(w *Workload) { w.RequestsPeak = 10 },
+			"requestsPeak: want 50 to 1000000, have 10"},
 		{"no CPU", func(w *Workload) { w.CPUMilliseconds = 0 }, "cpuMilliseconds: want 0.01 to 86400000, have 0"},
 		{"a task that is too small", func(w *Workload) { w.TaskCPU = 128 }, "taskCPU: want 256 to 131072, have 128"},
-		{"a task that holds no request", func(w *Workload) { w.TaskMemoryMiB, w.MemoryMiB = 256, 1000 }, "taskMemoryMiB: want 1254 to 1048576"},
+		{"a task that holds no request", func(w *Workload) { w.TaskMemoryMiB, w.MemoryMiB = 256, 1000 },
+			"taskMemoryMiB: want 1254 to 1048576"},
 		{"no task", func(w *Workload) { w.MinimumTasks = 0 }, "minimumTasks: want 1 to 1000, have 0"},
 		{"too many GPUs", func(w *Workload) { w.GPUs = 9 }, "gpus: want 0 to 4, have 9"},
 		{"a GPU on Arm", func(w *Workload) { w.GPUs, w.Architecture = 1, ARM64 }, "architecture: want x86_64 or any"},
 		{"a day of 25 hours", func(w *Workload) { w.HoursPerDay = 25 }, "hoursPerDay: want 0.25 to 24, have 25"},
 		{"skill beyond all", func(w *Workload) { w.KubernetesSkill = 4 }, "kubernetesSkill: want 0 to 3, have 4"},
-		{"a burstiness that is none", func(w *Workload) { w.Burstiness = "wild" }, `burstiness: want steady, variable or spiky, have "wild"`},
-		{"an unknown rule", func(w *Workload) { w.Compliance = []Compliance{"iso"} }, `compliance[0]: want private-network, no-internet`},
-		{"a rule twice", func(w *Workload) { w.Compliance = []Compliance{NoInternet, NoInternet} }, `compliance[1]: "no-internet" is given twice`},
+		{"a burstiness that is none", func(w *Workload) { w.Burstiness = "wild" },
+			`burstiness: want steady, variable or spiky, have "wild"`},
+		{"an unknown rule", func(w *Workload) { w.Compliance = []Compliance{"iso"} },
+			`compliance[0]: want private-network, no-internet`},
+		{"a rule twice", func(w *Workload) { w.Compliance = []Compliance{NoInternet, NoInternet} },
+			`compliance[1]: "no-internet" is given twice`},
 		{"an unknown use", func(w *Workload) { w.Uses = []string{"cobol"} }, "uses[0]: want managed-blockchain, eks-al2"},
 		{"no weight", func(w *Workload) { w.Weights = Weights{} }, "weights: want at least one above 0"},
 		{"a negative weight", func(w *Workload) { w.Weights.Cost = -5 }, "weights.cost: want 0 to 100, have -5"},
 		{"more than all vCPUs", func(w *Workload) { w.RequestsAverage, w.CPUMilliseconds = 100_000, 1000 },
 			"requestsPeak: with cpuMilliseconds 1000 want at most 100000, have 300000"},
-		{"more at once than is looked at", func(w *Workload) { w.RequestsPeak, w.DurationMilliseconds = 1000, 10_000_000 },
+		{"more at once than is looked at", func(w *Workload) {
+			w.RequestsPeak, w.DurationMilliseconds = 1000,
+				10_000_000
+		},
 			"requestsPeak: with durationMilliseconds 10000000 want at most 100, have 1000"},
-		{"state that is not kept", func(w *Workload) { w.StateGB = 5 }, "stateGB: want 0 where stateful is false, have 5"},
-		{"the internet without a way", func(w *Workload) { w.InternetGB, w.Public, w.Compliance = 5, false, []Compliance{NoInternet} },
+		{"state that is not kept", func(w *Workload) { w.StateGB = 5 },
+			"stateGB: want 0 where stateful is false, have 5"},
+		{"the internet without a way", func(w *Workload) {
+			w.InternetGB, w.Public, w.Compliance = 5, false,
+				[]Compliance{NoInternet}
+		},
 			"internetGB: want 0 with compliance no-internet, have 5"},
-		{"the internet by endpoints", func(w *Workload) { w.InternetGB, w.Network = 5, InterfaceEndpoints }, "internetGB: want 0 with network endpoints"},
-		{"public subnets in private", func(w *Workload) { w.Network, w.Compliance = PublicSubnets, []Compliance{PrivateNetwork} }, "network: want nat, endpoints or auto"},
-		{"NAT without the internet", func(w *Workload) { w.Network, w.Public, w.Compliance = NATGateways, false, []Compliance{NoInternet} }, "network: want endpoints or auto"},
-		{"the public without the internet", func(w *Workload) { w.Compliance = []Compliance{NoInternet} }, "public: want false"},
+		{"the internet by endpoints", func(w *Workload) { w.InternetGB, w.Network = 5, InterfaceEndpoints },
+			"internetGB: want 0 with network endpoints"},
+		{"public subnets in private", func(w *Workload) {
+			w.Network, w.Compliance = PublicSubnets,
+				[]Compliance{PrivateNetwork}
+		}, "network: want nat, endpoints or auto"},
+		{"NAT without the internet", func(w *Workload) {
+			w.Network, w.Public, w.Compliance = NATGateways, false,
+				[]Compliance{NoInternet}
+		}, "network: want endpoints or auto"},
+		{"the public without the internet", func(w *Workload) { w.Compliance = []Compliance{NoInternet} },
+			"public: want false"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -101,7 +123,10 @@ func TestAbsentFieldsStayAsTheyAre(t *testing.T) {
 }
 
 func TestTheJSONOfAWorkloadIsADocumentOfIt(t *testing.T) {
-	want := sample(func(w *Workload) { w.Compliance, w.Uses = []Compliance{PrivateNetwork}, []string{"eks-al2"} }).complete()
+	want := sample(func(w *Workload) {
+		w.Compliance, w.Uses = []Compliance{PrivateNetwork},
+			[]string{"eks-al2"}
+	}).complete()
 	text, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +141,8 @@ func TestFargateSizes(t *testing.T) {
 		cpu, memory, wantCPU, wantMemory int
 		found                            bool
 	}{
-		{256, 400, 256, 512, true}, {256, 1025, 256, 2048, true}, {256, 2049, 512, 3072, true}, {300, 100, 512, 1024, true},
+		{256, 400, 256, 512, true}, {256, 1025, 256, 2048, true}, {256, 2049, 512, 3072, true}, {300, 100, 512, 1024,
+			true},
 		{1024, 9000, 2048, 9216, true}, {8192, 17_000, 8192, 20_480, true}, {16_384, 122_880, 16_384, 122_880, true},
 		{16_384, 122_881, 0, 0, false}, {16_385, 512, 0, 0, false},
 	} {
