@@ -55,7 +55,9 @@ type Options struct {
 	DockerHost string
 	// Attached ends the emulator when this process ends, however it ends. Without it the emulator outlives the caller.
 	Attached bool
-	// EnforcePermissions lets IAM decide on each call: functions are judged by their execution roles.
+	// EnforcePermissions lets IAM decide on each call as it does on AWS: functions are judged by their execution roles,
+	// assumed roles and users by their policies, deliveries of EventBridge and SNS by the policy of the queue. Credentials
+	// that the emulator did not make, whatever they are, act as the root user of Account.
 	EnforcePermissions bool
 }
 

@@ -43,6 +43,18 @@ func TestPluginNamesTheHookThatANewerEmulatorBroke(t *testing.T) {
 			"containers", "from ministack.services import ecs; del ecs._run_docker_container",
 			services + "ecs._run_docker_container: it is gone",
 		},
+		"the judgement of a call": {
+			"permissions", "from ministack.core import iam_evaluator; iam_evaluator.enforce = lambda access_key: None",
+			"ministack.core.iam_evaluator.enforce: it takes ('access_key',), the hook was written for ('access_key_id', ",
+		},
+		"the keys of the root user": {
+			"callers", "from ministack.services import sts; del sts.is_root_access_key",
+			services + "sts.is_root_access_key: it is gone",
+		},
+		"the policy of a queue": {
+			"deliveries", "from ministack.services import sqs; del sqs.queue_policy_allows",
+			services + "sqs.queue_policy_allows: it is gone",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			output, err := runPlugin(t, test.change+"\nimport "+test.module+"\n"+test.module+".install()")
@@ -69,6 +81,48 @@ func TestPluginEndsTheProcessWhenAHookIsBroken(t *testing.T) {
 func TestPluginCompiles(t *testing.T) {
 	if output, err := runPlugin(t, "import ast, pathlib, sys\n"+
 		"[ast.parse(path.read_text(), str(path)) for path in pathlib.Path(sys.path[1]).glob('*.py')]"); err != nil {
+		t.Errorf("%v %s", err, output)
+	}
+}
+
+func TestPluginTakesThePolicyOfEveryCallApartOnce(t *testing.T) {
+	output, err := runPlugin(t, "import permissions\npermissions.install()\n"+
+		"from ministack.core.iam_evaluator import parse_policy_document as parse\n"+
+		"text = '{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"%s\",\"Resource\":\"*\"}}'\n"+
+		"first, again, other = (parse(text % action) for action in ('a:b', 'a:b', 'c:d'))\n"+
+		"assert first is again, 'taken apart again'\n"+
+		"assert other[0].actions == ['c:d'], other")
+	if err != nil {
+		t.Errorf("%v %s", err, output)
+	}
+}
+
+func TestPluginSendsAnAnswerInOnePiece(t *testing.T) {
+	output, err := runPlugin(t, `
+import asyncio, types
+import connections, h11
+from hypercorn.protocol.h11 import H11Protocol
+connections.install()
+pieces = []
+async def send(part):
+    pieces.append(part.data)
+async def answer(*events):
+    pieces.clear()
+    connection = h11.Connection(h11.SERVER)
+    connection.receive_data(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    connection.next_event()
+    protocol = types.SimpleNamespace(connection=connection, send=send)
+    for event in events:
+        await H11Protocol._send_h11_event(protocol, event)
+head = h11.Response(status_code=200, headers=[('content-length', '4')])
+asyncio.run(answer(head, h11.Data(data=b'body'), h11.EndOfMessage()))
+assert len(pieces) == 1 and pieces[0].startswith(b'HTTP/1.1 200') and pieces[0].endswith(b'\r\n\r\nbody'), pieces
+asyncio.run(answer(h11.Response(status_code=204, headers=[]), h11.EndOfMessage()))
+assert len(pieces) == 1 and pieces[0].startswith(b'HTTP/1.1 204'), pieces
+asyncio.run(answer(h11.InformationalResponse(status_code=100, headers=[])))
+assert len(pieces) == 1 and pieces[0].startswith(b'HTTP/1.1 100'), pieces
+`)
+	if err != nil {
 		t.Errorf("%v %s", err, output)
 	}
 }

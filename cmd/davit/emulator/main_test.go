@@ -84,7 +84,10 @@ type bus struct {
 func listen(t *testing.T, pattern map[string]any) *bus {
 	t.Helper()
 	queues, rules := sqs.NewFromConfig(cloud(t)), eventbridge.NewFromConfig(cloud(t))
-	queue, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String(unique(t))})
+	arn := ownArn("sqs", unique(t))
+	queue, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{
+		QueueName: aws.String(unique(t)), Attributes: map[string]string{"Policy": openTo("events.amazonaws.com", arn)},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +101,6 @@ func listen(t *testing.T, pattern map[string]any) *bus {
 	if err != nil {
 		t.Fatal(err)
 	}
-	arn := fmt.Sprintf("arn:aws:sqs:%s:%s:%s", emulator.DefaultRegion, emulator.Account, unique(t))
 	_, err = rules.PutTargets(t.Context(), &eventbridge.PutTargetsInput{
 		Rule:    aws.String(unique(t)),
 		Targets: []eventbridgetypes.Target{{Id: aws.String("queue"), Arn: aws.String(arn)}},
@@ -109,6 +111,12 @@ func listen(t *testing.T, pattern map[string]any) *bus {
 	listening := &bus{t: t, client: queues, queue: queue.QueueUrl}
 	t.Cleanup(func() { listening.close(rules) })
 	return listening
+}
+
+// openTo is a queue's policy that lets a service send to it.
+func openTo(service, queueArn string) string {
+	return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":%q},
+		"Action":"sqs:SendMessage","Resource":%q}]}`, service, queueArn)
 }
 
 func (b *bus) close(rules *eventbridge.Client) {

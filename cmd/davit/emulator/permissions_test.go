@@ -31,6 +31,39 @@ func allow(t *testing.T, role, action, resourceArn, condition string) {
 	}
 }
 
+// newRole makes a role that may do nothing yet, and answers its name and the configuration of clients that act as it.
+func newRole(t *testing.T) (name string, limited aws.Config) {
+	t.Helper()
+	name = unique(t)
+	made, err := iam.NewFromConfig(cloud(t)).CreateRole(t.Context(), &iam.CreateRoleInput{
+		RoleName: &name, AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+			"Principal":{"AWS":"arn:aws:iam::000000000000:root"},"Action":"sts:AssumeRole"}]}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	limited = cloud(t)
+	limited.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cloud(t)), *made.Role.Arn))
+	return name, limited
+}
+
+// denied fails unless the error is a refusal that has all parts.
+func denied(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), "AccessDenied") {
+		t.Fatalf("got %v, want AccessDenied", err)
+	}
+	contains(t, err.Error(), parts...)
+}
+
+// permitted fails if there is an error.
+func permitted(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func ownArn(service, rest string) string {
 	return "arn:aws:" + service + ":" + emulator.DefaultRegion + ":" + emulator.Account + ":" + rest
 }
@@ -41,8 +74,27 @@ func TestEnforcedPermissions(t *testing.T) {
 	endpoint = emulatortest.ForTest(t, emulatortest.WithoutEngine, func(options *emulator.Options) {
 		options.EnforcePermissions = true
 	})
-	t.Run("judge a function by its role", judgeFunction)
-	t.Run("judge calls of ECS by the service and its tags", judgeServices)
+	for name, judge := range map[string]func(t *testing.T){
+		"judge a function by its role":                        judgeFunction,
+		"judge calls of ECS by the service and its tags":      judgeServices,
+		"judge each of several services":                      judgeSeveralServices,
+		"judge a list of tasks by its cluster":                judgeTaskList,
+		"ask for the roles and the tags of a task definition": judgeTaskDefinition,
+		"judge each of several parameters":                    judgeParameters,
+		"find a role by its path":                             judgeRolePath,
+		"judge a log group by its streams":                    judgeLogGroup,
+		"judge a batch as the single action":                  judgeBatch,
+		"judge a transaction by its items":                    judgeTransaction,
+		"judge events by their bus":                           judgeBus,
+		"count every call as made over TLS":                   judgeTransport,
+		"take credentials of strangers for the root user's":   trustStrangers,
+		"refuse credentials that were taken back":             refuseDeletedKeys,
+		"verify the signatures of its own credentials":        verifySignatures,
+		"deliver events by the policy of the queue":           judgeDelivery,
+		"read a queue as the role of its function":            judgeMapping,
+	} {
+		t.Run(name, judge)
+	}
 	t.Run("leave the path of a push alone", func(t *testing.T) {
 		_, repositoryName := repository(t)
 		actions := imageActions(t, repositoryName)
@@ -69,16 +121,7 @@ func judgeFunction(t *testing.T) {
 
 func judgeServices(t *testing.T) {
 	web := newService(t, ecs.NewFromConfig(cloud(t)), "web")
-	role := unique(t)
-	made, err := iam.NewFromConfig(cloud(t)).CreateRole(t.Context(), &iam.CreateRoleInput{
-		RoleName: &role, AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
-			"Principal":{"AWS":"arn:aws:iam::000000000000:root"},"Action":"sts:AssumeRole"}]}`),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	limited := cloud(t)
-	limited.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cloud(t)), *made.Role.Arn))
+	role, limited := newRole(t)
 	client := ecs.NewFromConfig(limited)
 	update := func() error {
 		_, err := client.UpdateService(t.Context(), &ecs.UpdateServiceInput{
@@ -91,7 +134,7 @@ func judgeServices(t *testing.T) {
 	if err := update(); err == nil || !strings.Contains(err.Error(), "AccessDenied") {
 		t.Errorf("a service without the tag can be updated: %v", err)
 	}
-	_, err = web.client.TagResource(t.Context(), &ecs.TagResourceInput{
+	_, err := web.client.TagResource(t.Context(), &ecs.TagResourceInput{
 		ResourceArn: aws.String(web.arn()),
 		Tags:        []ecstypes.Tag{{Key: aws.String("davit/policy"), Value: aws.String("newest")}},
 	})

@@ -10,8 +10,11 @@ import sys
 import threading
 
 import alarm_events
+import callers
 import cloudformation
+import connections
 import containers
+import deliveries
 import ecs_events
 import events
 import hooks
@@ -29,7 +32,7 @@ def main():
     """Install all hooks, then serve until the process is told to stop."""
     try:
         for module in (events, registry, task_definitions, containers, ecs_events, alarm_events, cloudformation,
-                       permissions):
+                       callers, deliveries, permissions, connections):
             module.install()
     except hooks.HookError as error:
         sys.exit(f"davit: this emulator does not fit its plugin: {error}")

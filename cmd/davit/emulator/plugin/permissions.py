@@ -1,15 +1,19 @@
-"""IAM, where permissions are enforced: the resource that each ECS call is about, and its tags.
+"""IAM, where permissions are enforced: what each call is about, as AWS judges it.
 
-The emulator takes most ECS calls to be about their cluster, and sees no tags of ECS and ECR resources, so that a policy
-on services, written as AWS wants it, would refuse what it allows. The resource types of each action:
-https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
+The emulator judges a call as one action on one resource. Where AWS asks for another resource, for several, for another
+action, or for a condition key that the emulator does not know, this says so; a policy written for AWS would otherwise
+be refused here, or allow here what it does not allow there. The actions, resource types and condition keys of each
+service: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
+import contextvars
+import dataclasses
+import functools
 import json
 
 import hooks
-from ministack.core import iam_actions
-from ministack.services import tagging
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import iam, tagging
 
 _SERVICE_ACTIONS = frozenset({
     "CreateService", "DeleteService", "DescribeServices", "UpdateService", "ListServiceDeployments", "CreateTaskSet",
@@ -18,59 +22,223 @@ _SERVICE_ACTIONS = frozenset({
 _TASK_ACTIONS = frozenset({"DescribeTasks", "ExecuteCommand", "GetTaskProtection", "StopTask", "UpdateTaskProtection"})
 _TAG_ACTIONS = frozenset({"ListTagsForResource", "TagResource", "UntagResource"})
 _START_ACTIONS = frozenset({"RunTask", "StartTask"})
-_UNBOUND_ACTIONS = frozenset({
-    "DeregisterTaskDefinition", "DescribeTaskDefinition", "ListClusters", "ListServices", "ListTaskDefinitionFamilies",
-    "ListTaskDefinitions",
+_DEFINITION_ACTIONS = frozenset({
+    "DeregisterTaskDefinition", "DescribeTaskDefinition", "ListTaskDefinitionFamilies", "ListTaskDefinitions",
 })
+_UNBOUND_ACTIONS = _DEFINITION_ACTIONS | {"ListClusters", "ListServices"}
+# The actions without a cluster: of task definitions, of tags, of clusters themselves.
+_OUTSIDE_CLUSTERS = _DEFINITION_ACTIONS | _TAG_ACTIONS | {"CreateCluster", "ListClusters", "RegisterTaskDefinition"}
+_PASSING_ACTIONS = frozenset({"RegisterTaskDefinition"}) | _START_ACTIONS
+_CREATING_ACTIONS = frozenset({"CreateCluster", "CreateService", "RegisterTaskDefinition"}) | _START_ACTIONS
+
+# Calls that are no actions of IAM of their own.
+_ACTIONS = {
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sns:PublishBatch": "sns:Publish",
+}
+
+_PATHS = {"role": "_roles", "user": "_users", "group": "_groups"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One permission that a call needs; an empty action is the call's own."""
+
+    resource: str
+    action: str = ""
+    context: dict = dataclasses.field(default_factory=dict)
+
+
+# What the call that is being judged needs, from finding its resource to judging it.
+_needed = contextvars.ContextVar("davit_needed_permissions", default=())
+# The permission for which the call was refused, from judging it to the answer.
+_refused = contextvars.ContextVar("davit_refused_permission", default=None)
 
 
 def install():
-    """Hook the function that finds the resource of a call."""
+    """Hook the functions that find the action and the resource of a call, judge it, and word its refusal."""
     hooks.function(iam_actions, "_action_from_target", ("headers",))
+    hooks.function(iam_actions, "_query_param", ("query_params", "key"))
+    hooks.function(iam_actions, "identity_denial_message", ("action", "principal_arn", "resource", "explicit_deny"))
+    for store in _PATHS.values():
+        hooks.attribute(iam, store)
     collectors = hooks.attribute(tagging, "_RESOURCE_TAG_COLLECTORS")
     collectors["ecs"] = hooks.function(tagging, "_collect_ecs", ())
     collectors["ecr"] = hooks.function(tagging, "_collect_ecr", ())
+    hooks.wrap(iam_actions, "extract_iam_action", ("service", "method", "path", "headers", "body", "query_params"),
+               extract_iam_action)
     hooks.wrap(iam_actions, "extract_resource_arn",
                ("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
                extract_resource_arn)
+    hooks.wrap(iam_evaluator, "enforce",
+               ("access_key_id", "iam_action", "service", "region", "resource_arn", "service_context"), enforce)
+    hooks.wrap(iam_evaluator, "parse_policy_document", ("doc",), parse_policy_document)
+    hooks.wrap(iam_actions, "access_denied_response",
+               ("service", "action", "principal_arn", "request_id", "error_code", "message", "headers",
+                "resource_arn", "explicit_deny", "resource_policy_arn"), access_denied_response)
+
+
+def extract_iam_action(original, *call):
+    """The action that a policy must allow for the call."""
+    action = original(*call)
+    return _ACTIONS.get(action, action)
 
 
 def extract_resource_arn(original, service, method, path, headers, body, query_params, region, account_id):
-    """The ARN that a policy must allow for the call."""
-    given = (service, method, path, headers, body, query_params, region, account_id)
-    if service != "ecs":
-        return original(*given)
-    try:
-        request = json.loads(body or b"{}")
-    except ValueError:
-        return original(*given)
-    action = iam_actions._action_from_target(headers)
-    resource = _resource(action, request) if isinstance(request, dict) else None
-    if resource is None:
-        return original(*given)
-    return resource if resource.startswith("arn:") or resource == "*" else f"arn:aws:ecs:{region}:{account_id}:{resource}"
+    """The ARN that a policy must allow for the call; the others are kept for enforce."""
+    known = original(service, method, path, headers, body, query_params, region, account_id)
+    action, prefix = iam_actions._action_from_target(headers), f"arn:aws:{service}:{region}:{account_id}:"
+    if service == "iam":
+        needed = [Check(_with_path(known, query_params))]
+    elif service == "ecs":
+        needed = _of_ecs(action, _request(body), prefix, known)
+    elif service == "ssm":
+        needed = _of_parameters(_request(body), prefix)
+    elif service == "logs":
+        needed = _of_logs(action, _request(body), prefix)
+    else:
+        needed = []
+    _refused.set(None)
+    _needed.set(tuple(needed))
+    # The emulator finds the tags of a log group by the ARN of its own.
+    return needed[0].resource if needed and service != "logs" else known
 
 
-def _resource(action, request):
-    """The resource, as an ARN or the end of one; None for an action that the emulator knows well enough."""
-    cluster = request.get("cluster", "default").rsplit("/", 1)[-1]
-    if action in _UNBOUND_ACTIONS:
-        return "*"
-    if action in _SERVICE_ACTIONS:
-        named = request.get("serviceName") or request.get("service") or (request.get("services") or [""])[0]
-        return _arn(named, f"service/{cluster}")
-    if action in _TASK_ACTIONS:
-        return _arn(request.get("task") or (request.get("tasks") or [""])[0], f"task/{cluster}")
-    if action in _TAG_ACTIONS:
-        return request.get("resourceArn", "*")
-    if action in _START_ACTIONS:
-        return _arn(request.get("taskDefinition", ""), "task-definition")
-    if action == "RegisterTaskDefinition":
-        return f"task-definition/{request.get('family', '')}:*"
-    if action == "ListTasks":
-        return f"container-instance/{cluster}/*"
+def enforce(original, access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+    """Judge all that the call needs; the first refusal is the call's."""
+    needed = _needed.get() or (Check(resource_arn),)
+    _needed.set(())
+    for check in needed:
+        denied = original(access_key_id, check.action or iam_action, service, region, resource_arn=check.resource,
+                          service_context={**(service_context or {}), **check.context})
+        if denied:
+            _refused.set(check)
+            return denied
     return None
 
 
-def _arn(name, kind):
+def parse_policy_document(original, doc):
+    """The statements of a policy, which are read for every call: the text is taken apart once."""
+    return _parsed(original, doc) if isinstance(doc, str) else original(doc)
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(parse, text):
+    return parse(text)
+
+
+def access_denied_response(original, service, action, principal_arn, request_id, **details):
+    """The refusal, which names the permission that is missing."""
+    refused = _refused.get()
+    _refused.set(None)
+    if refused is None or details.get("error_code"):
+        return original(service, action, principal_arn, request_id, **details)
+    details["resource_arn"], action = refused.resource, refused.action or action
+    if not details.get("resource_policy_arn"):
+        details["message"] = iam_actions.identity_denial_message(
+            action, principal_arn, refused.resource, details.get("explicit_deny", False))
+    return original(service, action, principal_arn, request_id, **details)
+
+
+def _request(body):
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return request if isinstance(request, dict) else {}
+
+
+def _with_path(arn, query_params):
+    """The ARN of a role, user or group with its path, which the request names only when it makes one."""
+    prefix, _, resource = arn.rpartition(":")
+    kind, _, name = resource.partition("/")
+    if kind not in _PATHS or not name:
+        return arn
+    record = getattr(iam, _PATHS[kind]).get(name)
+    if record:
+        return record["Arn"]
+    return f"{prefix}:{kind}{iam_actions._query_param(query_params, 'Path') or '/'}{name}"
+
+
+def _of_parameters(request, prefix):
+    """One permission for each parameter of a call that names several, none for another call."""
+    names = request.get("Names")
+    if not isinstance(names, list):
+        return []
+    return [Check(_parameter(name, prefix)) for name in names if isinstance(name, str)]
+
+
+def _parameter(name, prefix):
+    """The ARN of a parameter that is given by its name, with or without a version or label, or by its ARN."""
+    if name.startswith("arn:"):
+        return name
+    return f"{prefix}parameter/{name.split(':', 1)[0].lstrip('/')}"
+
+
+def _of_logs(action, request, prefix):
+    """A log group's actions are judged on its streams: the ARN ends in ":*" in policies, but for the tagging actions.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
+    """
+    name = request.get("logGroupName", "")
+    if action in _TAG_ACTIONS or not (name or action == "DescribeLogGroups"):
+        return []
+    return [Check(f"{prefix}log-group:{name}:log-stream:{request.get('logStreamName', '')}")]
+
+
+def _of_ecs(action, request, prefix, known):
+    """The call's own resources, then the tags of what it makes, then the roles it hands on."""
+    cluster = _name(request.get("cluster") or "default")
+    context = {} if action in _OUTSIDE_CLUSTERS else {"ecs:cluster": f"{prefix}cluster/{cluster}"}
+    resources = [_full(resource, prefix) for resource in _ecs_resources(action, request, cluster)] or [known]
+    needed = [Check(resource, context=context) for resource in resources]
+    if action in _CREATING_ACTIONS and request.get("tags"):
+        made = f"{prefix}task/{cluster}/*" if action in _START_ACTIONS else resources[0]
+        needed.append(Check(made, "ecs:TagResource", {**context, "ecs:CreateAction": action}))
+    for role in _passed_roles(action, request):
+        needed.append(Check(role, "iam:PassRole", {"iam:PassedToService": "ecs-tasks.amazonaws.com"}))
+    return needed
+
+
+def _ecs_resources(action, request, cluster):
+    """The resources, as ARNs or the ends of some; none for an action that the emulator knows well enough."""
+    if action in _UNBOUND_ACTIONS:
+        return ["*"]
+    if action in _SERVICE_ACTIONS:
+        named = request.get("services") or [request.get("serviceName") or request.get("service") or ""]
+        return [_under(name, f"service/{cluster}") for name in named]
+    if action in _TASK_ACTIONS:
+        return [_under(task, f"task/{cluster}") for task in request.get("tasks") or [request.get("task") or ""]]
+    if action in _TAG_ACTIONS:
+        return [request.get("resourceArn", "*")]
+    if action in _START_ACTIONS:
+        return [_under(request.get("taskDefinition", ""), "task-definition")]
+    if action == "RegisterTaskDefinition":
+        return [f"task-definition/{request.get('family', '')}:*"]
+    if action == "CreateCluster":
+        return [f"cluster/{request.get('clusterName', 'default')}"]
+    if action == "ListTasks":
+        return [f"container-instance/{cluster}/*"]
+    return []
+
+
+def _passed_roles(action, request):
+    """The roles that the tasks will have. An unknown role is none to pass: the call itself refuses it."""
+    if action not in _PASSING_ACTIONS:
+        return []
+    source = request if action == "RegisterTaskDefinition" else request.get("overrides") or {}
+    return [source[field] for field in ("taskRoleArn", "executionRoleArn") if source.get(field)]
+
+
+def _name(reference):
+    return reference.rsplit("/", 1)[-1]
+
+
+def _under(name, kind):
     return name if name.startswith("arn:") else f"{kind}/{name}"
+
+
+def _full(resource, prefix):
+    return resource if resource.startswith("arn:") or resource == "*" else prefix + resource

@@ -15,7 +15,7 @@ import (
 )
 
 // warmUps is how many pushes of each kind come before the first that counts: both functions have started by then.
-const warmUps = 2
+const warmUps = 5
 
 // Bench is one run of the benchmark.
 type Bench struct {

@@ -157,6 +157,21 @@ func (f *floor) function(ctx context.Context, code []byte, queue string) error {
 		_, err := roles.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: aws.String(floorName)})
 		return err
 	})
+	// What the mapping does with the queue it does as this role.
+	reading := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Resource":"` + queue + `",` +
+		`"Action":["sqs:ReceiveMessage","sqs:DeleteMessage","sqs:GetQueueAttributes"]}]}`
+	_, err = roles.PutRolePolicy(ctx, &iam.PutRolePolicyInput{
+		RoleName: aws.String(floorName), PolicyName: aws.String(floorName), PolicyDocument: &reading,
+	})
+	if err != nil {
+		return err
+	}
+	f.undone(func(ctx context.Context) error {
+		_, err := roles.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{
+			RoleName: aws.String(floorName), PolicyName: aws.String(floorName),
+		})
+		return err
+	})
 	client := lambda.NewFromConfig(f.site.Endpoint.Config())
 	architecture := lambdatypes.ArchitectureX8664
 	if runtime.GOARCH == "arm64" {

@@ -130,7 +130,7 @@ func (s Site) firstSweep(ctx context.Context, console *console.Console) error {
 func (s Site) startEmulator(ctx context.Context, on *engine.Engine) error {
 	_, err := emulator.Start(ctx, emulator.Options{
 		Directory: s.emulator(), Installation: s.tools(),
-		Port: s.Endpoint.Port, Region: s.Endpoint.Region, DockerHost: on.Host(),
+		Port: s.Endpoint.Port, Region: s.Endpoint.Region, DockerHost: on.Host(), EnforcePermissions: true,
 	})
 	return err
 }
