@@ -11,6 +11,7 @@ CFN_LINT      := .local/lint/bin/cfn-lint
 # One set of flags for programs, functions and tests, so that each package is compiled once.
 export GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED := 0
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test unit build programs synth lint bench fuzz local-up local-down clean
