@@ -19,6 +19,7 @@ import (
 
 	"davit/cmd/davit/emulator"
 	"davit/cmd/davit/emulator/emulatortest"
+	"davit/cmd/davit/local/engine"
 )
 
 // patience is how long a test waits for what must come.
@@ -27,8 +28,34 @@ const patience = 30 * time.Second
 // endpoint is where the emulator of these tests answers.
 var endpoint string
 
-func TestMain(m *testing.M) {
-	os.Exit(emulatortest.Run(m, func(url string) { endpoint = url }))
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+// run gives the tests a Docker engine: the one that this machine has, or a private one for as long as they last.
+func run(m *testing.M) int {
+	directory, err := os.MkdirTemp("", "davit-engine-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(directory) }()
+	say := func(line string) { fmt.Fprintln(os.Stderr, line) }
+	found, private, err := engine.Ensure(context.Background(), engine.ThisMachine(), directory, say)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "these tests run containers:", err)
+		return 1
+	}
+	if private {
+		defer func() {
+			if err := (engine.Private{Directory: directory}).Stop(context.Background()); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
+		}()
+	}
+	if err := os.Setenv("DOCKER_HOST", found.Host()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return emulatortest.Run(m, func(url string) { endpoint = url })
 }
 
 // withoutEngine gives the test an emulator of its own that runs no containers.
