@@ -89,7 +89,7 @@ func (s *session) ask(ctx context.Context, wanted request, seen sight, image led
 		return fmt.Errorf("%s: %s could not be asked for: %w", wanted.workload, show.Image(image.Tag, image.Digest), err)
 	}
 	s.say("%s asked for %s on %s.", wanted.who, show.Image(image.Tag, image.Digest), wanted.workload)
-	s.mention(seen, image)
+	s.mention(wanted, seen, image)
 	s.tell(ctx, wanted.act, identity.account)
 	answer := asked{Workload: wanted.workload, Action: wanted.verb, Image: image, From: seen.running(),
 		Who: wanted.who, Why: wanted.why, Outcome: outcomeRequested, Entries: []ledger.Entry{}}
@@ -105,13 +105,16 @@ func (s *session) ask(ctx context.Context, wanted request, seen sight, image led
 }
 
 // mention says what a human should know of the request: what it passes over, and what it has to wait for.
-func (s *session) mention(seen sight, image ledger.Image) {
+func (s *session) mention(wanted request, seen sight, image ledger.Image) {
 	if aside, found := seen.Record.IsSetAside(image.Digest); found {
 		s.say("It was set aside since %s: %s", show.Time(aside.At), aside.Reason)
 	}
 	if current := seen.Record.Rollout; current != nil {
-		s.say("The rollout of %s is in progress; the request is carried out when it has ended.",
-			show.Image(current.Image.Tag, current.Image.Digest))
+		outlook := "the request is carried out when it has ended"
+		if wanted.override {
+			outlook = "the request ends it"
+		}
+		s.say("The rollout of %s is in progress; %s.", show.Image(current.Image.Tag, current.Image.Digest), outlook)
 	}
 	above := 0
 	for _, verdict := range seen.verdicts {
@@ -161,4 +164,24 @@ func keys(entries []ledger.Entry) map[string]bool {
 		known[entry.Key()] = true
 	}
 	return known
+}
+
+// asking makes command one that asks for an image of a workload by act, with the flags that all such commands have.
+func asking(world environment, command *cobra.Command, wanted *request, image string,
+	act func(s *session, ctx context.Context, wanted request) error) {
+	var given flags
+	command.Args = cobra.ExactArgs(1)
+	command.RunE = func(command *cobra.Command, arguments []string) error {
+		if err := wanted.check(arguments[0]); err != nil {
+			return err
+		}
+		return world.verb(&given, writing, func(ctx context.Context, s *session, _ []string) error {
+			return act(s, ctx, *wanted)
+		})(command, arguments)
+	}
+	given.add(command)
+	wanted.add(command)
+	command.Flags().StringVar(&wanted.to, "to", "", image+": its tag, its digest, or six digits of that or more")
+	command.ValidArgsFunction = world.completeWorkload(&given)
+	_ = command.RegisterFlagCompletionFunc("to", world.completeImage(&given)) // fails only for a flag that is not there
 }

@@ -11,8 +11,7 @@ import (
 )
 
 func rollbackCommand(world environment) *cobra.Command {
-	var given flags
-	wanted := request{act: act{verb: "rollback"}, override: true}
+	wanted := &request{act: act{verb: "rollback"}, override: true}
 	command := &cobra.Command{
 		Use:     "rollback WORKLOAD [--to DIGEST|TAG] --why REASON",
 		GroupID: groupAct,
@@ -22,21 +21,8 @@ passes holds and freezes. The images that rank above it are set aside, so that i
 pushed; "davit forgive" undoes that. It waits for the outcome and says what happens.`,
 		Example: `  davit rollback ecs:davit/web --why "checkout is slow since 1.4.0"
   davit rollback ecs:davit/web --to 1.2.3 --why "1.3 loses sessions" --timeout 5m`,
-		Args: cobra.ExactArgs(1),
 	}
-	command.RunE = func(command *cobra.Command, arguments []string) error {
-		if err := wanted.check(arguments[0]); err != nil {
-			return err
-		}
-		return world.verb(&given, writing, func(ctx context.Context, s *session, _ []string) error {
-			return s.rollback(ctx, wanted)
-		})(command, arguments)
-	}
-	given.add(command)
-	wanted.add(command)
-	command.Flags().StringVar(&wanted.to, "to", "", "the image to go back to: its tag, its digest, or six digits of that or more")
-	command.ValidArgsFunction = world.completeWorkload(&given)
-	_ = command.RegisterFlagCompletionFunc("to", world.completeImage(&given)) // fails only for a flag that is not there
+	asking(world, command, wanted, "the image to go back to", (*session).rollback)
 	return command
 }
 

@@ -12,8 +12,7 @@ import (
 )
 
 func rolloutCommand(world environment) *cobra.Command {
-	var given flags
-	wanted := request{act: act{verb: "rollout"}}
+	wanted := &request{act: act{verb: "rollout"}}
 	command := &cobra.Command{
 		Use:     "rollout WORKLOAD [--to DIGEST|TAG] [--override] --why REASON",
 		GroupID: groupAct,
@@ -22,22 +21,9 @@ func rolloutCommand(world environment) *cobra.Command {
 --override is given. An image that was set aside is tried again. It waits for the outcome and says what happens.`,
 		Example: `  davit rollout ecs:davit/web --to 1.4.1 --override --why "hotfix during the freeze"
   davit rollout ecs:davit/web --why "no need to wait for the sweep"`,
-		Args: cobra.ExactArgs(1),
 	}
-	command.RunE = func(command *cobra.Command, arguments []string) error {
-		if err := wanted.check(arguments[0]); err != nil {
-			return err
-		}
-		return world.verb(&given, writing, func(ctx context.Context, s *session, _ []string) error {
-			return s.rollout(ctx, wanted)
-		})(command, arguments)
-	}
-	given.add(command)
-	wanted.add(command)
-	command.Flags().StringVar(&wanted.to, "to", "", "the image: its tag, its digest, or six digits of that or more")
-	command.Flags().BoolVar(&wanted.override, "override", false, "pass holds and freezes")
-	command.ValidArgsFunction = world.completeWorkload(&given)
-	_ = command.RegisterFlagCompletionFunc("to", world.completeImage(&given)) // fails only for a flag that is not there
+	asking(world, command, wanted, "the image", (*session).rollout)
+	command.Flags().BoolVar(&wanted.override, "override", false, "pass holds, freezes and deployments in progress")
 	return command
 }
 
