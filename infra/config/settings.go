@@ -1,5 +1,54 @@
 package config
 
+import "davit/shared/settings"
+
+// Settings is what the functions and the command line read at run time; see davit/shared/settings for each field's
+// meaning and range.
+type Settings struct {
+	// Policies are expressions by name, for workloads tagged "policy:NAME".
+	Policies map[string]string `yaml:"policies"`
+	// Freezes are the windows in which nothing rolls out.
+	Freezes []Freeze `yaml:"freezes"`
+	// OutcomeTimeout is how long a rollout may go without an outcome, such as "30m".
+	OutcomeTimeout Duration `yaml:"outcomeTimeout"`
+	// HistoryDays is how long the ledger keeps history.
+	HistoryDays int `yaml:"historyDays"`
+}
+
+// Freeze is a window in which nothing rolls out.
+type Freeze struct {
+	// Name is shown in every refusal that the window causes.
+	Name string `yaml:"name"`
+	// Cron is when the window opens, five fields in TimeZone.
+	Cron string `yaml:"cron"`
+	// Duration is how long it stays open, such as "60h".
+	Duration Duration `yaml:"duration"`
+	// TimeZone is an IANA name; UTC if absent.
+	TimeZone string `yaml:"timeZone"`
+	// Workloads are patterns on references such as "ecs:production/*"; all workloads if absent.
+	Workloads []string `yaml:"workloads"`
+}
+
+// Document is the settings in the form in which the functions read them.
+func (s Settings) Document() settings.Settings {
+	document := settings.Settings{
+		Version:        settings.Version,
+		Policies:       s.Policies,
+		OutcomeTimeout: settings.Duration(s.OutcomeTimeout),
+		HistoryDays:    s.HistoryDays,
+	}
+	for _, freeze := range s.Freezes {
+		document.Freezes = append(document.Freezes, settings.Freeze{
+			Name:      freeze.Name,
+			Cron:      freeze.Cron,
+			Duration:  settings.Duration(freeze.Duration),
+			TimeZone:  freeze.TimeZone,
+			Workloads: freeze.Workloads,
+		})
+	}
+	return document
+}
+
 // JSON is the settings as the functions read them from their SSM parameter, with the defaults written out. Settings
 // that the functions would refuse are an error that names the field.
 func (s Settings) JSON() (string, error) {
@@ -8,4 +57,19 @@ func (s Settings) JSON() (string, error) {
 		return "", err
 	}
 	return string(document), nil
+}
+
+// MaximumSettings is how many characters the settings may have as JSON: what an advanced SSM parameter holds.
+const MaximumSettings = 8192
+
+func (s Settings) validate(p *problems) {
+	document, err := s.JSON()
+	if err != nil {
+		p.add("automation.settings", "%v", err)
+		return
+	}
+	if len(document) > MaximumSettings {
+		p.add("automation.settings", "%d characters as JSON, more than the %d that an SSM parameter holds", len(document),
+			MaximumSettings)
+	}
 }

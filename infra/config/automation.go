@@ -1,0 +1,137 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Automation is what rolls images out: queue, function, ledger, rules, and what tells humans of it.
+type Automation struct {
+	// Architecture is what the functions are built for. Default ARM64.
+	Architecture Architecture `yaml:"architecture"`
+	// Repositories are the ECR repositories of this account and region that the functions may read, as names in which *
+	// stands for any text. Default ["*"].
+	Repositories []string `yaml:"repositories"`
+	// PassRoles are the roles of task definitions, which a new revision must be allowed to name: either "role/PATH" with
+	// * for any text, such as "role/davit/*", or a full ARN of a role of this account. Without any, a task definition
+	// that has a role cannot be rolled out. The platform's own roles are under "role/davit/*", the default.
+	PassRoles []string `yaml:"passRoles"`
+	// SweepMinutes is how often every workload is looked at without an event, 5 to 1440 minutes. Default 15.
+	SweepMinutes int `yaml:"sweepMinutes"`
+	// Memory is the rollout function's memory in MiB, 128 to 10240; its CPU grows with it. Default 512.
+	Memory int `yaml:"memory"`
+	// TimeoutSeconds is how long the function may work on one batch, 10 to 900. Default 60. A message that is not done
+	// is seen again after six times as long.
+	TimeoutSeconds int `yaml:"timeoutSeconds"`
+	// MaximumConcurrency is how many batches are worked on at once, 2 to 1000. Default 10.
+	MaximumConcurrency int `yaml:"maximumConcurrency"`
+	// ReservedConcurrency takes this many of the account's concurrent executions for the function alone, at least
+	// MaximumConcurrency; 0 reserves none. Default 0.
+	ReservedConcurrency int `yaml:"reservedConcurrency"`
+	// MaximumReceives is after how many attempts a message goes to the dead-letter queue, 2 to 1000. Default 6.
+	MaximumReceives int `yaml:"maximumReceives"`
+	// LogDays is for how many days the function's log is kept; see LogDays. Default 90.
+	LogDays int `yaml:"logDays"`
+	// LogLevel is the level below which the function logs nothing: DEBUG, INFO, WARN or ERROR. Default INFO.
+	LogLevel LogLevel `yaml:"logLevel"`
+	// Tracing sends traces of the function to X-Ray. Default false.
+	Tracing bool `yaml:"tracing"`
+	// DeletionProtection refuses to delete the ledger's table until it is turned off. Default true with Retain, false
+	// with Destroy.
+	DeletionProtection *bool `yaml:"deletionProtection"`
+	// Subscriptions are told of failed, overdue and superseded rollouts and of alarms.
+	Subscriptions []Subscription `yaml:"subscriptions"`
+	// Settings are what the functions and the command line read at run time.
+	Settings Settings `yaml:"settings"`
+}
+
+// LogLevel is a level of a function's log, by Lambda's name for it.
+type LogLevel string
+
+// The levels.
+const (
+	Debug LogLevel = "DEBUG"
+	Info  LogLevel = "INFO"
+	Warn  LogLevel = "WARN"
+	Error LogLevel = "ERROR"
+)
+
+// Subscription is who is told.
+type Subscription struct {
+	// Protocol is "email", "email-json", "https" or "sms". Required.
+	Protocol string `yaml:"protocol"`
+	// Endpoint is the address in the form of the protocol. Required.
+	Endpoint string `yaml:"endpoint"`
+}
+
+var (
+	// repositoriesPattern is a repository's name with * for any text.
+	repositoriesPattern = regexp.MustCompile(`^[a-z0-9._/*-]{1,256}$`)
+	rolePathPattern     = regexp.MustCompile(`^role/[A-Za-z0-9+=,.@_/*-]{1,500}$`)
+	roleARNPattern      = regexp.MustCompile(`^arn:aws[a-z-]*:iam::([0-9]{12}):role/[A-Za-z0-9+=,.@_/*-]{1,500}$`)
+)
+
+func (a *Automation) setDefaults(removal Removal) {
+	setDefault(&a.Architecture, ARM64)
+	if a.Repositories == nil {
+		a.Repositories = []string{"*"}
+	}
+	if a.PassRoles == nil {
+		a.PassRoles = []string{"role/davit/*"}
+	}
+	setDefault(&a.SweepMinutes, 15)
+	setDefault(&a.Memory, 512)
+	setDefault(&a.TimeoutSeconds, 60)
+	setDefault(&a.MaximumConcurrency, 10)
+	setDefault(&a.MaximumReceives, 6)
+	setDefault(&a.LogDays, 90)
+	setDefault(&a.LogLevel, Info)
+	setDefaultPointer(&a.DeletionProtection, removal == Retain)
+}
+
+func (a *Automation) validate(p *problems, account string) {
+	oneOf(p, "automation.architecture", a.Architecture, ARM64, X8664)
+	if len(a.Repositories) == 0 {
+		p.add("automation.repositories", "want at least one, such as \"*\"")
+	}
+	for i, name := range a.Repositories {
+		p.match(fmt.Sprintf("automation.repositories[%d]", i), name, repositoriesPattern,
+			"a repository's name, with * for any text")
+	}
+	for i, role := range a.PassRoles {
+		validatePassRole(p, fmt.Sprintf("automation.passRoles[%d]", i), role, account)
+	}
+	p.between("automation.sweepMinutes", a.SweepMinutes, 5, 1440)
+	p.between("automation.memory", a.Memory, 128, 10240)
+	p.between("automation.timeoutSeconds", a.TimeoutSeconds, 10, 900)
+	p.between("automation.maximumConcurrency", a.MaximumConcurrency, 2, 1000)
+	if a.ReservedConcurrency != 0 && a.ReservedConcurrency < a.MaximumConcurrency {
+		p.add("automation.reservedConcurrency", "%d is below maximumConcurrency, %d: the queue's messages would be throttled",
+			a.ReservedConcurrency, a.MaximumConcurrency)
+	}
+	p.between("automation.maximumReceives", a.MaximumReceives, 2, 1000)
+	p.logDays("automation.logDays", a.LogDays)
+	oneOf(p, "automation.logLevel", a.LogLevel, Debug, Info, Warn, Error)
+	for i, subscription := range a.Subscriptions {
+		field := fmt.Sprintf("automation.subscriptions[%d]", i)
+		oneOf(p, field+".protocol", subscription.Protocol, "email", "email-json", "https", "sms")
+		if subscription.Endpoint == "" {
+			p.add(field+".endpoint", "required")
+		}
+	}
+	a.Settings.validate(p)
+}
+
+// validatePassRole refuses what would let the function hand any role of the account to a task.
+func validatePassRole(p *problems, field, role, account string) {
+	parts := roleARNPattern.FindStringSubmatch(role)
+	switch {
+	case parts != nil && parts[1] != account:
+		p.add(field, "%q is a role of account %s, not of %s", role, parts[1], account)
+	case parts == nil && !rolePathPattern.MatchString(role):
+		p.add(field, "want \"role/PATH\", such as \"role/davit/*\", or a role's ARN, have %q", role)
+	case strings.HasSuffix(role, ":role/*") || role == "role/*" || strings.HasPrefix(role, "role/*"):
+		p.add(field, "%q is every role of the account; name a path or the roles", role)
+	}
+}
