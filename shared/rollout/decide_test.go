@@ -54,6 +54,9 @@ func (s *scene) push(letter, tag string) {
 	s.cause = Cause{ID: "1", Text: "push of web:" + tag, Repository: repository, Digest: digest(letter), Tag: tag}
 }
 
+// remembers has the image parameter read, with this value.
+func (s *scene) remembers(image string) { s.seen.Workload.Remembered = &image }
+
 // rolling puts the scene in the middle of a rollout of 1.1.0.
 func (s *scene) rolling() *ledger.Rollout {
 	s.record.Rollout = &ledger.Rollout{ID: "rollout-1", Phase: ledger.Started, Image: ledger.Image{Digest: digest("b"), Tag: "1.1.0"},
@@ -101,13 +104,13 @@ func TestDecide(t *testing.T) {
 		{"what runs is not replaced by something older when its tag was removed", func(s *scene) {
 			s.record.Good = []ledger.Image{{Digest: digest("b"), Tag: "1.1.0"}}
 			s.seen.Workload.Containers[0].Image = base + "@" + digest("b")
-			s.seen.Workload.Remembered = base + "@" + digest("b")
+			s.remembers(base + "@" + digest("b"))
 			s.seen.Images[1].Tags = nil
 		}, Nothing, UpToDate, "1.1.0"},
 		{"what runs is not replaced by something older when it was deleted", func(s *scene) {
 			s.record.Good = []ledger.Image{{Digest: digest("f"), Tag: "1.2.0"}}
 			s.seen.Workload.Containers[0].Image = base + "@" + digest("f")
-			s.seen.Workload.Remembered = base + "@" + digest("f")
+			s.remembers(base + "@" + digest("f"))
 		}, Nothing, UpToDate, "1.2.0"},
 		{"a followed tag goes back when it is moved back", func(s *scene) {
 			s.seen.Workload.Settings.Policy = "tag:stable"
@@ -157,7 +160,12 @@ func TestDecide(t *testing.T) {
 		{"a parameter that does not name the proved image is written", func(s *scene) {
 			s.seen.Workload.Containers[0].Image = base + "@" + digest("b")
 			s.record.Good = []ledger.Image{{Digest: digest("b"), Tag: "1.1.0"}}
+			s.remembers("")
 		}, Remember, NotRemembered, ""},
+		{"a parameter that was not read is left alone", func(s *scene) {
+			s.seen.Workload.Containers[0].Image = base + "@" + digest("b")
+			s.record.Good = []ledger.Image{{Digest: digest("b"), Tag: "1.1.0"}}
+		}, Nothing, UpToDate, ""},
 
 		{"a request goes back", func(s *scene) {
 			s.seen.Workload.Containers[0].Image = base + "@" + digest("b")

@@ -69,6 +69,8 @@ type Driver interface {
 	Evidence(ctx context.Context, reference workload.Reference, deployment string) ([]string, error)
 	// Remember keeps the image where the workload's own stack reads it.
 	Remember(ctx context.Context, reference workload.Reference, image string) error
+	// Recall answers what Remember keeps of each workload; those of which nothing is kept are not in the answer.
+	Recall(ctx context.Context, references []workload.Reference) (map[workload.Reference]string, error)
 }
 
 // ErrNoRepository says that the registry knows no such repository.

@@ -113,7 +113,8 @@ func (v view) whyNone() string {
 func (v view) upToDate(record ledger.Record, cause Cause, best imagepolicy.Candidate) Decision {
 	decision := Decision{Action: Nothing, Code: UpToDate, Image: imageOf(best),
 		Reason: fmt.Sprintf("%s runs and is the best by %s", describe(best.Tag, best.Digest), v.observation.Settings.Policy)}
-	if proved := len(record.Good) > 0 && record.Good[0].Digest == best.Digest; proved && v.observation.Remembered != v.pinnedImage(best.Digest) {
+	proved := len(record.Good) > 0 && record.Good[0].Digest == best.Digest
+	if kept := v.observation.Remembered; proved && kept != nil && *kept != v.pinnedImage(best.Digest) {
 		decision.Action, decision.Code = Remember, NotRemembered
 		decision.Reason = "the image parameter does not name " + describe(best.Tag, best.Digest) + ", which runs"
 		return decision

@@ -118,14 +118,17 @@ type look struct {
 }
 
 // look reads everything that deciding needs: records, observations and settings side by side, then the images of each
-// repository once. For a push the repository is known beforehand, so its images are read with the rest. A workload that
-// cannot be looked at does not spoil the others: beside the error stand those that could.
+// repository once. For a push the repository is known beforehand, so its images are read with the rest; what is
+// remembered is left to the other looks, since a push seldom comes to compare it. A workload that cannot be looked at
+// does not spoil the others: beside the error stand those that could.
 func (r *Reconciler) look(ctx context.Context, references []workload.Reference, cause Cause) (map[workload.Reference]look, error) {
 	var (
 		records      map[workload.Reference]ledger.Record
 		observations map[workload.Reference]workload.Observation
+		recalled     map[workload.Reference]string
 		configured   settings.Settings
 		unobserved   error
+		unrecalled   error
 	)
 	repositories := newImageLists(r.Registry)
 	group, groupContext := errgroup.WithContext(ctx)
@@ -142,7 +145,12 @@ func (r *Reconciler) look(ctx context.Context, references []workload.Reference, 
 		configured, err = r.Settings(groupContext)
 		return err
 	})
-	if cause.Digest != "" {
+	if isPush := cause.Digest != ""; !isPush {
+		group.Go(func() error {
+			recalled, unrecalled = r.Driver.Recall(groupContext, references)
+			return nil
+		})
+	} else {
 		group.Go(func() error {
 			_, _, err := repositories.list(groupContext, cause.Repository)
 			return err
@@ -156,8 +164,12 @@ func (r *Reconciler) look(ctx context.Context, references []workload.Reference, 
 		return nil, err
 	}
 	looks := make(map[workload.Reference]look, len(references))
-	failures := []error{unobserved}
+	failures := []error{unobserved, unrecalled}
 	for reference, observation := range ordered(observations) {
+		if recalled != nil {
+			kept := recalled[reference]
+			observation.Remembered = &kept
+		}
 		seen := Seen{Workload: observation}
 		if target, err := FindTarget(observation); err == nil && observation.Settings.Policy != "" {
 			images, missing, err := repositories.list(ctx, target.Repository)

@@ -461,7 +461,7 @@ func (s *modelService) observe(w *world) workload.Observation {
 	}
 	observation := workload.Observation{Workload: s.reference, Exists: true, Settings: s.settings, Account: w.repository.Registry,
 		Region: w.repository.Region, Controller: "ECS", RollsBack: s.rollsBack, Revision: primary.Revision,
-		Containers: []workload.Container{{Name: "web", Image: image}}, Desired: 2, Running: 2, Remembered: s.remembered}
+		Containers: []workload.Container{{Name: "web", Image: image}}, Desired: 2, Running: 2}
 	for _, deployment := range s.deployments {
 		observation.Deployments = append(observation.Deployments, deployment.Deployment)
 	}
@@ -544,6 +544,21 @@ func (d modelDriver) Evidence(context.Context, workload.Reference, string) ([]st
 
 func (d modelDriver) Remember(_ context.Context, reference workload.Reference, image string) error {
 	return d.world.call(func() { d.world.services[reference].remembered = image })
+}
+
+func (d modelDriver) Recall(_ context.Context, references []workload.Reference) (map[workload.Reference]string, error) {
+	recalled := map[workload.Reference]string{}
+	err := d.world.call(func() {
+		for _, reference := range references {
+			if kept := d.world.services[reference].remembered; kept != "" {
+				recalled[reference] = kept
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return recalled, nil
 }
 
 type modelRegistry struct{ world *world }

@@ -74,8 +74,9 @@ type Observation struct {
 	Deployments []Deployment `json:"deployments"`
 	Desired     int          `json:"desired"`
 	Running     int          `json:"running"`
-	// Remembered is the value of the workload's image parameter; empty where there is none.
-	Remembered string `json:"remembered,omitempty"`
+	// Remembered is the value of the workload's image parameter: empty where there is no parameter, nil where it was not
+	// read.
+	Remembered *string `json:"remembered,omitempty"`
 }
 
 // Primary is the primary deployment, if there is one.

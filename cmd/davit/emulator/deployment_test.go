@@ -2,6 +2,7 @@ package emulator_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -54,6 +55,18 @@ func TestDeploymentsWithoutAnEngineStartAndCompleteOnce(t *testing.T) {
 	third := web.deploy("third")
 	wantDeployment(t, deployments, web, third, "IN_PROGRESS", inProgress(third))
 	wantDeployment(t, deployments, web, third, "COMPLETED", completed(third))
+}
+
+func TestDeploymentsTellTheirTimesToTheMillisecond(t *testing.T) {
+	t.Parallel()
+	web := newService(t, ecs.NewFromConfig(cloud(t)), "first")
+	begun := time.Now().Truncate(time.Millisecond)
+	id := web.deploy("second")
+	ended := time.Now()
+	primary := web.describe().Deployments[0]
+	if created := aws.ToTime(primary.CreatedAt); *primary.Id != id || created.Before(begun) || created.After(ended) {
+		t.Errorf("deployment %s made at %s, want %s between %s and %s", *primary.Id, created, id, begun, ended)
+	}
 }
 
 func TestFailedDeploymentIsPutBackByTheCircuitBreaker(t *testing.T) {

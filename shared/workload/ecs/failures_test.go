@@ -38,7 +38,6 @@ func TestObserveCountsTheFailedTasksThatNoCircuitBreakerJudges(t *testing.T) {
 			w := newWire(t)
 			w.onServices(map[string]object{"davit/web": test.service})
 			w.onRevisions()
-			w.onNoParameters()
 			w.onTasks(task("1"), task("2", object{"stopCode": "TaskFailedToStart"}),
 				task("3", object{"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Task failed container health checks"}),
 				task("4", object{"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Scaling activity initiated by deployment"}),
@@ -67,7 +66,6 @@ func TestObserveCountsTheFailedTasksOfManyServicesAtOnce(t *testing.T) {
 	w := newWire(t)
 	w.onServices(fleet)
 	w.onRevisions()
-	w.onNoParameters()
 	w.onTasks(task("1"), task("2"), task("3"))
 	got, err := w.driver().Observe(t.Context(), references)
 	if err != nil {
@@ -84,7 +82,6 @@ func TestObserveTellsThatFailedTasksCouldNotBeCounted(t *testing.T) {
 	w := newWire(t)
 	w.onServices(map[string]object{"davit/web": bringingUp(nil)})
 	w.onRevisions()
-	w.onNoParameters()
 	w.on("ListTasks", fault(400, "AccessDeniedException", "no"))
 	_, err := w.driver().Observe(t.Context(), []workload.Reference{reference(t, "ecs:davit/web")})
 	wantError(t, err, "ecs:davit/web", "count the failed tasks", "ecs:ListTasks")

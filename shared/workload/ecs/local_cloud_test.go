@@ -140,7 +140,7 @@ func TestARolloutInTheLocalCloud(t *testing.T) {
 	seen := cloud.observe(t, web)
 	t.Run("the service is observed", func(t *testing.T) {
 		if !seen.Exists || !seen.RollsBack || seen.Settings.Policy != "semver:1.x" || seen.Revision != revisionARN("web:1") ||
-			seen.Account != account || seen.Region != region || len(seen.Containers) != 2 || seen.Remembered != "" {
+			seen.Account != account || seen.Region != region || len(seen.Containers) != 2 {
 			t.Errorf("observed %+v", seen)
 		}
 		if missing := cloud.observe(t, reference(t, "ecs:davit/none")); missing.Exists {
@@ -207,8 +207,12 @@ func TestARolloutInTheLocalCloud(t *testing.T) {
 		after := cloud.observe(t, web)
 		running, found := after.Deployment(started)
 		if !found || !running.Primary || after.Revision != prepared.Revision || after.Desired != 1 ||
-			after.Containers[0].Image != base+"@"+pushed || after.Remembered != base+"@"+pushed {
+			after.Containers[0].Image != base+"@"+pushed {
 			t.Errorf("observed %+v", after)
+		}
+		recalled, err := cloud.driver.Recall(ctx, []workload.Reference{web, reference(t, "ecs:davit/none")})
+		if want := map[workload.Reference]string{web: base + "@" + pushed}; err != nil || !maps.Equal(recalled, want) {
+			t.Errorf("recalled %v, %v, want %v", recalled, err, want)
 		}
 		resumed, err := cloud.driver.Prepare(ctx, after, wanted, true)
 		if want := (rollout.Prepared{Revision: prepared.Revision, Deployment: started}); err != nil || resumed != want {

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"golang.org/x/sync/errgroup"
 
 	"davit/shared/names"
@@ -27,13 +26,12 @@ type survey struct {
 
 	mutex        sync.Mutex
 	observations map[workload.Reference]workload.Observation
-	remembered   map[string]string
 	faults       []error
 }
 
-// Observe says what ECS knows of each service: one DescribeServices and one GetParameters for each ten services, and
-// one DescribeTaskDefinition for each revision that this process has not seen yet, side by side. A service that is
-// missing, inactive or draining, or whose cluster is missing, has Exists false.
+// Observe says what ECS knows of each service: one DescribeServices for each ten services of a cluster, and one
+// DescribeTaskDefinition for each revision that this process has not seen yet, side by side. A service that is missing,
+// inactive or draining, or whose cluster is missing, has Exists false.
 //
 // One fault does not spoil the rest: beside the error, which joins all faults, stands what could be observed.
 func (d *Driver) Observe(
@@ -42,9 +40,8 @@ func (d *Driver) Observe(
 	seen := &survey{
 		driver:       d,
 		observations: make(map[workload.Reference]workload.Observation, len(references)),
-		remembered:   make(map[string]string, len(references)),
 	}
-	clusters, parameters, err := arrange(references)
+	clusters, err := byCluster(references)
 	if err != nil {
 		return nil, err
 	}
@@ -55,22 +52,20 @@ func (d *Driver) Observe(
 			calls.Go(func() error { seen.services(ctx, chunk); return nil })
 		}
 	}
-	for chunk := range slices.Chunk(parameters, batch) {
-		calls.Go(func() error { seen.parameters(ctx, chunk); return nil })
-	}
 	_ = calls.Wait()
 	seen.failures(ctx)
 	seen.revisions(ctx)
 	return seen.observations, errors.Join(seen.faults...)
 }
 
-// arrange groups the references by cluster, each once, and names their image parameters.
-func arrange(references []workload.Reference) (clusters [][]workload.Reference, parameters []string, err error) {
+// byCluster groups the references by cluster, each once.
+func byCluster(references []workload.Reference) ([][]workload.Reference, error) {
+	var clusters [][]workload.Reference
 	index := map[string]int{}
 	known := make(map[workload.Reference]bool, len(references))
 	for _, reference := range references {
 		if reference.Kind() != workload.ECS {
-			return nil, nil, fmt.Errorf("observe %q: not an ECS service", reference.String())
+			return nil, fmt.Errorf("observe %q: not an ECS service", reference.String())
 		}
 		if known[reference] {
 			continue
@@ -83,9 +78,8 @@ func arrange(references []workload.Reference) (clusters [][]workload.Reference, 
 			clusters = append(clusters, nil)
 		}
 		clusters[at] = append(clusters[at], reference)
-		parameters = append(parameters, names.ImageParameter(reference.Cluster(), reference.Name()))
 	}
-	return clusters, parameters, nil
+	return clusters, nil
 }
 
 // services describes up to ten services of one cluster.
@@ -128,28 +122,10 @@ func unusual(failures []types.Failure) error {
 	return nil
 }
 
-// parameters reads up to ten image parameters; those that do not exist stay empty.
-func (s *survey) parameters(ctx context.Context, parameters []string) {
-	output, err := s.driver.clients.SSM.GetParameters(ctx, &ssm.GetParametersInput{Names: parameters})
-	if err != nil {
-		s.fault(fmt.Errorf("read the image parameters %s: %w", strings.Join(parameters, ", "),
-			failed("ssm:GetParameters", "arn:aws:ssm:*:*:parameter"+names.ImageParameterPrefix+"*", err)))
-		return
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	for _, parameter := range output.Parameters {
-		s.remembered[aws.ToString(parameter.Name)] = aws.ToString(parameter.Value)
-	}
-}
-
-// revisions adds the containers and the remembered images to the observations. A workload whose revision cannot be
-// described has no observation.
+// revisions adds the containers to the observations. A workload whose revision cannot be described has no observation.
 func (s *survey) revisions(ctx context.Context) {
 	running := map[string][]workload.Reference{}
 	for reference, observed := range s.observations {
-		observed.Remembered = s.remembered[names.ImageParameter(reference.Cluster(), reference.Name())]
-		s.observations[reference] = observed
 		if observed.Exists && observed.Revision != "" {
 			running[observed.Revision] = append(running[observed.Revision], reference)
 		}

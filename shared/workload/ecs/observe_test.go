@@ -65,8 +65,6 @@ func (w *wire) onRevisions() {
 	})
 }
 
-func (w *wire) onNoParameters() { w.on("GetParameters", ok(object{"Parameters": array{}})) }
-
 func TestObserve(t *testing.T) {
 	w := newWire(t)
 	w.onServices(map[string]object{"davit/web": service("davit", "web", object{
@@ -78,9 +76,6 @@ func TestObserve(t *testing.T) {
 		"deploymentConfiguration": object{"deploymentCircuitBreaker": object{"enable": true, "rollback": true}},
 	})})
 	w.onRevisions()
-	w.on("GetParameters", ok(object{"Parameters": array{
-		object{"Name": "/davit/image/ecs/davit/web", "Value": "web@sha256:1"},
-	}}))
 	web := reference(t, "ecs:davit/web")
 	got, err := w.driver().Observe(t.Context(), []workload.Reference{web, web})
 	if err != nil {
@@ -100,7 +95,7 @@ func TestObserve(t *testing.T) {
 			ID: "ecs-svc/1", Revision: revisionARN("web:7"), Primary: true, State: workload.Completed,
 			Reason: "ECS deployment ecs-svc/1 completed.", CreatedAt: time.Unix(1700000000, 0).UTC(), Desired: 2, Running: 1,
 		}},
-		Desired: 2, Running: 1, Remembered: "web@sha256:1",
+		Desired: 2, Running: 1,
 	}}
 	if difference := cmp.Diff(want, got, cmp.AllowUnexported(workload.Reference{})); difference != "" {
 		t.Errorf("observation (-want +got):\n%s", difference)
@@ -179,7 +174,6 @@ func TestObserveReadsTheService(t *testing.T) {
 			w := newWire(t)
 			w.onServices(map[string]object{"davit/web": service("davit", "web", test.changes)})
 			w.onRevisions()
-			w.onNoParameters()
 			web := reference(t, "ecs:davit/web")
 			got, err := w.driver().Observe(t.Context(), []workload.Reference{web})
 			if err != nil {
@@ -226,7 +220,6 @@ func TestObserveAsksInBatchesOfTenAndDescribesARevisionOnce(t *testing.T) {
 	described, references := fleet(t, 25)
 	w.onServices(described)
 	w.onRevisions()
-	w.onNoParameters()
 	driver := w.driver()
 	for range 2 {
 		got, err := driver.Observe(t.Context(), references)
@@ -238,10 +231,9 @@ func TestObserveAsksInBatchesOfTenAndDescribesARevisionOnce(t *testing.T) {
 		}
 	}
 	counts := map[string]int{
-		"services": w.count("DescribeServices"), "parameters": w.count("GetParameters"),
-		"revisions": w.count("DescribeTaskDefinition"),
+		"services": w.count("DescribeServices"), "revisions": w.count("DescribeTaskDefinition"),
 	}
-	want := map[string]int{"services": 2 * 6, "parameters": 2 * 5, "revisions": 50}
+	want := map[string]int{"services": 2 * 6, "revisions": 50}
 	if difference := cmp.Diff(want, counts); difference != "" {
 		t.Errorf("calls of two observations (-want +got):\n%s", difference)
 	}
@@ -251,7 +243,6 @@ func TestObserveSharesARevisionBetweenServices(t *testing.T) {
 	w := newWire(t)
 	w.onServices(map[string]object{"davit/a": service("davit", "a", nil), "davit/b": service("davit", "b", nil)})
 	w.onRevisions()
-	w.onNoParameters()
 	references := []workload.Reference{reference(t, "ecs:davit/a"), reference(t, "ecs:davit/b")}
 	got, err := w.driver().Observe(t.Context(), references)
 	if err != nil {
@@ -276,7 +267,6 @@ func TestObserveAMissingClusterConcernsOnlyItsServices(t *testing.T) {
 		return ok(object{"services": array{service("davit", "web", nil)}})
 	})
 	w.onRevisions()
-	w.onNoParameters()
 	lost, web, missing := reference(t, "ecs:lost/web"), reference(t, "ecs:davit/web"), reference(t, "ecs:davit/none")
 	got, err := w.driver().Observe(t.Context(), []workload.Reference{lost, web, missing})
 	if err != nil {
@@ -308,9 +298,6 @@ func TestObserveFaults(t *testing.T) {
 		{"a failure that is not a missing service is an error", "DescribeServices",
 			ok(object{"failures": array{object{"arn": "arn:x", "reason": "BROKEN", "detail": "why"}}}),
 			[]string{"arn:x", "BROKEN", "why"}, "", 1, false},
-		{"denied parameters name what to allow", "GetParameters",
-			fault(http.StatusBadRequest, "AccessDeniedException", "no"),
-			[]string{`"Action":"ssm:GetParameters"`, "parameter/davit/image/*"}, "ssm:GetParameters", 1, true},
 		{"a revision that cannot be described is an error", "DescribeTaskDefinition",
 			fault(http.StatusBadRequest, "ClientException", "Unable to describe task definition."),
 			[]string{"ecs:davit/web", "web:7", "Unable to describe"}, "", 1, false},
@@ -325,7 +312,6 @@ func TestObserveFaults(t *testing.T) {
 			w := newWire(t)
 			w.onServices(map[string]object{"davit/web": service("davit", "web", nil)})
 			w.onRevisions()
-			w.onNoParameters()
 			w.on(test.operation, test.answer)
 			web := reference(t, "ecs:davit/web")
 			got, err := w.driver().Observe(t.Context(), []workload.Reference{web})
@@ -353,7 +339,6 @@ func TestObserveAFaultOfOneClusterLeavesTheOthersObserved(t *testing.T) {
 		return ok(object{"services": array{service("davit", "web", nil)}})
 	})
 	w.onRevisions()
-	w.onNoParameters()
 	web := reference(t, "ecs:davit/web")
 	got, err := w.driver().Observe(t.Context(), []workload.Reference{reference(t, "ecs:broken/web"), web})
 	wantError(t, err, "ecs:broken/web")
@@ -384,7 +369,6 @@ func BenchmarkObserveTenServices(b *testing.B) {
 			described, references := fleet(b, 10)
 			w.onServices(described)
 			w.onRevisions()
-			w.onNoParameters()
 			references = references[:10]
 			driver := w.driver()
 			if _, err := driver.Observe(b.Context(), references); err != nil {

@@ -7,9 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"davit/shared/names"
 	"davit/shared/rollout"
 	"davit/shared/workload"
 )
@@ -65,17 +63,4 @@ func deploymentOf(service *types.Service, revision string) string {
 		}
 	}
 	return aws.ToString(newest.Id)
-}
-
-// Remember writes the image to the workload's SSM parameter (names.ImageParameter), from which its stack reads it.
-func (d *Driver) Remember(ctx context.Context, reference workload.Reference, image string) error {
-	parameter := names.ImageParameter(reference.Cluster(), reference.Name())
-	_, err := d.clients.SSM.PutParameter(ctx, &ssm.PutParameterInput{
-		Name: &parameter, Value: &image, Type: "String", Overwrite: aws.Bool(true),
-	})
-	if err != nil {
-		return fmt.Errorf("%s: remember %s: %w", reference, image,
-			failed("ssm:PutParameter", "arn:aws:ssm:*:*:parameter"+parameter, err))
-	}
-	return nil
 }

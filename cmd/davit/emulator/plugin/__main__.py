@@ -16,6 +16,7 @@ import connections
 import containers
 import deliveries
 import ecs_events
+import ecs_times
 import events
 import hooks
 import permissions
@@ -31,7 +32,7 @@ _GRACE = 0.2
 def main():
     """Install all hooks, then serve until the process is told to stop."""
     try:
-        for module in (events, registry, task_definitions, containers, ecs_events, alarm_events, cloudformation,
+        for module in (events, registry, task_definitions, containers, ecs_events, ecs_times, alarm_events, cloudformation,
                        callers, deliveries, permissions, connections):
             module.install()
     except hooks.HookError as error:

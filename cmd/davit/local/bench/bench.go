@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"davit/cmd/davit/local/cloud"
@@ -65,7 +64,6 @@ func (b Bench) measure(ctx context.Context, program webimage.Program, floor *flo
 	var cpu cpuMeter
 	// Every version is newer than any that the repository can hold.
 	minor := time.Now().Unix()
-	soonest := time.Duration(math.MaxInt64)
 	for turn := range warmUps + b.Pushes {
 		tag := fmt.Sprintf("1.%d.%d", minor, turn)
 		image, err := program.Working(tag)
@@ -79,8 +77,7 @@ func (b Bench) measure(ctx context.Context, program webimage.Program, floor *flo
 		if turn == warmUps {
 			cpu.start()
 		}
-		soonest = min(soonest, least)
-		ours, err := rollout.measure(ctx, image, tag, soonest)
+		ours, err := rollout.measure(ctx, image, tag)
 		if err != nil {
 			return samples{}, err
 		}
@@ -89,7 +86,7 @@ func (b Bench) measure(ctx context.Context, program webimage.Program, floor *flo
 		}
 		cpu.look()
 		measured.floor, measured.ours = append(measured.floor, least), append(measured.ours, ours)
-		b.Console.Line("push %d: empty function called after %s, deployment visible after %s", turn-warmUps+1,
+		b.Console.Line("push %d: empty function called after %s, deployment made after %s", turn-warmUps+1,
 			milliseconds(least), milliseconds(ours))
 	}
 	measured.cpu = cpu.total()

@@ -27,9 +27,12 @@ const (
 	visibleLimit = 30 * time.Second
 	// endLimit is how long a rollout may take until its outcome.
 	endLimit = 90 * time.Second
-	// lookEvery is the time between two looks at the service. Looking costs the emulator time of its own, which counts
-	// against us.
-	lookEvery = 4 * time.Millisecond
+	// lookEvery is the time between two looks: rare enough to leave the emulator's one interpreter to what is measured.
+	lookEvery = 50 * time.Millisecond
+	// precision is that of the times which DescribeServices tells; they are cut, not rounded.
+	precision = time.Millisecond
+	// undisturbed is the time from a push to the first look at the service.
+	undisturbed = 250 * time.Millisecond
 )
 
 // rollout measures pushes to the service.
@@ -39,8 +42,6 @@ type rollout struct {
 	quiet *console.Console
 	// images remembers what each task definition runs.
 	images map[string]string
-	// patience is how long to wait before the first look: a little less than what the last push took.
-	patience time.Duration
 }
 
 func newRollout(site cloud.Site) *rollout {
@@ -55,11 +56,10 @@ type nowhere struct{}
 
 func (nowhere) Write(text []byte) (int, error) { return len(text), nil }
 
-// measure pushes the image and answers the time until DescribeServices tells of a deployment of its digest. It returns
-// when the rollout has its outcome. It does not look before soonest is over, since nothing can be seen before a function
-// was called, nor long before the last push was seen: each look takes the emulator's one processor from what is measured.
-// To look too late only makes the answer longer, and the next look earlier.
-func (r *rollout) measure(ctx context.Context, image v1.Image, tag string, soonest time.Duration) (time.Duration, error) {
+// measure pushes the image and answers the time until ECS had a deployment of its digest: the one that DescribeServices
+// shows, by its createdAt. Reading that time, like the floor's own note of its call, keeps the looks out of the
+// measurement, whose calls would take the emulator from what is measured. It returns when the rollout has its outcome.
+func (r *rollout) measure(ctx context.Context, image v1.Image, tag string) (time.Duration, error) {
 	digest, begun, err := pushTimed(ctx, r.site.Endpoint.Registry(), repository, tag, image)
 	if err != nil {
 		return 0, err
@@ -67,27 +67,23 @@ func (r *rollout) measure(ctx context.Context, image v1.Image, tag string, soone
 	select {
 	case <-ctx.Done():
 		return 0, ctx.Err()
-	case <-time.After(time.Until(begun.Add(max(soonest, r.patience)))):
+	case <-time.After(undisturbed):
 	}
-	var visible time.Time
-	looks := 0
+	var created time.Time
 	wait := console.Wait{For: "a deployment of " + digest, Limit: visibleLimit, Every: lookEvery}
 	err = r.quiet.Await(ctx, wait, func(ctx context.Context) (string, bool, error) {
-		deployment, at, err := r.deployment(ctx, digest)
-		visible = at
-		looks++
+		deployment, err := r.deployment(ctx, digest)
+		if deployment != nil {
+			created = aws.ToTime(deployment.CreatedAt)
+		}
 		return "", deployment != nil, err
 	})
 	if err != nil {
 		return 0, err
 	}
-	took := visible.Sub(begun)
-	if r.patience = took * 9 / 10; looks == 1 {
-		r.patience = took * 3 / 4
-	}
 	wait = console.Wait{For: "the deployment of " + digest + " to complete", Limit: endLimit}
 	err = r.quiet.Await(ctx, wait, func(ctx context.Context) (string, bool, error) {
-		deployment, _, err := r.deployment(ctx, digest)
+		deployment, err := r.deployment(ctx, digest)
 		if err != nil || deployment == nil {
 			return "no deployment", false, err
 		}
@@ -96,30 +92,29 @@ func (r *rollout) measure(ctx context.Context, image v1.Image, tag string, soone
 	if err != nil {
 		return 0, err
 	}
-	return took, r.site.AwaitQuiet(ctx, r.quiet)
+	return created.Add(precision).Sub(begun), r.site.AwaitQuiet(ctx, r.quiet)
 }
 
-// deployment finds the service's deployment of the digest, and answers when the service was seen.
-func (r *rollout) deployment(ctx context.Context, digest string) (*types.Deployment, time.Time, error) {
+// deployment finds the service's deployment of the digest.
+func (r *rollout) deployment(ctx context.Context, digest string) (*types.Deployment, error) {
 	answer, err := r.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{
 		Cluster: aws.String(cluster), Services: []string{service},
 	})
-	seen := time.Now()
 	if err != nil {
-		return nil, seen, fmt.Errorf("look at %s/%s: %w", cluster, service, err)
+		return nil, fmt.Errorf("look at %s/%s: %w", cluster, service, err)
 	}
 	for _, found := range answer.Services {
 		for _, deployment := range found.Deployments {
 			image, err := r.imageOf(ctx, aws.ToString(deployment.TaskDefinition))
 			if err != nil {
-				return nil, seen, err
+				return nil, err
 			}
 			if strings.HasSuffix(image, "@"+digest) {
-				return &deployment, seen, nil
+				return &deployment, nil
 			}
 		}
 	}
-	return nil, seen, nil
+	return nil, nil
 }
 
 func (r *rollout) imageOf(ctx context.Context, taskDefinition string) (string, error) {
