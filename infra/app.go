@@ -42,7 +42,7 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 	if configuration.ECS != nil {
 		services = ecs.NewECS(app, jsii.String(ecsStack), &ecs.ECSProps{
 			Configuration: configuration,
-			VPC:           vpc.VPC,
+			Network:       vpc,
 			Registry:      images.Stack,
 		})
 	}

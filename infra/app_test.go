@@ -16,6 +16,7 @@ func TestAConfigurationHasTheStacksOfItsSections(t *testing.T) {
 		development: everything,
 		alone:       {automationStack},
 		chosen:      {automationStack, ecsStack, networkStack, registryStack},
+		existing:    {ecsStack, registryStack},
 	} {
 		have := slices.Sorted(maps.Keys(synthesised[configuration]))
 		if difference := cmp.Diff(want, have); difference != "" {
@@ -61,20 +62,21 @@ func TestNothingBringsAFunctionOfItsOwn(t *testing.T) {
 
 // taggable are the types that take tags, of those that the stacks have.
 var taggable = []string{
-	"AWS::CloudWatch::Alarm", "AWS::DynamoDB::Table", "AWS::EC2::EIP", "AWS::EC2::FlowLog", "AWS::EC2::InternetGateway",
+	"AWS::CloudWatch::Alarm", "AWS::DynamoDB::Table", "AWS::EC2::EIP", "AWS::EC2::EgressOnlyInternetGateway", "AWS::EC2::FlowLog",
+	"AWS::EC2::InternetGateway",
 	"AWS::EC2::NatGateway", "AWS::EC2::RouteTable", "AWS::EC2::SecurityGroup", "AWS::EC2::Subnet", "AWS::EC2::VPC",
 	"AWS::EC2::VPCEndpoint", "AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::ECS::Service", "AWS::ECS::TaskDefinition",
 	"AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancingV2::TargetGroup", "AWS::Events::EventBus",
 	"AWS::Events::Rule", "AWS::IAM::Role", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function",
 	"AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::SSM::Parameter",
-	"AWS::CloudWatch::Dashboard",
+	"AWS::CloudWatch::Dashboard", "AWS::SSM::Association",
 }
 
 // untaggable are the types that take none, or that the CDK cannot tag.
 var untaggable = []string{
 	"AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy", "AWS::EC2::Route",
 	"AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SubnetRouteTableAssociation",
-	"AWS::EC2::VPCGatewayAttachment", "AWS::ElasticLoadBalancingV2::Listener", "AWS::IAM::Policy",
+	"AWS::EC2::VPCCidrBlock", "AWS::EC2::VPCGatewayAttachment", "AWS::ElasticLoadBalancingV2::Listener", "AWS::IAM::Policy",
 	"AWS::S3::BucketPolicy", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
 }
 
@@ -110,7 +112,7 @@ var stateful = []string{
 
 func TestDataIsRemovedAsTheConfigurationSays(t *testing.T) {
 	for configuration, want := range map[string]string{
-		local: "Delete", development: "Retain", alone: "Retain", chosen: "Retain",
+		local: "Delete", development: "Retain", alone: "Retain", chosen: "Retain", existing: "Delete",
 	} {
 		seen := 0
 		for _, have := range synthesised[configuration] {

@@ -14,6 +14,7 @@ import (
 // from the Service Authorization Reference.
 var unlimited = map[string]string{
 	"ecr:GetAuthorizationToken":  "takes no resource: it signs in to the registry",
+	"ec2:DescribeSecurityGroups": "takes no resource; it reads rules",
 	"ecs:DescribeTaskDefinition": "takes no resource",
 	"ecs:ListTaskDefinitions":    "takes no resource",
 	"ecs:RegisterTaskDefinition": "is asked for on *; what a revision can do is limited by iam:PassRole",

@@ -48,6 +48,8 @@ const (
 	retagged = "retagged"
 	// chosen has what the others leave at its default.
 	chosen = "chosen"
+	// Files of testdata, each for choices that exclude those of the others.
+	existing, isolated, regional = "existing", "isolated", "regional"
 )
 
 // choices is the configuration "chosen".
@@ -177,8 +179,19 @@ func readConfigurations() (map[string]*config.Configuration, error) {
 	}
 	again.Owner, again.Tags = "somebody else", map[string]string{"cost-centre": "42"}
 	read[retagged] = again
-	read[chosen], err = config.Parse([]byte(choices))
-	return read, err
+	if read[chosen], err = config.Parse([]byte(choices)); err != nil {
+		return nil, err
+	}
+	paths, err := filepath.Glob(filepath.Join("testdata", "*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range paths {
+		if read[strings.TrimSuffix(filepath.Base(path), ".yaml")], err = config.Read(path); err != nil {
+			return nil, err
+		}
+	}
+	return read, nil
 }
 
 // templates synthesises a configuration with the feature flags of cdk.json, as the CDK CLI would.
@@ -367,10 +380,12 @@ func everyTemplate(t *testing.T, test func(t *testing.T, have template)) {
 	}
 }
 
-// everyAutomation runs the test on the stack davit-automation of each configuration.
+// everyAutomation runs the test on the stack davit-automation of each configuration that has it.
 func everyAutomation(t *testing.T, test func(t *testing.T, have template)) {
 	t.Helper()
 	for _, configuration := range slices.Sorted(maps.Keys(synthesised)) {
-		t.Run(configuration, func(t *testing.T) { test(t, synthesised[configuration][automationStack]) })
+		if have, made := synthesised[configuration][automationStack]; made {
+			t.Run(configuration, func(t *testing.T) { test(t, have) })
+		}
 	}
 }

@@ -61,7 +61,7 @@ func TestAbsentFieldsTakeTheirDefaults(t *testing.T) {
 		AvailabilityZones: []string{"ap-northeast-2a", "ap-northeast-2b"},
 		Removal:           Retain,
 		Network: &Network{CIDR: "10.0.0.0/16", Zones: 2, NAT: NATOne, GatewayEndpoints: []string{"s3", "dynamodb"},
-			FlowLogs: pointer(true), FlowLogDays: 30},
+			Endpoints: EndpointsListed, CloseDefaultSecurityGroup: pointer(true), FlowLogs: pointer(true), FlowLogDays: 30},
 		Registry: &Registry{Repositories: []Repository{{Name: "web", ImmutableTags: pointer(true),
 			ScanOnPush: pointer(true), ExpireUntaggedDays: pointer(30)}}},
 		Storage: &Storage{Buckets: []Bucket{{Name: "media", Class: Standard, NoncurrentDays: 90,
@@ -174,20 +174,24 @@ func TestErrorsNameTheField(t *testing.T) {
 		{"a wrong named policy", "automation: {}", `automation: {settings: {policies: {x: "semver:not a range"}}}`, []string{"automation.settings: ", "policies"}},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			if !strings.Contains(whole, test.from) {
-				t.Fatalf("the configuration has no %q", test.from)
-			}
-			_, err := Parse([]byte(strings.Replace(whole, test.from, test.to, 1)))
-			if err == nil {
-				t.Fatal("no error")
-			}
-			for _, want := range test.want {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("want %q in: %v", want, err)
-				}
-			}
-		})
+		t.Run(test.name, func(t *testing.T) { refuses(t, whole, test.from, test.to, test.want) })
+	}
+}
+
+// refuses changes one place of the document and holds the error of that against what it must say.
+func refuses(t *testing.T, document, from, to string, want []string) {
+	t.Helper()
+	if !strings.Contains(document, from) {
+		t.Fatalf("the configuration has no %q", from)
+	}
+	_, err := Parse([]byte(strings.Replace(document, from, to, 1)))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range want {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q in: %v", want, err)
+		}
 	}
 }
 

@@ -95,6 +95,12 @@ func (e *ECS) setDefaults() {
 	}
 }
 
+// neededEndpoints are the interface endpoints of what tasks call ("Amazon ECS interface VPC endpoints" in the ECS
+// developer guide); image layers come by the gateway endpoint of S3.
+func (e *ECS) neededEndpoints() []string {
+	return []string{"ecr.api", "ecr.dkr", "logs"}
+}
+
 func (s *Service) setDefaults() {
 	setDefault(&s.Architecture, ARM64)
 	setDefault(&s.CPU, 256)
@@ -131,6 +137,10 @@ func (c *Configuration) validateService(p *problems, field string, s *Service) {
 	}
 	c.validatePolicy(p, field+".policy", s)
 	p.match(field+".initialImage", s.InitialImage, imagePattern, "the name of an image")
+	if c.Network != nil && c.Network.TaskTier() == Isolated && !strings.HasPrefix(s.InitialImage, c.RegistryHost()+"/") {
+		p.add(field+".initialImage", "from isolated subnets tasks reach the registry of the account alone: want an image of %s",
+			c.RegistryHost())
+	}
 	oneOf(p, field+".architecture", s.Architecture, ARM64, X8664)
 	validateSize(p, field, s.CPU, s.Memory)
 	p.between(field+".containerPort", s.ContainerPort, 1, 65535)

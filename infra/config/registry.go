@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"strings"
 )
 
 // Registry is the private image registry.
@@ -41,6 +42,15 @@ func (r *Registry) repository(name string) *Repository {
 		}
 	}
 	return nil
+}
+
+// RegistryHost is the host of the account's private registry, as it is in the names of its images.
+func (c *Configuration) RegistryHost() string {
+	host := c.Account + ".dkr.ecr." + c.Region + ".amazonaws.com"
+	if strings.HasPrefix(c.Region, "cn-") {
+		return host + ".cn"
+	}
+	return host
 }
 
 func (r *Registry) setDefaults() {

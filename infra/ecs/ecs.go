@@ -9,21 +9,21 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/config"
 	"davit/infra/foundation"
+	"davit/infra/network"
 )
 
 // ECSProps are the properties of the stack.
 type ECSProps struct {
 	// Configuration is the installation, with Configuration.ECS and Configuration.Network.
 	Configuration *config.Configuration
-	// VPC is where the services run.
-	VPC awsec2.IVpc
+	// Network is where the services run.
+	Network *network.Network
 	// Registry is the stack with the repositories and the image parameters, which must be there first.
 	Registry awscdk.Stack
 }
@@ -49,7 +49,7 @@ func NewECS(scope constructs.Construct, id *string, props *ECSProps) *ECS {
 	}
 	cluster := awsecs.NewCluster(stack, jsii.String("Cluster"), &awsecs.ClusterProps{
 		ClusterName:         jsii.String(configuration.ECS.Cluster),
-		Vpc:                 props.VPC,
+		Vpc:                 props.Network.VPC(stack),
 		ContainerInsightsV2: insights,
 	})
 	made := &ECS{Stack: stack, Cluster: cluster, Services: map[string]awsecs.FargateService{}}

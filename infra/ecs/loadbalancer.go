@@ -8,6 +8,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/config"
+	"davit/infra/network"
 )
 
 // addLoadBalancer puts the service behind an Application Load Balancer on port 80, open to the internet or to the VPC.
@@ -20,14 +21,16 @@ func addLoadBalancer(stack awscdk.Stack, service awsecs.FargateService, cluster 
 			Description:      jsii.String("Load balancer of the service " + settings.Name),
 			AllowAllOutbound: jsii.Bool(false),
 		})
-	group.AddIngressRule(callers(configuration, settings), awsec2.Port_Tcp(jsii.Number(80)),
-		jsii.String("HTTP of the service "+settings.Name), nil)
+	for _, caller := range callers(configuration, settings) {
+		group.AddIngressRule(caller, awsec2.Port_Tcp(jsii.Number(80)), jsii.String("HTTP of the service "+settings.Name), nil)
+	}
 	balancer := awselasticloadbalancingv2.NewApplicationLoadBalancer(stack, identifier(settings, "LoadBalancer"),
 		&awselasticloadbalancingv2.ApplicationLoadBalancerProps{
 			Vpc:                     cluster.Vpc(),
-			VpcSubnets:              &awsec2.SubnetSelection{SubnetType: balancerSubnets(settings)},
+			VpcSubnets:              network.Subnets(balancerTier(configuration, settings)),
 			InternetFacing:          jsii.Bool(settings.Public),
 			SecurityGroup:           group,
+			IpAddressType:           addressType(configuration),
 			DropInvalidHeaderFields: jsii.Bool(true),
 			DeletionProtection:      jsii.Bool(configuration.Removal == config.Retain),
 		})
@@ -62,17 +65,27 @@ func addLoadBalancer(stack awscdk.Stack, service awsecs.FargateService, cluster 
 }
 
 // callers are who may open a connection to the load balancer.
-func callers(configuration *config.Configuration, settings *config.Service) awsec2.IPeer {
-	if settings.Public {
-		return awsec2.Peer_AnyIpv4()
+func callers(configuration *config.Configuration, settings *config.Service) []awsec2.IPeer {
+	switch {
+	case !settings.Public:
+		return []awsec2.IPeer{awsec2.Peer_Ipv4(jsii.String(configuration.Network.Range()))}
+	case configuration.Network.IPv6:
+		return []awsec2.IPeer{awsec2.Peer_AnyIpv4(), awsec2.Peer_AnyIpv6()}
 	}
-	return awsec2.Peer_Ipv4(jsii.String(configuration.Network.CIDR))
+	return []awsec2.IPeer{awsec2.Peer_AnyIpv4()}
 }
 
-// balancerSubnets are public for a public service, or else the most closed ones there are.
-func balancerSubnets(settings *config.Service) awsec2.SubnetType {
-	if settings.Public {
-		return awsec2.SubnetType_PUBLIC
+func addressType(configuration *config.Configuration) awselasticloadbalancingv2.IpAddressType {
+	if configuration.Network.IPv6 {
+		return awselasticloadbalancingv2.IpAddressType_DUAL_STACK
 	}
-	return awsec2.SubnetType_PRIVATE_ISOLATED
+	return awselasticloadbalancingv2.IpAddressType_IPV4
+}
+
+// balancerTier is the public tier for a public service, or else the most closed one that there is.
+func balancerTier(configuration *config.Configuration, settings *config.Service) config.Tier {
+	if settings.Public {
+		return config.Public
+	}
+	return configuration.Network.InternalTier()
 }

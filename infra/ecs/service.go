@@ -9,6 +9,7 @@ import (
 
 	"davit/infra/config"
 	"davit/infra/foundation"
+	"davit/infra/network"
 	"davit/shared/names"
 )
 
@@ -22,14 +23,14 @@ func newService(stack awscdk.Stack, cluster awsecs.Cluster, configuration *confi
 		Description:      jsii.String("Tasks of the service " + settings.Name),
 		AllowAllOutbound: jsii.Bool(true),
 	})
-	withoutNAT := configuration.Network.NAT == config.NATNone
+	tier := configuration.Network.TaskTier()
 	service := awsecs.NewFargateService(stack, identifier(settings, "Service"), &awsecs.FargateServiceProps{
 		ServiceName:          jsii.String(settings.Name),
 		Cluster:              cluster,
 		TaskDefinition:       taskDefinition,
 		SecurityGroups:       &[]awsec2.ISecurityGroup{group},
-		VpcSubnets:           &awsec2.SubnetSelection{SubnetType: taskSubnets(withoutNAT)},
-		AssignPublicIp:       jsii.Bool(withoutNAT),
+		VpcSubnets:           network.Subnets(tier),
+		AssignPublicIp:       jsii.Bool(tier == config.Public),
 		CircuitBreaker:       circuitBreaker(settings),
 		MinHealthyPercent:    jsii.Number(100),
 		MaxHealthyPercent:    jsii.Number(200),
@@ -46,14 +47,6 @@ func newService(stack awscdk.Stack, cluster awsecs.Cluster, configuration *confi
 		addAutoscaling(service, settings.Autoscaling)
 	}
 	return service
-}
-
-// taskSubnets are the private ones, or without NAT the public ones, from where a task reaches the registry.
-func taskSubnets(withoutNAT bool) awsec2.SubnetType {
-	if withoutNAT {
-		return awsec2.SubnetType_PUBLIC
-	}
-	return awsec2.SubnetType_PRIVATE_WITH_EGRESS
 }
 
 func circuitBreaker(settings *config.Service) *awsecs.DeploymentCircuitBreaker {

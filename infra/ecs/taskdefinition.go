@@ -110,10 +110,10 @@ func newExecutionRole(stack awscdk.Stack, configuration *config.Configuration, s
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"execution": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
 				Statements: &[]awsiam.PolicyStatement{
-					allow("RegistryLogin", "*", "ecr:GetAuthorizationToken"),
-					allow("Pull", repository, "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
+					foundation.Allow("RegistryLogin", "*", "ecr:GetAuthorizationToken"),
+					foundation.Allow("Pull", repository, "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
 						"ecr:GetDownloadUrlForLayer"),
-					allow("Log", *logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents"),
+					foundation.Allow("Log", *logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents"),
 				},
 			}),
 		},
@@ -127,13 +127,5 @@ func newTaskRole(stack awscdk.Stack, configuration *config.Configuration, settin
 		Path:        jsii.String(foundation.RolePath),
 		Description: jsii.String("What the containers of the service " + settings.Name + " may do in AWS."),
 		AssumedBy:   tasksPrincipal(configuration),
-	})
-}
-
-func allow(sid, resource string, actions ...string) awsiam.PolicyStatement {
-	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Sid:       jsii.String(sid),
-		Actions:   jsii.Strings(actions...),
-		Resources: jsii.Strings(resource),
 	})
 }

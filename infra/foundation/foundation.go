@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -92,6 +93,15 @@ func ARN(configuration *config.Configuration, service, path string) string {
 // RoleARN is the ARN of a role of the installation's account, which has no region; path starts with "role/".
 func RoleARN(configuration *config.Configuration, path string) string {
 	return fmt.Sprintf("arn:%s:iam::%s:%s", *awscdk.Aws_PARTITION(), configuration.Account, path)
+}
+
+// Allow is a statement of a policy that allows the actions on one resource.
+func Allow(sid, resource string, actions ...string) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:       jsii.String(sid),
+		Actions:   jsii.Strings(actions...),
+		Resources: jsii.Strings(resource),
+	})
 }
 
 // LogGroupProps are a log group that keeps its events for so many days, one of config.LogDays.

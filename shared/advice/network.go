@@ -1,5 +1,7 @@
 package advice
 
+import "fmt"
+
 // endpointsOf are the interface endpoints that tasks of a platform need where there is no other way out; images come
 // through the gateway endpoint of S3 (docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html,
 // docs.aws.amazon.com/eks/latest/userguide/private-clusters.html).
@@ -64,4 +66,29 @@ func (e estimator) addNetwork(b *bill, platform Platform, network Network, addre
 			float64(len(names)*e.zones())*HoursPerMonth, idEndpointHour)
 		b.add(Networking, words("data through endpoints"), processed, idEndpointGB)
 	}
+}
+
+// EndpointComparison is what a month costs of the same data by two ways, in a VPC that has NAT whichever is taken.
+type EndpointComparison struct {
+	// Endpoints is the price of the endpoints' hours and data, NAT that of the data through NAT.
+	Endpoints, NAT Amount
+}
+
+// CompareEndpoints compares so many interface endpoints in so many zones with sending their data, in gigabytes a month,
+// through NAT. It fails where the region has no prices.
+func (p Prices) CompareEndpoints(region string, endpoints, zones, gigabytes int) (EndpointComparison, error) {
+	rows := map[string]Price{}
+	for _, id := range []string{idEndpointHour, idEndpointGB, idNATGB} {
+		row, found := p.find(region, id)
+		if !found {
+			return EndpointComparison{}, fmt.Errorf("the price %s of %s is not known", id, region)
+		}
+		rows[id] = row.Price
+	}
+	data := quantityOf(float64(gigabytes))
+	hours := quantityOf(float64(endpoints*zones) * HoursPerMonth)
+	return EndpointComparison{
+		Endpoints: hours.Times(rows[idEndpointHour]) + data.Times(rows[idEndpointGB]),
+		NAT:       data.Times(rows[idNATGB]),
+	}, nil
 }

@@ -237,6 +237,23 @@ func TestVPCAnswersItsAddressRange(t *testing.T) {
 	s.remove()
 }
 
+func TestAnAssociationClosesTheDefaultSecurityGroup(t *testing.T) {
+	s := newStack(t)
+	open := s.deploy(network, map[string]any{"Group": attribute("Network", "DefaultSecurityGroup")})
+	group := func() string { return describeEC2(t, "DescribeSecurityGroups", "GroupId.1", open["Group"]) }
+	contains(t, group(), "<ipProtocol>-1</ipProtocol>")
+	s.deploy(network.with("Closed", "AWS::SSM::Association", map[string]any{
+		"Name": "AWSConfigRemediation-RemoveVPCDefaultSecurityGroupRules",
+		"Parameters": map[string]any{
+			"AutomationAssumeRole": []any{"arn:aws:iam::000000000000:role/closer"},
+			"GroupId":              []any{attribute("Network", "DefaultSecurityGroup")},
+		},
+	}), nil)
+	contains(t, group(), open["Group"])
+	lacks(t, group(), "<ipProtocol>")
+	s.remove()
+}
+
 func TestSecurityGroupRulesAreOfTheirGroupsAsLongAsTheStack(t *testing.T) {
 	groups := network.
 		with("Balancer", "AWS::EC2::SecurityGroup", map[string]any{"GroupDescription": "b", "VpcId": ref("Network")}).

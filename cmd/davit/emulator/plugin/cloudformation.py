@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-templ
 
 import json
 import re
+import uuid
 import xml.etree.ElementTree as xml
 
 import hooks
@@ -189,6 +190,37 @@ def volume_update(physical_id, old_props, new_props, stack_name):
 def volume_delete(physical_id, props):
     """Delete the volume."""
     _query(ec2._delete_volume, {"VolumeId": physical_id}, gone="InvalidVolume.NotFound")
+
+
+# AWS::SSM::Association, of the one runbook that there is here. State Manager runs it when the association is made.
+# https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/
+# automation-aws-remove-vpc-default-sg-rules.html
+
+_CLOSE_DEFAULT_GROUP = "AWSConfigRemediation-RemoveVPCDefaultSecurityGroupRules"
+
+
+def association_create(logical_id, props, stack_name):
+    """Run the runbook: take all rules from a VPC's default security group."""
+    if props["Name"] != _CLOSE_DEFAULT_GROUP:
+        raise ValueError(f"the local cloud runs no document {props['Name']}")
+    if not all(props["Parameters"].get(name) for name in ("AutomationAssumeRole", "GroupId")):
+        raise ValueError(f"{_CLOSE_DEFAULT_GROUP} needs AutomationAssumeRole and GroupId")
+    group = ec2._security_groups.get(props["Parameters"]["GroupId"][0])
+    if group is None or group["GroupName"] != "default":
+        raise ValueError(f"{props['Parameters']['GroupId'][0]} is no default security group")
+    group[_INGRESS], group[_EGRESS] = [], []
+    association = str(uuid.uuid4())
+    return association, {"AssociationId": association}
+
+
+def association_update(physical_id, old_props, new_props, stack_name):
+    """Run the runbook again, as State Manager does for an association that changed."""
+    association_create(None, new_props, stack_name)
+    return physical_id, {"AssociationId": physical_id}
+
+
+def association_delete(physical_id, props):
+    """Forget the association; what it did stays."""
 
 
 # AWS::EC2::VPC: its attributes CidrBlock and CidrBlockAssociations.
@@ -517,6 +549,8 @@ _TYPES = {
                                                       ("Cluster",), None),
     "AWS::CloudWatch::CompositeAlarm": (composite_alarm_create, composite_alarm_update, composite_alarm_delete,
                                         ("AlarmName",), "list"),
+    "AWS::SSM::Association": (association_create, association_update, association_delete,
+                              ("AssociationName", "InstanceId", "Name", "Parameters", "Targets"), None),
     "AWS::EKS::AccessEntry": (access_entry_create, access_entry_update, access_entry_delete,
                               ("ClusterName", "PrincipalArn", "Type"), "list"),
     "AWS::EKS::Addon": (addon_create, addon_update, addon_delete, ("ClusterName", "AddonName"), "list"),
