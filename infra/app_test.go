@@ -69,7 +69,7 @@ var taggable = []string{
 	"AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancingV2::TargetGroup", "AWS::Events::EventBus",
 	"AWS::Events::Rule", "AWS::IAM::Role", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function",
 	"AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::SSM::Parameter",
-	"AWS::CloudWatch::Dashboard", "AWS::SSM::Association",
+	"AWS::CloudWatch::Dashboard", "AWS::SSM::Association", "AWS::ECR::PublicRepository", "AWS::KMS::Key",
 }
 
 // untaggable are the types that take none, or that the CDK cannot tag.
@@ -77,6 +77,7 @@ var untaggable = []string{
 	"AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy", "AWS::EC2::Route",
 	"AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SubnetRouteTableAssociation",
 	"AWS::EC2::VPCCidrBlock", "AWS::EC2::VPCGatewayAttachment", "AWS::ElasticLoadBalancingV2::Listener", "AWS::IAM::Policy",
+	"AWS::ECR::PullThroughCacheRule", "AWS::ECR::RegistryPolicy", "AWS::ECR::ReplicationConfiguration", "AWS::KMS::Alias",
 	"AWS::S3::BucketPolicy", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
 }
 
@@ -107,12 +108,13 @@ func isImageParameter(one resource) bool {
 
 // stateful are the types whose removal loses data.
 var stateful = []string{
-	"AWS::DynamoDB::Table", "AWS::ECR::Repository", "AWS::Logs::LogGroup", "AWS::S3::Bucket",
+	"AWS::DynamoDB::Table", "AWS::ECR::PublicRepository", "AWS::ECR::Repository", "AWS::KMS::Key", "AWS::Logs::LogGroup",
+	"AWS::S3::Bucket",
 }
 
 func TestDataIsRemovedAsTheConfigurationSays(t *testing.T) {
 	for configuration, want := range map[string]string{
-		local: "Delete", development: "Retain", alone: "Retain", chosen: "Retain", existing: "Delete",
+		local: "Delete", development: "Retain", alone: "Retain", chosen: "Retain", existing: "Delete", regional: "Retain",
 	} {
 		seen := 0
 		for _, have := range synthesised[configuration] {

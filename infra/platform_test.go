@@ -207,39 +207,6 @@ func TestAutoscalingOwnsTheNumberOfTasksWhereItIsConfigured(t *testing.T) {
 	}
 }
 
-func TestNoLifecycleRuleExpiresWhatMayRun(t *testing.T) {
-	tests := []struct {
-		configuration, repository string
-		mutability                string
-		statuses                  []string
-	}{
-		{local, "web", "IMMUTABLE", []string{"untagged"}},
-		{development, "web", "IMMUTABLE", []string{"untagged"}},
-		// A running image loses its tag when the tag moves; only what was asked for expires.
-		{chosen, "team/web", "MUTABLE", []string{"tagged"}},
-		{chosen, "worker", "IMMUTABLE", []string{"untagged"}},
-	}
-	for _, test := range tests {
-		t.Run(test.configuration+"/"+test.repository, func(t *testing.T) {
-			_, repository := synthesised[test.configuration][registryStack].with(t, "AWS::ECR::Repository", "RepositoryName",
-				test.repository)
-			if have := repository.Properties["ImageTagMutability"]; have != test.mutability {
-				t.Errorf("its tags are %v", have)
-			}
-			policy, _ := at(repository.Properties, "LifecyclePolicy", "LifecyclePolicyText").(string)
-			var have []string
-			for _, status := range []string{"tagged", "untagged", "any"} {
-				if strings.Contains(policy, `"tagStatus":"`+status+`"`) {
-					have = append(have, status)
-				}
-			}
-			if difference := cmp.Diff(test.statuses, have); difference != "" {
-				t.Errorf("-want +have of %s:\n%s", policy, difference)
-			}
-		})
-	}
-}
-
 func TestPushedImagesAreScannedUnlessTurnedOff(t *testing.T) {
 	for repository, want := range map[string]bool{"team/web": true, "worker": false} {
 		_, have := synthesised[chosen][registryStack].with(t, "AWS::ECR::Repository", "RepositoryName", repository)

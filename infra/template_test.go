@@ -39,6 +39,9 @@ type stacks map[string]template
 // synthesised are the templates of the configurations that the tests look at.
 var synthesised = map[string]stacks{}
 
+// configured are the configurations themselves.
+var configured map[string]*config.Configuration
+
 // Configurations that the tests look at, beside those that are checked in.
 const (
 	local       = "local"
@@ -66,7 +69,7 @@ network:
   interfaceEndpoints: [ecr.api, ecr.dkr, logs, ssm, sts]
 registry:
   repositories:
-    - {name: team/web, immutableTags: false, keepTagged: 500}
+    - {name: team/web, immutableTags: false, expire: [{tags: cache-*, keep: 5}]}
     - {name: worker, scanOnPush: false}
 ecs:
   cluster: production
@@ -137,11 +140,11 @@ func synthesiseAndRun(m *testing.M) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	configurations, err := readConfigurations()
+	configured, err = readConfigurations()
 	if err != nil {
 		return 1, err
 	}
-	for name, configuration := range configurations {
+	for name, configuration := range configured {
 		if synthesised[name], err = templates(filepath.Join(folder, name), functions, configuration); err != nil {
 			return 1, fmt.Errorf("synthesise %s: %w", name, err)
 		}

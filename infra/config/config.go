@@ -108,7 +108,7 @@ func (c *Configuration) Validate() error {
 		c.validateNetwork(p)
 	}
 	if c.Registry != nil {
-		c.Registry.validate(p)
+		c.validateRegistry(p)
 	}
 	if c.Storage != nil {
 		c.Storage.validate(p)

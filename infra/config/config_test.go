@@ -146,7 +146,6 @@ func TestErrorsNameTheField(t *testing.T) {
 		{"days that CloudWatch does not offer", "network: {}", "network: {flowLogDays: 31}", []string{"network.flowLogDays: "}},
 		{"a repository in capitals", "    - name: web", "    - name: Web", []string{"registry.repositories[0].name"}},
 		{"a repository given twice", "    - name: web\n", "    - name: web\n    - name: web\n", []string{"registry.repositories[1]"}},
-		{"a count that would expire what runs", "    - name: web\n", "    - name: web\n      keepTagged: 5\n", []string{"registry.repositories[0].keepTagged: want 100 to 10000, have 5"}},
 		{"a bucket's name that is too long", "name: media", "name: " + strings.Repeat("m", 25), []string{"storage.buckets[0].name"}},
 		{"a storage class that AWS retired", "name: media", "name: media\n      class: reduced", []string{"storage.buckets[0].class"}},
 		{"services without a network", "network: {}\n", "", []string{"network: required by ecs"}},

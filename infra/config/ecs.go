@@ -185,9 +185,11 @@ func (c *Configuration) validatePolicy(p *problems, field string, s *Service) {
 		return
 	}
 	repository := c.Registry.repository(s.Repository)
-	if policy.Follows() && repository != nil && *repository.ImmutableTags {
-		p.add(field, "%q follows a tag that moves, and the tags of the repository %q cannot: set its immutableTags to false",
-			s.Policy, s.Repository)
+	if policy.Follows() && repository != nil && !slices.ContainsFunc(repository.movable(), func(form string) bool {
+		return imagepolicy.CanChoose(policy, form)
+	}) {
+		p.add(field, "%q follows a tag that moves, and this tag of the repository %q cannot: add it to its movableTags, "+
+			"or set its immutableTags to false", s.Policy, s.Repository)
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package registry is the stack davit-registry: the private image repositories, and the parameters that hold the
-// running image of each service.
+// Package registry is the stack davit-registry: the image repositories, what the registry does with images of others, and
+// the parameters that hold the running image of each service.
 //
 // The parameters are here and not with the services, because a task definition reads its parameter before the stack
 // that it belongs to makes anything. From then on they belong to whoever rolls out: CloudFormation writes a parameter
@@ -8,10 +8,10 @@
 package registry
 
 import (
-	"fmt"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecr"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -31,8 +31,10 @@ type RegistryProps struct {
 // Registry is the stack.
 type Registry struct {
 	Stack awscdk.Stack
-	// Repositories are the repositories by name.
+	// Repositories are the private repositories by name.
 	Repositories map[string]awsecr.Repository
+	// key is the stack's own key; nil as long as no repository asked for it.
+	key awskms.IKey
 }
 
 // NewRegistry makes the stack.
@@ -42,8 +44,15 @@ func NewRegistry(scope constructs.Construct, id *string, props *RegistryProps) *
 		"davit: the image repositories and the running image of each service"))
 	registry := &Registry{Stack: stack, Repositories: map[string]awsecr.Repository{}}
 	for _, repository := range configuration.Registry.Repositories {
-		registry.Repositories[repository.Name] = newRepository(stack, configuration, repository)
+		registry.Repositories[repository.Name] = registry.newRepository(configuration, repository)
 	}
+	for _, repository := range configuration.Registry.Public {
+		newPublicRepository(stack, configuration, repository)
+	}
+	for _, cache := range configuration.Registry.PullThroughCache {
+		newPullThroughCache(stack, cache)
+	}
+	addReplication(stack, configuration)
 	if configuration.ECS == nil {
 		return registry
 	}
@@ -53,44 +62,68 @@ func NewRegistry(scope constructs.Construct, id *string, props *RegistryProps) *
 	return registry
 }
 
-func newRepository(stack awscdk.Stack, configuration *config.Configuration, settings config.Repository,
-) awsecr.Repository {
-	mutability := awsecr.TagMutability_IMMUTABLE
-	if !*settings.ImmutableTags {
-		mutability = awsecr.TagMutability_MUTABLE
-	}
-	repository := awsecr.NewRepository(stack, jsii.String("Repository-"+settings.Name), &awsecr.RepositoryProps{
+func (r *Registry) newRepository(configuration *config.Configuration, settings config.Repository) awsecr.Repository {
+	props := &awsecr.RepositoryProps{
 		RepositoryName:     jsii.String(settings.Name),
-		ImageTagMutability: mutability,
+		ImageTagMutability: awsecr.TagMutability_MUTABLE,
 		ImageScanOnPush:    settings.ScanOnPush,
 		Encryption:         awsecr.RepositoryEncryption_AES_256(),
+		LifecycleRules:     lifecycle(configuration, settings),
 		RemovalPolicy:      foundation.RemovalPolicy(configuration.Removal),
 		EmptyOnDelete:      jsii.Bool(configuration.Removal == config.Destroy),
-	})
-	addLifecycle(repository, settings)
+	}
+	switch {
+	case *settings.ImmutableTags && len(settings.MovableTags) > 0:
+		props.ImageTagMutability = awsecr.TagMutability_IMMUTABLE_WITH_EXCLUSION
+		props.ImageTagMutabilityExclusionFilters = movable(settings.MovableTags)
+	case *settings.ImmutableTags:
+		props.ImageTagMutability = awsecr.TagMutability_IMMUTABLE
+	}
+	if settings.KMSKey != "" {
+		props.Encryption, props.EncryptionKey = awsecr.RepositoryEncryption_KMS(), r.keyOf(configuration, settings)
+	}
+	repository := awsecr.NewRepository(r.Stack, jsii.String("Repository-"+settings.Name), props)
+	if len(settings.PullAccounts) > 0 {
+		repository.AddToResourcePolicy(pullStatement(settings.PullAccounts))
+	}
 	return repository
 }
 
-// addLifecycle makes the rules that a repository is configured with. An image of a manifest list is safe from the rule
-// on untagged images for as long as its list is there ("Lifecycle policies" in the ECR user guide).
-func addLifecycle(repository awsecr.Repository, settings config.Repository) {
-	if days := *settings.ExpireUntaggedDays; days > 0 {
-		repository.AddLifecycleRule(&awsecr.LifecycleRule{
-			RulePriority: jsii.Number(1),
-			Description:  jsii.String(fmt.Sprintf("Images without a tag go after %d days.", days)),
-			TagStatus:    awsecr.TagStatus_UNTAGGED,
-			MaxImageAge:  awscdk.Duration_Days(jsii.Number(days)),
+func movable(tags []string) *[]awsecr.ImageTagMutabilityExclusionFilter {
+	var filters []awsecr.ImageTagMutabilityExclusionFilter
+	for _, tag := range tags {
+		filters = append(filters, awsecr.ImageTagMutabilityExclusionFilter_Wildcard(jsii.String(tag)))
+	}
+	return &filters
+}
+
+// keyOf is the repository's key: the given one, or the stack's own. ECR uses it by grants that it makes itself, so that
+// who pulls needs no permission on it ("Encryption at rest" in the ECR user guide).
+func (r *Registry) keyOf(configuration *config.Configuration, settings config.Repository) awskms.IKey {
+	if settings.KMSKey != config.OwnKey {
+		return awskms.Key_FromKeyArn(r.Stack, jsii.String("Key-"+settings.Name), jsii.String(settings.KMSKey))
+	}
+	if r.key == nil {
+		r.key = awskms.NewKey(r.Stack, jsii.String("Key"), &awskms.KeyProps{
+			Alias:             jsii.String("alias/davit/registry"),
+			Description:       jsii.String("davit: encrypts the images of the registry."),
+			EnableKeyRotation: jsii.Bool(true),
+			RemovalPolicy:     foundation.RemovalPolicy(configuration.Removal),
 		})
 	}
-	if settings.KeepTagged > 0 {
-		repository.AddLifecycleRule(&awsecr.LifecycleRule{
-			RulePriority:   jsii.Number(2),
-			Description:    jsii.String(fmt.Sprintf("The newest %d tagged images stay.", settings.KeepTagged)),
-			TagStatus:      awsecr.TagStatus_TAGGED,
-			TagPatternList: jsii.Strings("*"),
-			MaxImageCount:  jsii.Number(settings.KeepTagged),
-		})
+	return r.key
+}
+
+func pullStatement(accounts []string) awsiam.PolicyStatement {
+	var principals []awsiam.IPrincipal
+	for _, account := range accounts {
+		principals = append(principals, awsiam.NewAccountPrincipal(jsii.String(account)))
 	}
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("PullFromOtherAccounts"),
+		Principals: &principals,
+		Actions:    jsii.Strings("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+	})
 }
 
 // newImageParameter makes the parameter that the service's task definition reads. It goes with the stack, whatever the
