@@ -2,15 +2,18 @@ package main
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/automation"
 	"davit/infra/config"
 	"davit/infra/ecs"
+	"davit/infra/eks"
 	"davit/infra/foundation"
 	"davit/infra/network"
 	"davit/infra/registry"
 	"davit/infra/storage"
+	"davit/shared/names"
 )
 
 // Names of the stacks.
@@ -19,6 +22,7 @@ const (
 	registryStack   = "davit-registry"
 	storageStack    = "davit-storage"
 	ecsStack        = "davit-ecs"
+	eksStack        = "davit-eks"
 	automationStack = "davit-automation"
 )
 
@@ -46,16 +50,32 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 			Registry:      images.Stack,
 		})
 	}
-	if configuration.Automation == nil {
-		return
+	var automated *automation.Automation
+	if configuration.Automation != nil {
+		automated = automation.NewAutomation(app, jsii.String(automationStack), &automation.AutomationProps{
+			Configuration: configuration,
+			Functions:     functions,
+		})
 	}
-	made := automation.NewAutomation(app, jsii.String(automationStack), &automation.AutomationProps{
-		Configuration: configuration,
-		Functions:     functions,
-	})
-	if services != nil {
-		services.Stack.AddStackDependency(made.Stack, jsii.String("what hears of the first deployment of a service follows it"))
+	if services != nil && automated != nil {
+		services.Stack.AddStackDependency(automated.Stack,
+			jsii.String("what hears of the first deployment of a service follows it"))
 	}
+	if configuration.EKS != nil {
+		eks.NewEKS(app, jsii.String(eksStack), &eks.EKSProps{
+			Configuration: configuration,
+			Network:       vpc,
+			Functions:     rolloutFunctions(automated),
+		})
+	}
+}
+
+// rolloutFunctions are the roles of the functions that act on Kubernetes workloads, by the name of the function.
+func rolloutFunctions(automated *automation.Automation) map[string]awsiam.IRole {
+	if automated == nil {
+		return nil
+	}
+	return map[string]awsiam.IRole{names.RolloutFunction: automated.Function.Role()}
 }
 
 // giveZones answers beforehand what the CDK would look up in the account: the zones of the region.

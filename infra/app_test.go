@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"davit/infra/config"
 )
 
 func TestAConfigurationHasTheStacksOfItsSections(t *testing.T) {
@@ -65,7 +67,9 @@ var taggable = []string{
 	"AWS::CloudWatch::Alarm", "AWS::DynamoDB::Table", "AWS::EC2::EIP", "AWS::EC2::EgressOnlyInternetGateway", "AWS::EC2::FlowLog",
 	"AWS::EC2::InternetGateway",
 	"AWS::EC2::NatGateway", "AWS::EC2::RouteTable", "AWS::EC2::SecurityGroup", "AWS::EC2::Subnet", "AWS::EC2::VPC",
-	"AWS::EC2::VPCEndpoint", "AWS::ECR::Repository", "AWS::ECS::Cluster", "AWS::ECS::Service", "AWS::ECS::TaskDefinition",
+	"AWS::EC2::LaunchTemplate", "AWS::EC2::VPCEndpoint", "AWS::ECR::Repository", "AWS::EKS::AccessEntry", "AWS::EKS::Addon",
+	"AWS::EKS::Cluster", "AWS::EKS::FargateProfile", "AWS::EKS::Nodegroup", "AWS::EKS::PodIdentityAssociation",
+	"AWS::KMS::Key", "AWS::ECS::Cluster", "AWS::ECS::Service", "AWS::ECS::TaskDefinition",
 	"AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancingV2::TargetGroup", "AWS::Events::EventBus",
 	"AWS::Events::Rule", "AWS::IAM::Role", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function",
 	"AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::SSM::Parameter",
@@ -108,29 +112,28 @@ func isImageParameter(one resource) bool {
 
 // stateful are the types whose removal loses data.
 var stateful = []string{
-	"AWS::DynamoDB::Table", "AWS::ECR::PublicRepository", "AWS::ECR::Repository", "AWS::KMS::Key", "AWS::Logs::LogGroup",
+	"AWS::DynamoDB::Table", "AWS::ECR::PublicRepository", "AWS::ECR::Repository", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::EKS::Cluster",
 	"AWS::S3::Bucket",
 }
 
 func TestDataIsRemovedAsTheConfigurationSays(t *testing.T) {
-	for configuration, want := range map[string]string{
-		local: "Delete", development: "Retain", alone: "Retain", chosen: "Retain", existing: "Delete", regional: "Retain",
-	} {
+	for name, configuration := range configured {
+		want := map[config.Removal]string{config.Retain: "Retain", config.Destroy: "Delete"}[configuration.Removal]
 		seen := 0
-		for _, have := range synthesised[configuration] {
-			for name, one := range have.Resources {
+		for _, have := range synthesised[name] {
+			for id, one := range have.Resources {
 				if !slices.Contains(stateful, one.Type) {
 					continue
 				}
 				seen++
 				if one.DeletionPolicy != want || one.UpdateReplacePolicy != want {
-					t.Errorf("%s: %s (%s): deleted: %s, replaced: %s, want %s", configuration, name, one.Type,
-						one.DeletionPolicy, one.UpdateReplacePolicy, want)
+					t.Errorf("%s: %s (%s): deleted: %s, replaced: %s, want %s", name, id, one.Type, one.DeletionPolicy,
+						one.UpdateReplacePolicy, want)
 				}
 			}
 		}
 		if seen == 0 {
-			t.Errorf("%s has no data", configuration)
+			t.Errorf("%s has no data", name)
 		}
 	}
 }

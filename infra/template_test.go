@@ -29,8 +29,22 @@ type template struct {
 type resource struct {
 	Type                string
 	Properties          map[string]any
+	DependsOn           logicalNames
 	DeletionPolicy      string
 	UpdateReplacePolicy string
+}
+
+// logicalNames are one name or several, as CloudFormation writes them.
+type logicalNames []string
+
+// UnmarshalJSON reads a string, or a list of strings.
+func (n *logicalNames) UnmarshalJSON(document []byte) error {
+	var one string
+	if json.Unmarshal(document, &one) == nil {
+		*n = logicalNames{one}
+		return nil
+	}
+	return json.Unmarshal(document, (*[]string)(n))
 }
 
 // stacks are the templates of one configuration, by stack.
@@ -53,6 +67,9 @@ const (
 	chosen = "chosen"
 	// Files of testdata, each for choices that exclude those of the others.
 	existing, isolated, regional = "existing", "isolated", "regional"
+	// privateCluster is a Kubernetes cluster in subnets without a way out, reached from there alone; autoCluster is one on
+	// Auto Mode.
+	privateCluster, autoCluster = "private-cluster", "auto-cluster"
 )
 
 // choices is the configuration "chosen".
@@ -194,7 +211,22 @@ func readConfigurations() (map[string]*config.Configuration, error) {
 			return nil, err
 		}
 	}
-	return read, nil
+	return read, readShapes(read)
+}
+
+// readShapes adds the shapes that can be deployed.
+func readShapes(read map[string]*config.Configuration) error {
+	for _, shape := range config.Shapes {
+		if refusedShapes[shape] != "" {
+			continue
+		}
+		configuration, err := config.ReadShape("shapes", shape)
+		if err != nil {
+			return err
+		}
+		read[shape] = configuration
+	}
+	return nil
 }
 
 // templates synthesises a configuration with the feature flags of cdk.json, as the CDK CLI would.
@@ -317,7 +349,11 @@ func (r resource) tags() map[string]string {
 		}
 		return found
 	}
-	for _, tag := range list(r.Properties["Tags"]) {
+	pairs := list(r.Properties["Tags"])
+	for _, specification := range list(r.Properties["TagSpecifications"]) {
+		pairs = append(pairs, list(at(specification, "Tags"))...)
+	}
+	for _, tag := range pairs {
 		key, _ := at(tag, "Key").(string)
 		found[key], _ = at(tag, "Value").(string)
 	}

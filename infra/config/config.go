@@ -43,6 +43,12 @@ type Configuration struct {
 	Storage *Storage `yaml:"storage"`
 	// ECS is the cluster with its services; absent, there is none. It needs Network and Registry.
 	ECS *ECS `yaml:"ecs"`
+	// EKS is a Kubernetes cluster; absent, there is none. It needs Network.
+	EKS *EKS `yaml:"eks"`
+	// ML is capacity with accelerators, and notebooks; absent, there is none. It needs Network.
+	ML *ML `yaml:"ml"`
+	// Chain are Ethereum nodes and a signing key; absent, there are none.
+	Chain *Chain `yaml:"chain"`
 	// Automation is what rolls images out. It needs no other section.
 	Automation *Automation `yaml:"automation"`
 }
@@ -95,6 +101,15 @@ func (c *Configuration) setDefaults() {
 	if c.ECS != nil {
 		c.ECS.setDefaults()
 	}
+	if c.ML != nil {
+		c.ML.setDefaults()
+	}
+	if c.EKS != nil {
+		c.EKS.setDefaults(c)
+	}
+	if c.Chain != nil {
+		c.Chain.setDefaults(c.AvailabilityZones)
+	}
 	if c.Automation != nil {
 		c.Automation.setDefaults(c.Removal)
 	}
@@ -116,11 +131,21 @@ func (c *Configuration) Validate() error {
 	if c.ECS != nil {
 		c.validateECS(p)
 	}
+	if c.EKS != nil {
+		c.validateEKS(p)
+	}
+	if c.ML != nil {
+		c.validateML(p)
+	}
+	if c.Chain != nil {
+		c.validateChain(p)
+	}
 	if c.Automation != nil {
 		c.Automation.validate(p, c.Account)
 	}
-	if c.Network == nil && c.Registry == nil && c.Storage == nil && c.ECS == nil && c.Automation == nil {
-		p.add("configuration", "no stack: give at least one of network, registry, storage, ecs, automation")
+	if c.Network == nil && c.Registry == nil && c.Storage == nil && c.ECS == nil && c.EKS == nil && c.ML == nil &&
+		c.Chain == nil && c.Automation == nil {
+		p.add("configuration", "no stack: give at least one of network, registry, storage, ecs, eks, ml, chain, automation")
 	}
 	return errors.Join(p.found...)
 }

@@ -179,6 +179,12 @@ func (c *Configuration) NeededEndpoints() []string {
 	if c.ECS != nil {
 		needed = append(needed, c.ECS.neededEndpoints()...)
 	}
+	if c.EKS != nil {
+		needed = append(needed, c.EKS.neededEndpoints()...)
+	}
+	if c.ML != nil {
+		needed = append(needed, c.ML.neededEndpoints()...)
+	}
 	slices.Sort(needed)
 	return slices.Compact(needed)
 }

@@ -1,0 +1,26 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Shapes are the names of the checked-in configurations: what runs, what schedules it, and on what. Those that cannot
+// work are there too, and are refused with the reason and the way out.
+var Shapes = []string{
+	"web-eks-ec2", "web-eks-fargate",
+}
+
+// ReadShape reads and validates the configuration of a shape, one of Shapes, from the folder that has them.
+func ReadShape(folder, shape string) (*Configuration, error) {
+	if !slices.Contains(Shapes, shape) {
+		return nil, fmt.Errorf("there is no shape %q: want one of %s", shape, strings.Join(Shapes, ", "))
+	}
+	configuration, err := Read(filepath.Join(folder, shape+".yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("the shape %s: %w", shape, err)
+	}
+	return configuration, nil
+}
