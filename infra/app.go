@@ -6,6 +6,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/automation"
+	"davit/infra/chain"
 	"davit/infra/config"
 	"davit/infra/ecs"
 	"davit/infra/eks"
@@ -23,6 +24,7 @@ const (
 	storageStack    = "davit-storage"
 	ecsStack        = "davit-ecs"
 	eksStack        = "davit-eks"
+	chainStack      = "davit-chain"
 	automationStack = "davit-automation"
 )
 
@@ -61,13 +63,31 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 		services.Stack.AddStackDependency(automated.Stack,
 			jsii.String("what hears of the first deployment of a service follows it"))
 	}
+	var cluster *eks.EKS
 	if configuration.EKS != nil {
-		eks.NewEKS(app, jsii.String(eksStack), &eks.EKSProps{
+		cluster = eks.NewEKS(app, jsii.String(eksStack), &eks.EKSProps{
 			Configuration: configuration,
 			Network:       vpc,
 			Functions:     rolloutFunctions(automated),
 		})
 	}
+	if configuration.Chain != nil {
+		chain.NewChain(app, jsii.String(chainStack), chainProps(configuration, vpc, cluster, automated))
+	}
+}
+
+// chainProps are the properties of the chain's stack, with what it gets of the others.
+func chainProps(configuration *config.Configuration, vpc *network.Network, cluster *eks.EKS,
+	automated *automation.Automation,
+) *chain.ChainProps {
+	props := &chain.ChainProps{Configuration: configuration, Network: vpc}
+	if cluster != nil {
+		props.Cluster = cluster.Cluster.ClusterSecurityGroup()
+	}
+	if automated != nil {
+		props.Topic = automated.Topic
+	}
+	return props
 }
 
 // rolloutFunctions are the roles of the functions that act on Kubernetes workloads, by the name of the function.

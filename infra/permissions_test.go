@@ -13,6 +13,10 @@ import (
 // unlimited are the actions that may be allowed on every resource, with the reason. Which action takes no resource is
 // from the Service Authorization Reference.
 var unlimited = map[string]string{
+	"cloudwatch:PutMetricData":   "takes no resource; the condition cloudwatch:namespace limits it",
+	"ec2:DescribeSnapshots":      "takes no resource",
+	"ec2:DescribeTags":           "takes no resource",
+	"ec2:DescribeVolumes":        "takes no resource",
 	"ecr:GetAuthorizationToken":  "takes no resource: it signs in to the registry",
 	"ec2:DescribeSecurityGroups": "takes no resource; it reads rules",
 	"ecs:DescribeTaskDefinition": "takes no resource",
@@ -35,6 +39,9 @@ func TestNothingIsAllowedOnEverythingThatCouldBeLimited(t *testing.T) {
 			for _, action := range texts(s.fields["Action"]) {
 				if strings.Contains(action, "*") {
 					t.Errorf("%s allows the actions %s", s.where, action)
+				}
+				if action == "cloudwatch:PutMetricData" && at(s.fields, "Condition", "StringEquals", "cloudwatch:namespace") == nil {
+					t.Errorf("%s may publish metrics under any name", s.where)
 				}
 				if _, accepted := unlimited[action]; slices.Contains(texts(s.fields["Resource"]), "*") && !accepted {
 					t.Errorf("%s allows %s on everything", s.where, action)

@@ -349,7 +349,7 @@ func (r resource) tags() map[string]string {
 		}
 		return found
 	}
-	pairs := list(r.Properties["Tags"])
+	pairs := append(list(r.Properties["Tags"]), list(r.Properties["HostedZoneTags"])...)
 	for _, specification := range list(r.Properties["TagSpecifications"]) {
 		pairs = append(pairs, list(at(specification, "Tags"))...)
 	}

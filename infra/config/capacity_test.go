@@ -77,3 +77,73 @@ func TestErrorsOfTheClusterNameTheFieldAndTheRemedy(t *testing.T) {
 		})
 	}
 }
+
+// ethereum is a full node, a light node that follows it, and a key.
+const ethereum = head + `
+chain:
+  full:
+    executionImage: geth:v1@sha256:` + digest + `
+    consensusImage: lighthouse:v8@sha256:` + digest + `
+    checkpointUrl: https://beacon.example.com
+  light:
+    image: lodestar:v1@sha256:` + digest + `
+    checkpoint: "0x` + digest + `"
+  signing:
+    administrators: ["arn:aws:iam::111122223333:role/platform"]
+    signers: ["arn:aws:iam::111122223333:role/treasury"]
+`
+
+const digest = "523d3ba26623a619e912019068dc2784f02934070ac46bdae4d5b9df0d917814"
+
+func TestErrorsOfTheChainNameTheFieldAndTheRemedy(t *testing.T) {
+	full := ethereum[strings.Index(ethereum, "  full:"):strings.Index(ethereum, "  light:")]
+	light := ethereum[strings.Index(ethereum, "  light:"):strings.Index(ethereum, "  signing:")]
+	onFargate := strings.Replace(ethereum, "chain:\n", "eks:\n  admins: [\"arn:aws:iam::111122223333:role/platform\"]\n  compute: fargate\nchain:\n", 1)
+	tests := []struct {
+		name, document, from, to string
+		want                     []string
+	}{
+		{"a network that is gone", ethereum, "chain:", "chain:\n  network: goerli", []string{"chain.network: ", "hoodi"}},
+		{"nodes without a way out", ethereum, "network: {}", "network: {nat: none}", []string{"network.nat: ", "per-az"}},
+		{"nodes without a VPC", ethereum, "network: {}\n", "", []string{"network: required by the nodes of chain"}},
+		{"an image that can change under its name", ethereum, "geth:v1@sha256:" + digest, "geth:v1",
+			[]string{"chain.full.executionImage: ", "imagetools"}},
+		{"a checkpoint in plain text", ethereum, "checkpointUrl: https", "checkpointUrl: http", []string{"chain.full.checkpointUrl: "}},
+		{"a volume that is too small", ethereum, "  full:", "  full:\n    volumeGiB: 1000", []string{"chain.full.volumeGiB: want 2048"}},
+		{"more throughput than the IOPS carry", ethereum, "  full:", "  full:\n    volumeThroughput: 2000",
+			[]string{"chain.full.volumeThroughput: ", "volumeIops of 8000"}},
+		{"a zone without subnets", ethereum, "  full:", "  full:\n    zone: ap-northeast-2c", []string{"chain.full.zone: "}},
+		{"an interval that does not divide the day", ethereum, "  full:", "  full:\n    snapshotHours: 5", []string{"chain.full.snapshotHours: "}},
+		{"an instance of another architecture", ethereum, "  full:", "  full:\n    instanceType: r7i.xlarge",
+			[]string{"chain.full.instanceType: r7i.xlarge is not"}},
+		{"a light node that follows nobody", ethereum, full, "", []string{"chain.light.beaconUrl: ", "chain.full"}},
+		{"a light node without a checkpoint", ethereum, "0x" + digest, "latest", []string{"chain.light.checkpoint: ", "headers/finalized"}},
+		{"a light node on a cluster that is not there", ethereum, "  light:", "  light:\n    platform: eks",
+			[]string{"chain.light.platform: needs the section eks"}},
+		{"ARM on Fargate of EKS", onFargate, "  light:", "  light:\n    platform: eks", []string{"chain.light.architecture: ", "x86_64"}},
+		{"who administers the key and signs with it", ethereum, "role/treasury", "role/platform",
+			[]string{"chain.signing.signers[0]: ", "administrators[0] too"}},
+		{"a signer of another account", ethereum, "111122223333:role/treasury", "999900001111:role/treasury", []string{"chain.signing.signers[0]: "}},
+		{"nothing at all", head + "chain: {}\n", "chain: {}", "chain: {network: mainnet}", []string{"chain: want at least one"}},
+		{"Managed Blockchain", ethereum, "chain:", "chain:\n  managedBlockchain: {zone: ap-northeast-2a}",
+			[]string{"chain.managedBlockchain: ", "2026-10-29", "2027-09-29", "chain.full instead"}},
+		{"Managed Blockchain with another day", ethereum, "chain:",
+			"chain:\n  managedBlockchain: {zone: ap-northeast-2a, acknowledgeEndOfService: \"2030-01-01\"}",
+			[]string{"chain.managedBlockchain: ", "acknowledgeEndOfService: 2027-09-29"}},
+		{"Managed Blockchain of a test network", ethereum, "chain:",
+			"chain:\n  network: sepolia\n  managedBlockchain: {zone: ap-northeast-2a, acknowledgeEndOfService: \"2027-09-29\"}",
+			[]string{"chain.managedBlockchain: it has nodes of mainnet alone"}},
+		{"Managed Blockchain acknowledged", ethereum, "chain:",
+			"chain:\n  managedBlockchain: {zone: ap-northeast-2a, acknowledgeEndOfService: 2027-09-29}", nil},
+		{"a key alone needs no VPC", strings.Replace(strings.Replace(ethereum, full, "", 1), light, "", 1), "network: {}\n", "", nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if test.want == nil {
+				mustParse(t, strings.Replace(test.document, test.from, test.to, 1))
+				return
+			}
+			refuses(t, test.document, test.from, test.to, test.want)
+		})
+	}
+}

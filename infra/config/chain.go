@@ -65,9 +65,13 @@ type FullNode struct {
 	LogDays int `yaml:"logDays"`
 }
 
-// LightNode is Lodestar's light client on Fargate: from a checkpoint that is trusted it follows the chain by the
+// LightNode is Lodestar's light client, on Fargate where its platform is ECS: from a checkpoint that is trusted it follows the chain by the
 // signatures of the sync committees, and keeps no state.
 type LightNode struct {
+	// Platform is what schedules it. With PlatformECS it is a service of a cluster of its own, "davit-chain". With
+	// PlatformEKS the stack keeps its manifest in the SSM parameter /davit/chain/light-node, for an administrator of the
+	// cluster to apply: nothing is applied from a stack. Default PlatformECS.
+	Platform Platform `yaml:"platform"`
 	// Image is the image of Lodestar, pinned by digest. Required.
 	Image string `yaml:"image"`
 	// Checkpoint is the root of a finalised beacon block, 0x and 64 hexadecimal digits, not older than two weeks when the
@@ -131,6 +135,7 @@ func (c *Chain) setDefaults(zones []string) {
 		setDefault(&f.LogDays, 30)
 	}
 	if l := c.Light; l != nil {
+		setDefault(&l.Platform, PlatformECS)
 		setDefault(&l.Architecture, ARM64)
 		setDefault(&l.CPU, 512)
 		setDefault(&l.Memory, 2048)
@@ -212,6 +217,13 @@ func (c *Configuration) zonesOfNetwork() []string {
 
 func (c *Configuration) validateLightNode(p *problems) {
 	l := c.Chain.Light
+	oneOf(p, "chain.light.platform", l.Platform, PlatformECS, PlatformEKS)
+	if l.Platform == PlatformEKS && c.EKS == nil {
+		p.add("chain.light.platform", "needs the section eks: add it, or set ecs")
+	}
+	if l.Platform == PlatformEKS && c.EKS != nil && c.EKS.Compute == ComputeFargate && l.Architecture == ARM64 {
+		p.add("chain.light.architecture", "EKS has no ARM processors on Fargate: set x86_64, or eks.compute to nodes")
+	}
 	p.pinned("chain.light.image", l.Image)
 	p.match("chain.light.checkpoint", l.Checkpoint, checkpointPattern, "0x and 64 hexadecimal digits, the root of a "+
 		"finalised beacon block: curl NODE:5052/eth/v1/beacon/headers/finalized")

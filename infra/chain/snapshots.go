@@ -1,0 +1,55 @@
+package chain
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdlm"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/jsii-runtime-go"
+
+	"davit/infra/config"
+	"davit/infra/foundation"
+)
+
+// addSnapshots has Amazon Data Lifecycle Manager copy the volume by schedule and delete its own old copies.
+func addSnapshots(stack awscdk.Stack, configuration *config.Configuration, volume awsec2.Volume) {
+	settings := configuration.Chain.Full
+	copies := fmt.Sprintf("arn:%s:ec2:%s::snapshot/*", *awscdk.Aws_PARTITION(), configuration.Region)
+	source := foundation.ARN(configuration, "ec2", "volume/"+*volume.VolumeId())
+	ours := map[string]any{"StringEquals": map[string]string{"aws:ResourceTag/" + snapshotTag: "full"}}
+	everything := []*string{jsii.String("*")}
+	role := awsiam.NewRole(stack, jsii.String("SnapshotRole"), &awsiam.RoleProps{
+		Description: jsii.String("Lets Data Lifecycle Manager copy the full node's volume, and delete its copies."),
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("dlm.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{"StringEquals": map[string]string{"aws:SourceAccount": configuration.Account}},
+		}),
+		InlinePolicies: &map[string]awsiam.PolicyDocument{"snapshots": policy(
+			allow("Copy", []*string{jsii.String(source), jsii.String(copies)}, nil, "ec2:CreateSnapshot"),
+			allow("Tag", []*string{jsii.String(copies)}, map[string]any{
+				"StringEquals": map[string]string{"ec2:CreateAction": "CreateSnapshot"},
+			}, "ec2:CreateTags"),
+			allow("Delete", []*string{jsii.String(copies)}, ours, "ec2:DeleteSnapshot"),
+			allow("See", everything, nil, "ec2:DescribeSnapshots", "ec2:DescribeVolumes"),
+		)},
+	})
+	awsdlm.NewCfnLifecyclePolicy(stack, jsii.String("Snapshots"), &awsdlm.CfnLifecyclePolicyProps{
+		Description:      jsii.String("Copies of the data of the Ethereum full node"),
+		State:            jsii.String("ENABLED"),
+		ExecutionRoleArn: role.RoleArn(),
+		PolicyDetails: &awsdlm.CfnLifecyclePolicy_PolicyDetailsProperty{
+			PolicyType:    jsii.String("EBS_SNAPSHOT_MANAGEMENT"),
+			ResourceTypes: jsii.Strings("VOLUME"),
+			TargetTags:    []*awscdk.CfnTag{{Key: jsii.String(snapshotTag), Value: jsii.String("full")}},
+			Schedules: []*awsdlm.CfnLifecyclePolicy_ScheduleProperty{{
+				Name:     jsii.String("by-interval"),
+				CopyTags: jsii.Bool(true),
+				CreateRule: &awsdlm.CfnLifecyclePolicy_CreateRuleProperty{
+					Interval: jsii.Number(settings.SnapshotHours), IntervalUnit: jsii.String("HOURS"), Times: jsii.Strings("03:00"),
+				},
+				RetainRule: &awsdlm.CfnLifecyclePolicy_RetainRuleProperty{Count: jsii.Number(settings.SnapshotsKept)},
+			}},
+		},
+	})
+}
