@@ -291,7 +291,7 @@ func TestNumbersAndAddressesAreReadAsTheyAreWritten(t *testing.T) {
 		if err != nil || address.String() != text {
 			t.Errorf("%s is %s, %v", text, address, err)
 		}
-		if _, err := ethereum.ParseAddress(text[:2]+strings.Replace(text[2:], "b", "B", 1)); !errors.Is(err, ethereum.ErrChecksum) {
+		if _, err := ethereum.ParseAddress(text[:2] + strings.Replace(text[2:], "b", "B", 1)); !errors.Is(err, ethereum.ErrChecksum) {
 			t.Errorf("another capital in %s: %v", text, err)
 		}
 		if _, err := ethereum.ParseAddress(strings.ToLower(text)); err != nil {

@@ -158,7 +158,10 @@ func readItem(from *bufio.Reader, room *arena) ([]byte, error) {
 	if length > MaximumBlock {
 		return nil, breaks(RuleForm, "header", "an item of %d bytes, more than %d", length, MaximumBlock)
 	}
-	raw := room.take(int(length)) // #nosec G115 -- at most MaximumBlock
+	if length > batchBytes {
+		return readLong(from, length)
+	}
+	raw := room.take(int(length)) // #nosec G115 -- at most batchBytes
 	if _, err := io.ReadFull(from, raw); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil, breaks(RuleForm, "header", "%w", rlp.ErrTruncated)
@@ -166,6 +169,15 @@ func readItem(from *bufio.Reader, room *arena) ([]byte, error) {
 		return nil, err
 	}
 	return raw, nil
+}
+
+// readLong reads an item whose length is not believed before it is there.
+func readLong(from *bufio.Reader, length uint64) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(from, int64(length))) // #nosec G115 -- at most MaximumBlock
+	if err == nil && uint64(len(raw)) < length {
+		err = breaks(RuleForm, "header", "%w", rlp.ErrTruncated)
+	}
+	return raw, err
 }
 
 // splitBlock splits a serialised block; a header alone begins with a string, a block with its header's list.
