@@ -34,11 +34,27 @@ func (b *Batch) Bytes() int { return len(b.data) }
 
 // Input is the input at the index, counted from 0. It is valid until the batch changes.
 func (b *Batch) Input(index int) []byte {
-	start := 0
-	if index > 0 {
-		start = b.ends[index-1]
-	}
+	start := b.start(index)
 	return b.data[start:b.ends[index]:b.ends[index]]
+}
+
+// start is where the input at the index begins.
+func (b *Batch) start(index int) int {
+	if index == 0 {
+		return 0
+	}
+	return b.ends[index-1]
+}
+
+// run is how many inputs of the length follow one another from the index on, at most limit.
+func (b *Batch) run(index, limit, length int) int {
+	start := b.start(index)
+	for count := range limit {
+		if b.ends[index+count] != start+(count+1)*length {
+			return count
+		}
+	}
+	return limit
 }
 
 // Reset empties the batch and keeps its memory.

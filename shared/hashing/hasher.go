@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 
 	"golang.org/x/crypto/blake2b"
 	//lint:ignore SA1019 Bitcoin's addresses are made of it, and nothing else can verify them.
 	"golang.org/x/crypto/ripemd160" // #nosec G507 -- as above
 	legacy "golang.org/x/crypto/sha3"
+
+	"davit/shared/hashing/lanes"
 )
 
 // chunk is how much of a stream is read at once, in bytes.
@@ -25,6 +28,9 @@ type Hasher struct {
 	stream, outer hash.Hash
 	inner         [sha256.Size]byte
 	read          []byte
+	// side computes digests of a batch side by side, where the kind has lanes; waiting are those to be hashed again.
+	side    *lanes.Messages
+	waiting []lanes.Digest
 }
 
 // New is a Hasher of the kind, which is one of the package's constants; any other value is an error.
@@ -75,12 +81,88 @@ func (h *Hasher) Append(to, input []byte) []byte {
 	return sum(h.stream, to, input)
 }
 
-// AppendBatch appends the digests of all inputs of the batch, in their order.
+// together is how many inputs of a batch are hashed once before their digests are hashed again.
+const together = 256
+
+// AppendBatch appends the digests of all inputs of the batch, in their order. Of SHA-256 and Keccak it computes several side
+// by side.
 func (h *Hasher) AppendBatch(to []byte, batch *Batch) []byte {
-	for index := range batch.Len() {
-		to = h.Append(to, batch.Input(index))
+	size, start := h.kind.Size(), len(to)
+	to = slices.Grow(to, batch.Len()*size)
+	if !h.sideBySide() {
+		for index := range batch.Len() {
+			to = h.Append(to, batch.Input(index))
+		}
+		return to
+	}
+	to = to[:start+batch.Len()*size]
+	for first := 0; first < batch.Len(); first += together {
+		last := min(first+together, batch.Len())
+		h.fill(to[start+first*size:start+last*size], batch, first)
 	}
 	return to
+}
+
+// sideBySide tells whether the kind has lanes, and gets ready for them.
+func (h *Hasher) sideBySide() bool {
+	if h.side != nil {
+		return true
+	}
+	switch h.kind {
+	case SHA256, DoubleSHA256, HASH160:
+		h.side = lanes.NewSHA256()
+		h.waiting = make([]lanes.Digest, together)
+	case Keccak256:
+		h.side = lanes.NewKeccak256()
+	case SHA3256:
+		h.side = lanes.NewSHA3256()
+	}
+	return h.side != nil
+}
+
+// fill computes the digests of inputs from first on, at most together, as many as there is room for.
+func (h *Hasher) fill(to []byte, batch *Batch, first int) {
+	count := len(to) / h.kind.Size()
+	switch h.kind {
+	case DoubleSHA256, HASH160:
+		for index := range count {
+			h.side.Add(&h.waiting[index], nil, batch.Input(first+index))
+		}
+		h.side.Flush()
+	default:
+		h.fillOnce(to, batch, first, count)
+		return
+	}
+	if h.kind == HASH160 {
+		for index := range count {
+			to = sum(h.outer, to[:index*ripemd160.Size], h.waiting[index][:])
+		}
+		return
+	}
+	lanes.Rehash(h.waiting[:count], h.waiting[:count])
+	for index := range count {
+		copy(to[index*sha256.Size:], h.waiting[index][:])
+	}
+}
+
+// fillOnce is fill for the kinds that hash once. Inputs of one block of SHA-256 that follow one another are taken where
+// they are.
+func (h *Hasher) fillOnce(to []byte, batch *Batch, first, count int) {
+	for index := 0; index < count; {
+		run := 0
+		if h.kind == SHA256 {
+			run = batch.run(first+index, count-index, sha256.BlockSize)
+		}
+		if run > 0 {
+			start := batch.start(first + index)
+			lanes.Blocks(to[index*sha256.Size:(index+run)*sha256.Size], batch.data[start:start+run*sha256.BlockSize])
+			index += run
+			continue
+		}
+		h.side.Add((*lanes.Digest)(to[index*sha256.Size:]), nil, batch.Input(first+index))
+		index++
+	}
+	h.side.Flush()
 }
 
 // AppendReader appends the digest of all that the reader gives until it ends, and answers how many bytes those were. The

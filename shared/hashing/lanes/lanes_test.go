@@ -49,7 +49,7 @@ func TestPairsAreWhatTheStandardLibraryComputes(t *testing.T) {
 
 func TestTheFirstNonceIsFound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		header := [headerSize]byte(rapid.SliceOfN(rapid.Byte(), headerSize, headerSize).Draw(t, "header"))
+		header := [HeaderSize]byte(rapid.SliceOfN(rapid.Byte(), HeaderSize, HeaderSize).Draw(t, "header"))
 		count := rapid.Uint64Range(0, 200).Draw(t, "count")
 		first := rapid.Uint32Range(0, 1<<32-1-200).Draw(t, "first")
 		limit := uint32(1<<32-1) >> rapid.IntRange(0, 12).Draw(t, "bits")
@@ -73,12 +73,29 @@ func TestTheFirstNonceIsFound(t *testing.T) {
 
 func TestNothingIsAllocated(t *testing.T) {
 	from := numbered(1000, 0)
+	nonces := NewNonces([HeaderSize]byte{})
 	allocated := testing.AllocsPerRun(10, func() {
 		DoublePairs(from[:500], from)
 		PrefixedPairs(1, from[:500], from)
-		NewNonces([headerSize]byte{}).Find(0, 1000, 0)
+		nonces.Find(0, 1000, 0)
 	})
 	if allocated > 0 {
 		t.Errorf("%.0f allocations", allocated)
+	}
+}
+
+// onEachPath runs a test on every path that this CPU has.
+func onEachPath(t *testing.T, test func(t *testing.T)) {
+	before := chosen
+	defer func() {
+		if err := choose(before); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, path := range Paths() {
+		if err := choose(path); err != nil {
+			t.Fatal(err)
+		}
+		t.Run(string(path), test)
 	}
 }

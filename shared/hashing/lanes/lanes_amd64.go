@@ -1,0 +1,172 @@
+package lanes
+
+import (
+	"crypto/sha256"
+
+	"golang.org/x/sys/cpu"
+)
+
+// shaExtensions is the bit of the SHA extensions in leaf 7 of CPUID, in EBX.
+const shaExtensions = 1 << 29
+
+func native() []Path {
+	x86 := &cpu.X86
+	if !x86.HasAVX2 || !x86.HasSSE41 {
+		return nil
+	}
+	paths := []Path{AVX2}
+	if extendedFeatures()&shaExtensions != 0 {
+		paths = append(paths, SHANI)
+	}
+	if x86.HasAVX512F && x86.HasAVX512BW && x86.HasAVX512DQ && x86.HasAVX512VL {
+		paths = append(paths, AVX512)
+	}
+	return paths
+}
+
+// widths are how many messages of SHA-256 and of Keccak the path has side by side.
+func widths(path Path) (width, sponges int) {
+	switch path {
+	case AVX2:
+		return 8, 4
+	case SHANI:
+		return 2, 4
+	case AVX512:
+		return 16, 8
+	}
+	return 0, 0
+}
+
+func groups(to []byte, width int) uint64 {
+	return uint64(len(to) / sha256.Size / width) // #nosec G115 -- not negative
+}
+
+func pairs(to, from []byte) {
+	switch groups := groups(to, width); chosen {
+	case AVX2:
+		pairsAVX2(&to[0], &from[0], groups)
+	case SHANI:
+		pairsSHANI(&to[0], &from[0], groups)
+	case AVX512:
+		pairsAVX512(&to[0], &from[0], groups)
+	}
+}
+
+func prefixedPairs(to, from []byte) {
+	switch groups := groups(to, width); chosen {
+	case AVX2:
+		prefixedPairsAVX2(&to[0], &from[0], groups)
+	case SHANI:
+		prefixedPairsSHANI(&to[0], &from[0], groups)
+	case AVX512:
+		prefixedPairsAVX512(&to[0], &from[0], groups)
+	}
+}
+
+func rehash(to, from []byte) {
+	switch groups := groups(to, width); chosen {
+	case AVX2:
+		rehashAVX2(&to[0], &from[0], groups)
+	case SHANI:
+		rehashSHANI(&to[0], &from[0], groups)
+	case AVX512:
+		rehashAVX512(&to[0], &from[0], groups)
+	}
+}
+
+// nearby is how many digests are hashed once before they are hashed again: they stay in the first cache.
+const nearby = 256
+
+func doublePairs(to, from []byte) {
+	if chosen == SHANI {
+		doublePairsSHANI(&to[0], &from[0], groups(to, width))
+		return
+	}
+	for len(to) > 0 {
+		size := min(len(to), nearby*sha256.Size)
+		pairs(to[:size], from[:2*size])
+		rehash(to[:size], to[:size])
+		to, from = to[size:], from[2*size:]
+	}
+}
+
+// padded is the length of a header with its padding.
+const padded = 128
+
+func doubleHeaders(to, from []byte) {
+	if chosen == SHANI {
+		headersSHANI(&to[0], &from[0], groups(to, width))
+		return
+	}
+	var messages [16 * padded]byte // the widest lanes
+	for index := range width {
+		message := messages[index*padded : (index+1)*padded]
+		message[HeaderSize] = 0x80
+		message[padded-2], message[padded-1] = HeaderSize*8>>8, HeaderSize*8&0xff
+	}
+	for len(to) > 0 {
+		for index := range width {
+			copy(messages[index*padded:], from[index*HeaderSize:(index+1)*HeaderSize])
+		}
+		size := width * sha256.Size
+		sums(to[:size], messages[:width*padded], 2)
+		rehash(to[:size], to[:size])
+		to, from = to[size:], from[width*HeaderSize:]
+	}
+}
+
+// sums computes the SHA-256 digests of messages that have their padding, of so many blocks each.
+func sums(to, from []byte, blocks uint64) {
+	switch groups := groups(to, width); chosen {
+	case AVX2:
+		messagesAVX2(&to[0], &from[0], groups, blocks)
+	case SHANI:
+		messagesSHANI(&to[0], &from[0], groups, blocks)
+	case AVX512:
+		messagesAVX512(&to[0], &from[0], groups, blocks)
+	}
+}
+
+// squeezed computes the Keccak digests of messages that have their padding, of so many blocks each.
+func squeezed(to, from []byte, blocks uint64) {
+	groups := groups(to, sponges)
+	if chosen == AVX512 {
+		keccakAVX512(&to[0], &from[0], groups, blocks)
+		return
+	}
+	keccakAVX2(&to[0], &from[0], groups, blocks)
+}
+
+// preparedNonces is what all nonces of a header have in common.
+type preparedNonces struct {
+	vectors nonceTable
+	// streams are the midstate's halves, those of the state after two rounds, and the first words of the block.
+	streams [20]uint32
+}
+
+func (p *preparedNonces) prepare(midstate [8]uint32, rest [3]uint32) {
+	if chosen != SHANI {
+		p.vectors.prepare(&midstate, &rest)
+		return
+	}
+	ahead := midstate
+	compress(&ahead, rest[:2])
+	for index, word := range [...]int{5, 4, 1, 0, 7, 6, 3, 2} {
+		p.streams[index] = midstate[word]
+		p.streams[8+(index+4)%8] = ahead[word]
+	}
+	copy(p.streams[16:], rest[:])
+}
+
+// search tries groups of width nonces, at least one, and answers how many groups have no candidate before one that does.
+func (p *preparedNonces) search(first uint32, groups uint64, limit uint32) uint64 {
+	switch chosen {
+	case AVX2:
+		return noncesAVX2(&p.vectors[0], first, groups, limit)
+	case SHANI:
+		return noncesSHANI(&p.streams[0], first, groups, limit)
+	case AVX512:
+		return noncesAVX512(&p.vectors[0], first, groups, limit)
+	}
+	return 0
+}
