@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"davit/shared/hashing/lanes"
 )
 
 // Rule is what a header can break.
@@ -62,17 +64,72 @@ func (n Network) Check(raw []byte) (Checked, error) {
 	if err != nil {
 		return Checked{}, err
 	}
-	hash := hashRaw(raw)
-	target, err := ParseCompact(header.Bits)
+	checked := Checked{header: header, hash: hashRaw(raw)}
+	target, err := n.target(header.Bits)
+	if err == nil {
+		err = checked.meets(target)
+	}
+	if err != nil {
+		return Checked{}, err
+	}
+	return checked, nil
+}
+
+// hashedTogether is how many headers CheckAll hashes before it looks at them.
+const hashedTogether = 64
+
+// CheckAll does what Check does with serialised headers that lie one after another, and appends them. It hashes several side
+// by side. It ends with the first header that Check would refuse: with its error, and those before it. A length that is no
+// multiple of HeaderSize is an error, after all whole headers.
+func (n Network) CheckAll(to []Checked, raw []byte) ([]Checked, error) {
+	to = slices.Grow(to, len(raw)/HeaderSize)
+	var bits uint32
+	var target Target
+	for len(raw) >= HeaderSize {
+		var hashes [hashedTogether]lanes.Digest
+		count := min(len(raw)/HeaderSize, len(hashes))
+		lanes.Headers(hashes[:count], raw)
+		for index, hash := range hashes[:count] {
+			to = append(to, Checked{hash: hash})
+			next := &to[len(to)-1]
+			next.header.read(raw[index*HeaderSize : (index+1)*HeaderSize])
+			var err error
+			if next.header.Bits != bits || bits == 0 {
+				bits = next.header.Bits
+				target, err = n.target(bits)
+			}
+			if err == nil {
+				err = next.meets(target)
+			}
+			if err != nil {
+				return to[:len(to)-1], err
+			}
+		}
+		raw = raw[count*HeaderSize:]
+	}
+	if len(raw) > 0 {
+		return to, fmt.Errorf("the last %d bytes are no block header: one has %d", len(raw), HeaderSize)
+	}
+	return to, nil
+}
+
+// target is that of the compact form, where the network allows it.
+func (n Network) target(bits uint32) (Target, error) {
+	target, err := ParseCompact(bits)
 	switch {
 	case err != nil:
-		return Checked{}, breaks(RuleTarget, "%s", err)
+		return Target{}, breaks(RuleTarget, "%s", err)
 	case target.Compare(n.limit) > 0:
-		return Checked{}, breaks(RuleTarget, "bits %08x are above the highest target of %s, %08x", header.Bits, n.name, n.limit.Compact())
-	case !target.Meets(hash):
-		return Checked{}, breaks(RuleProofOfWork, "the hash %s is above the target %s", hash, target)
+		return Target{}, breaks(RuleTarget, "bits %08x are above the highest target of %s, %08x", bits, n.name, n.limit.Compact())
 	}
-	return Checked{header: header, hash: hash}, nil
+	return target, nil
+}
+
+func (c *Checked) meets(target Target) error {
+	if target.Meets(c.hash) {
+		return nil
+	}
+	return breaks(RuleProofOfWork, "the hash %s is above the target %s", c.hash, target)
 }
 
 const (

@@ -56,14 +56,20 @@ func ParseHeader(raw []byte) (Header, error) {
 	if len(raw) != HeaderSize {
 		return Header{}, fmt.Errorf("a block header has %d bytes, not %d", HeaderSize, len(raw))
 	}
-	return Header{
-		Version:    int32(binary.LittleEndian.Uint32(raw)), // #nosec G115 -- the field is signed
-		Previous:   Hash(raw[4:36]),
-		MerkleRoot: Hash(raw[36:68]),
-		Time:       binary.LittleEndian.Uint32(raw[68:]),
-		Bits:       binary.LittleEndian.Uint32(raw[72:]),
-		Nonce:      binary.LittleEndian.Uint32(raw[76:]),
-	}, nil
+	var header Header
+	header.read(raw)
+	return header, nil
+}
+
+// read takes the fields from HeaderSize bytes.
+func (h *Header) read(raw []byte) {
+	_ = raw[HeaderSize-1]
+	h.Version = int32(binary.LittleEndian.Uint32(raw)) // #nosec G115 -- the field is signed
+	copy(h.Previous[:], raw[4:])
+	copy(h.MerkleRoot[:], raw[36:])
+	h.Time = binary.LittleEndian.Uint32(raw[68:])
+	h.Bits = binary.LittleEndian.Uint32(raw[72:])
+	h.Nonce = binary.LittleEndian.Uint32(raw[76:])
 }
 
 // Serialise is the header's HeaderSize bytes.

@@ -18,5 +18,5 @@ func squeezed(_, _ []byte, _ uint64) {}
 
 type preparedNonces struct{}
 
-func (*preparedNonces) prepare([8]uint32, [3]uint32)                 {}
+func (*preparedNonces) prepare([8]uint32, [3]uint32)               {}
 func (*preparedNonces) search(_ uint32, _ uint64, _ uint32) uint64 { return 0 }

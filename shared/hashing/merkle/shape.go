@@ -30,11 +30,8 @@ const (
 	RFC6962
 )
 
-// The prefixes of RFC 6962, section 2.1.
-const (
-	leafPrefix = 0x00
-	nodePrefix = 0x01
-)
+// leafPrefix is what leaves begin with (RFC 6962, section 2.1).
+const leafPrefix = 0x00
 
 // ErrNoLeaves says that an empty list has no root in Bitcoin's tree: every block has a transaction.
 var ErrNoLeaves = errors.New("a bitcoin tree has at least one leaf")
@@ -85,14 +82,14 @@ func (s Shape) pairs(to, from []Hash) {
 		lanes.DoublePairs(to, from)
 		return
 	}
-	lanes.PrefixedPairs(nodePrefix, to, from)
+	lanes.PrefixedPairs(lanes.NodePrefix, to, from)
 }
 
 func (s Shape) node(left, right Hash) Hash {
 	if s == Bitcoin {
 		return lanes.DoublePair(left, right)
 	}
-	return lanes.PrefixedPair(nodePrefix, left, right)
+	return lanes.PrefixedPair(lanes.NodePrefix, left, right)
 }
 
 // LeafHash is the leaf of the RFC6962 tree for an entry of any length. Short entries, below 256 bytes, cost no allocation.
@@ -107,6 +104,23 @@ func LeafHash(entry []byte) Hash {
 	_, _ = whole.Write(entry)
 	return Hash(whole.Sum(nil))
 }
+
+// Leaves computes what LeafHash does for many entries, several side by side. It is made by NewLeaves, and is not for several
+// goroutines at once.
+type Leaves struct {
+	messages *lanes.Messages
+}
+
+var leafStart = []byte{leafPrefix}
+
+// NewLeaves is ready for entries.
+func NewLeaves() *Leaves { return &Leaves{messages: lanes.NewSHA256()} }
+
+// Add takes a copy of the entry. Its leaf is in to after Flush, or before.
+func (l *Leaves) Add(to *Hash, entry []byte) { l.messages.Add(to, leafStart, entry) }
+
+// Flush computes the leaves that are not there yet.
+func (l *Leaves) Flush() { l.messages.Flush() }
 
 // ParseHash reads 64 hexadecimal digits, in internal byte order.
 func ParseHash(text string) (Hash, error) {

@@ -58,7 +58,7 @@ func (v *vectors) begin(name, doc, signature string) {
 	v.Function(name + v.name())
 	v.Doc(name + v.name() + " " + doc + ".")
 	v.Pragma("noescape")
-		v.SignatureExpr(signature)
+	v.SignatureExpr(signature)
 	v.locals()
 }
 
