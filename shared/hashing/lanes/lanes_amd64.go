@@ -74,45 +74,20 @@ func rehash(to, from []byte) {
 	}
 }
 
-// nearby is how many digests are hashed once before they are hashed again: they stay in the first cache.
-const nearby = 256
-
 func doublePairs(to, from []byte) {
 	if chosen == SHANI {
 		doublePairsSHANI(&to[0], &from[0], groups(to, width))
 		return
 	}
-	for len(to) > 0 {
-		size := min(len(to), nearby*sha256.Size)
-		pairs(to[:size], from[:2*size])
-		rehash(to[:size], to[:size])
-		to, from = to[size:], from[2*size:]
-	}
+	twicePairs(to, from)
 }
-
-// padded is the length of a header with its padding.
-const padded = 128
 
 func doubleHeaders(to, from []byte) {
 	if chosen == SHANI {
 		headersSHANI(&to[0], &from[0], groups(to, width))
 		return
 	}
-	var messages [16 * padded]byte // the widest lanes
-	for index := range width {
-		message := messages[index*padded : (index+1)*padded]
-		message[HeaderSize] = 0x80
-		message[padded-2], message[padded-1] = HeaderSize*8>>8, HeaderSize*8&0xff
-	}
-	for len(to) > 0 {
-		for index := range width {
-			copy(messages[index*padded:], from[index*HeaderSize:(index+1)*HeaderSize])
-		}
-		size := width * sha256.Size
-		sums(to[:size], messages[:width*padded], 2)
-		rehash(to[:size], to[:size])
-		to, from = to[size:], from[width*HeaderSize:]
-	}
+	twiceHeaders(to, from)
 }
 
 // sums computes the SHA-256 digests of messages that have their padding, of so many blocks each.

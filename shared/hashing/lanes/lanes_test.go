@@ -17,71 +17,151 @@ func numbered(count int, seed uint64) []Digest {
 	return digests
 }
 
-func TestPairsAreWhatTheStandardLibraryComputes(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		from := numbered(2*rapid.IntRange(0, 100).Draw(t, "pairs")+rapid.IntRange(0, 1).Draw(t, "odd"), rapid.Uint64().Draw(t, "seed"))
-		prefix := rapid.Byte().Draw(t, "prefix")
-		double, prefixed := make([]Digest, len(from)/2), make([]Digest, len(from)/2)
-		DoublePairs(double, from)
-		PrefixedPairs(prefix, prefixed, from)
-		for index := range double {
-			pair := slices.Concat(from[2*index][:], from[2*index+1][:])
-			inner := sha256.Sum256(pair)
-			if want := sha256.Sum256(inner[:]); double[index] != want {
-				t.Fatalf("double pair %d of %d is %x, want %x", index, len(double), double[index], want)
+// TestDigestsAreWhatTheStandardLibraryComputes holds every function to crypto/sha256, into other memory and, where that may
+// be, in place.
+func TestDigestsAreWhatTheStandardLibraryComputes(t *testing.T) {
+	double := func(parts ...[]byte) Digest {
+		inner := sha256.Sum256(slices.Concat(parts...))
+		return sha256.Sum256(inner[:])
+	}
+	for _, function := range []struct {
+		name string
+		// each is how many digests one result is of.
+		each int
+		hash func(to, from []Digest)
+		want func(from []Digest) Digest
+	}{
+		{"Pairs", 2, Pairs, func(from []Digest) Digest { return sha256.Sum256(flat(from)) }},
+		{"DoublePairs", 2, DoublePairs, func(from []Digest) Digest { return double(flat(from)) }},
+		{"PrefixedPairs of nodes", 2, func(to, from []Digest) { PrefixedPairs(NodePrefix, to, from) },
+			func(from []Digest) Digest { return sha256.Sum256(slices.Concat([]byte{1}, flat(from))) }},
+		{"PrefixedPairs of others", 2, func(to, from []Digest) { PrefixedPairs(9, to, from) },
+			func(from []Digest) Digest { return sha256.Sum256(slices.Concat([]byte{9}, flat(from))) }},
+		{"Rehash", 1, Rehash, func(from []Digest) Digest { return sha256.Sum256(from[0][:]) }},
+		{"Blocks", 2, func(to, from []Digest) {
+			if len(to) > 0 {
+				Blocks(flat(to), flat(from))
 			}
-			if want := sha256.Sum256(slices.Concat([]byte{prefix}, pair)); prefixed[index] != want {
-				t.Fatalf("prefixed pair %d of %d is %x, want %x", index, len(double), prefixed[index], want)
+		}, func(from []Digest) Digest { return sha256.Sum256(flat(from)) }},
+		{"Headers", 3, func(to, from []Digest) {
+			if len(to) > 0 {
+				Headers(to, headersOf(from))
 			}
-		}
-		inPlace := slices.Clone(from)
-		DoublePairs(inPlace[:len(double)], inPlace)
-		if !slices.Equal(inPlace[:len(double)], double) {
-			t.Fatal("in place the result is another")
-		}
-		inPlace = slices.Clone(from)
-		PrefixedPairs(prefix, inPlace[:len(double)], inPlace)
-		if !slices.Equal(inPlace[:len(double)], prefixed) {
-			t.Fatal("in place the result is another, with a prefix")
-		}
-	})
+		}, func(from []Digest) Digest { return double(flat(from)[:HeaderSize]) }},
+	} {
+		t.Run(function.name, func(t *testing.T) {
+			onEachPath(t, func(t *testing.T) {
+				rapid.Check(t, func(t *rapid.T) {
+					count := rapid.IntRange(0, 600).Draw(t, "count")
+					from := numbered(count*function.each, rapid.Uint64().Draw(t, "seed"))
+					to := make([]Digest, count)
+					function.hash(to, from)
+					for index, digest := range to {
+						if want := function.want(from[index*function.each : (index+1)*function.each]); digest != want {
+							t.Fatalf("digest %d of %d is %x, want %x", index, count, digest, want)
+						}
+					}
+					function.hash(from[:count], from)
+					if !slices.Equal(from[:count], to) {
+						t.Fatal("in place the result is another")
+					}
+				})
+			})
+		})
+	}
+}
+
+// headersOf takes the first 80 of each 96 bytes.
+func headersOf(digests []Digest) []byte {
+	var headers []byte
+	for group := range slices.Chunk(digests, 3) {
+		headers = append(headers, flat(group)[:HeaderSize]...)
+	}
+	return headers
 }
 
 func TestTheFirstNonceIsFound(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		header := [HeaderSize]byte(rapid.SliceOfN(rapid.Byte(), HeaderSize, HeaderSize).Draw(t, "header"))
-		count := rapid.Uint64Range(0, 200).Draw(t, "count")
-		first := rapid.Uint32Range(0, 1<<32-1-200).Draw(t, "first")
-		limit := uint32(1<<32-1) >> rapid.IntRange(0, 12).Draw(t, "bits")
-		nonce, found := NewNonces(header).Find(first, count, limit)
-		for tried := range uint32(count) {
-			binary.LittleEndian.PutUint32(header[nonceOffset:], first+tried)
-			inner := sha256.Sum256(header[:])
-			outer := sha256.Sum256(inner[:])
-			if binary.LittleEndian.Uint32(outer[28:]) <= limit {
-				if !found || nonce != first+tried {
-					t.Fatalf("%d, %v, want %d", nonce, found, first+tried)
+	onEachPath(t, func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			header := [HeaderSize]byte(rapid.SliceOfN(rapid.Byte(), HeaderSize, HeaderSize).Draw(t, "header"))
+			count := rapid.Uint64Range(0, 200).Draw(t, "count")
+			first := rapid.Uint32Range(0, 1<<32-1-200).Draw(t, "first")
+			limit := uint32(1<<32-1) >> rapid.IntRange(0, 12).Draw(t, "bits")
+			nonce, found := NewNonces(header).Find(first, count, limit)
+			for tried := range uint32(count) {
+				if last(header, first+tried) <= limit {
+					if !found || nonce != first+tried {
+						t.Fatalf("%d, %v, want %d", nonce, found, first+tried)
+					}
+					return
 				}
-				return
 			}
-		}
-		if found {
-			t.Fatalf("%d is found, which is none", nonce)
+			if found {
+				t.Fatalf("%d is found, which is none", nonce)
+			}
+		})
+	})
+}
+
+// last are the last four bytes of the header's double digest.
+func last(header [HeaderSize]byte, nonce uint32) uint32 {
+	binary.LittleEndian.PutUint32(header[nonceOffset:], nonce)
+	inner := sha256.Sum256(header[:])
+	outer := sha256.Sum256(inner[:])
+	return binary.LittleEndian.Uint32(outer[28:])
+}
+
+// TestALimitIsMetExactly: a nonce of which the bytes are the limit is one, and none where they are one above.
+func TestALimitIsMetExactly(t *testing.T) {
+	onEachPath(t, func(t *testing.T) {
+		for nonce := range uint32(64) {
+			header := [HeaderSize]byte{1}
+			number := last(header, nonce)
+			nonces := NewNonces(header)
+			if _, found := nonces.Find(nonce, 1, number); !found {
+				t.Errorf("nonce %d alone is not found", nonce)
+			}
+			below := uint64(0)
+			for other := range nonce {
+				if last(header, other) <= number {
+					below++
+				}
+			}
+			if got, found := nonces.Find(0, 64, number); !found || below == 0 && got != nonce {
+				t.Errorf("the first nonce is %d, %v, want %d", got, found, nonce)
+			}
+			if got, found := nonces.Find(nonce, 1, number-1); number > 0 && found {
+				t.Errorf("nonce %d is found below its number", got)
+			}
 		}
 	})
 }
 
 func TestNothingIsAllocated(t *testing.T) {
 	from := numbered(1000, 0)
+	headers := make([]byte, HeaderSize*100)
 	nonces := NewNonces([HeaderSize]byte{})
-	allocated := testing.AllocsPerRun(10, func() {
-		DoublePairs(from[:500], from)
-		PrefixedPairs(1, from[:500], from)
-		nonces.Find(0, 1000, 0)
+	messages := []*Messages{NewSHA256(), NewKeccak256(), NewSHA3256()}
+	onEachPath(t, func(t *testing.T) {
+		nonces = NewNonces([HeaderSize]byte{})
+		allocated := testing.AllocsPerRun(10, func() {
+			Pairs(from[:500], from)
+			DoublePairs(from[:500], from)
+			PrefixedPairs(NodePrefix, from[:500], from)
+			Rehash(from, from)
+			Headers(from[:100], headers)
+			nonces.Find(0, 1000, 0)
+			for _, function := range messages {
+				for length := range 500 {
+					function.Add(&from[length], headers[:1], headers[:length])
+				}
+				function.Flush()
+			}
+		})
+		if allocated > 0 {
+			t.Errorf("%.0f allocations", allocated)
+		}
 	})
-	if allocated > 0 {
-		t.Errorf("%.0f allocations", allocated)
-	}
 }
 
 // onEachPath runs a test on every path that this CPU has.

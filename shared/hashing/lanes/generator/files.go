@@ -67,6 +67,7 @@ func files() (map[string][]byte, error) {
 	if err := add("sha256_avx512", avx512.Context); err != nil {
 		return nil, err
 	}
+	written["sha256_arm64.s"], written["sha256_arm64.go"] = new(arm).write()
 	source := fmt.Sprintf(`%s
 
 package lanes

@@ -326,15 +326,7 @@ func (v *vectors) compress(before [8]word, message func(index int) word) [8]word
 
 // compressConstants is compress of a block that is the same for all lanes.
 func (v *vectors) compressConstants(before [8]word, block [16]uint32) [8]word {
-	sums := make([]uint32, len(rounds))
-	schedule := block
-	for round := range sums {
-		if round >= 16 {
-			schedule[round&15] += smallSigma0.of(schedule[(round+1)&15]) + schedule[(round+9)&15] + smallSigma1.of(schedule[(round+14)&15])
-		}
-		sums[round] = schedule[round&15] + rounds[round]
-	}
-	return v.circle(before, v.pool.list(sums), 4, func(int) word { return constant(0) })
+	return v.circle(before, v.pool.list(sums(block)), 4, func(int) word { return constant(0) })
 }
 
 // circle goes through sixteen rounds several times, with constants from the list.
