@@ -81,7 +81,7 @@ func configuration(options ...func(*middleware.Stack) error) aws.Config {
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
 }
 
-// fleet is an account with services that follow repositories of their own, and some that follow web.
+// fleet is an account with services that follow another repository, and some that follow web.
 type fleet struct {
 	following []workload.Reference
 	// pushes is how many versions were pushed.
@@ -122,25 +122,27 @@ func newFleet(tb testing.TB, services, following int) *fleet {
 	result := &fleet{}
 	tb.Setenv("FLEET", suffix)
 
+	register := func(family, repository string) *string {
+		image := account + ".dkr.ecr." + region + ".amazonaws.com/" + repository + ":0.9.0"
+		registered, err := client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{Family: aws.String(cluster + "-" + family),
+			ContainerDefinitions: []ecstypes.ContainerDefinition{{Name: aws.String("web"), Image: aws.String(image), Memory: aws.Int32(64)}}})
+		must(err)
+		return registered.TaskDefinition.TaskDefinitionArn
+	}
+	other := register("other", "other")
 	var group errgroup.Group
 	group.SetLimit(4)
 	for index := range services {
-		service, repository := fmt.Sprintf("service-%d", index), fmt.Sprintf("other-%d", index)
+		service, definition := fmt.Sprintf("service-%d", index), other
 		if index < following {
-			repository = repositoryName
+			definition = register(service, repositoryName)
 			reference, err := workload.ECSService(cluster, service)
 			must(err)
 			result.following = append(result.following, reference)
 		}
 		group.Go(func() error {
-			image := account + ".dkr.ecr." + region + ".amazonaws.com/" + repository + ":0.9.0"
-			registered, err := client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{Family: aws.String(cluster + "-" + service),
-				ContainerDefinitions: []ecstypes.ContainerDefinition{{Name: aws.String("web"), Image: aws.String(image), Memory: aws.Int32(64)}}})
-			if err != nil {
-				return err
-			}
-			_, err = client.CreateService(ctx, &ecs.CreateServiceInput{Cluster: aws.String(cluster), ServiceName: aws.String(service),
-				TaskDefinition: registered.TaskDefinition.TaskDefinitionArn, DesiredCount: aws.Int32(0),
+			_, err := client.CreateService(ctx, &ecs.CreateServiceInput{Cluster: aws.String(cluster), ServiceName: aws.String(service),
+				TaskDefinition: definition, DesiredCount: aws.Int32(0),
 				Tags: []ecstypes.Tag{{Key: aws.String(names.TagPolicy), Value: aws.String("semver:1.x")}}})
 			return err
 		})
