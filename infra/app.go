@@ -7,6 +7,7 @@ import (
 
 	"davit/infra/automation"
 	"davit/infra/chain"
+	"davit/infra/chainwatch"
 	"davit/infra/config"
 	"davit/infra/ecs"
 	"davit/infra/eks"
@@ -26,6 +27,7 @@ const (
 	eksStack        = "davit-eks"
 	chainStack      = "davit-chain"
 	automationStack = "davit-automation"
+	chainwatchStack = "davit-chainwatch"
 )
 
 // addStacks adds the stacks that the configuration has to the app. functions is the folder with the built functions.
@@ -69,6 +71,12 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 			Configuration: configuration,
 			Network:       vpc,
 			Functions:     rolloutFunctions(automated),
+		})
+	}
+	if configuration.Chainwatch != nil {
+		chainwatch.NewChainwatch(app, jsii.String(chainwatchStack), &chainwatch.ChainwatchProps{
+			Configuration: configuration,
+			Functions:     functions,
 		})
 	}
 	if configuration.Chain != nil {

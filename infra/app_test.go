@@ -17,7 +17,8 @@ func TestAConfigurationHasTheStacksOfItsSections(t *testing.T) {
 		local:       everything,
 		development: everything,
 		alone:       {automationStack},
-		chosen:      {automationStack, ecsStack, networkStack, registryStack},
+		chosen:      {automationStack, chainwatchStack, ecsStack, networkStack, registryStack},
+		watched:     {chainwatchStack},
 		existing:    {ecsStack, registryStack},
 	} {
 		have := slices.Sorted(maps.Keys(synthesised[configuration]))
@@ -55,7 +56,8 @@ func TestNothingBringsAFunctionOfItsOwn(t *testing.T) {
 			case strings.HasPrefix(one.Type, "Custom::"), one.Type == "AWS::CloudFormation::CustomResource",
 				one.Type == "AWS::CloudFormation::Stack":
 				t.Errorf("%s is a %s", name, one.Type)
-			case one.Type == "AWS::Lambda::Function" && one.Properties["FunctionName"] != "davit-rollout":
+			case one.Type == "AWS::Lambda::Function" && one.Properties["FunctionName"] != "davit-rollout" &&
+				one.Properties["FunctionName"] != "davit-chainwatch":
 				t.Errorf("the function %s is not ours", name)
 			}
 		}
@@ -82,7 +84,8 @@ var untaggable = []string{
 	"AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy", "AWS::EC2::Route",
 	"AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SubnetRouteTableAssociation",
 	"AWS::EC2::VPCCidrBlock", "AWS::EC2::VPCGatewayAttachment", "AWS::ElasticLoadBalancingV2::Listener", "AWS::IAM::Policy",
-	"AWS::ECR::PullThroughCacheRule", "AWS::ECR::RegistryPolicy", "AWS::ECR::ReplicationConfiguration", "AWS::KMS::Alias", "AWS::IAM::InstanceProfile", "AWS::ManagedBlockchain::Node",
+	"AWS::ECR::PullThroughCacheRule", "AWS::ECR::RegistryPolicy", "AWS::ECR::ReplicationConfiguration", "AWS::KMS::Alias", "AWS::IAM::InstanceProfile",
+	"AWS::Lambda::Permission", "AWS::ManagedBlockchain::Node",
 	"AWS::S3::BucketPolicy", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
 }
 

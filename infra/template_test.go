@@ -63,6 +63,8 @@ const (
 	alone       = "automation"
 	// retagged is development with other tags.
 	retagged = "retagged"
+	// watched has nothing but what watches blockchain nodes.
+	watched = "chainwatch"
 	// chosen has what the others leave at its default.
 	chosen = "chosen"
 	// Files of testdata, each for choices that exclude those of the others.
@@ -115,6 +117,15 @@ automation:
   tracing: true
   deletionProtection: false
   subscriptions: [{protocol: email, endpoint: platform@example.com}]
+chainwatch:
+  minutes: 5
+  architecture: x86_64
+  nodes:
+    - name: sepolia
+      kind: execution
+      parameter: /davit/chain/sepolia
+      chainId: 11155111
+      references: [{url: "https://reference.example"}]
 `
 
 // TestMain synthesises every configuration once, in one process of the CDK.
@@ -172,12 +183,12 @@ func synthesiseAndRun(m *testing.M) (int, error) {
 // emptyFunctions makes a folder in the form of the built functions.
 func emptyFunctions(folder string) (string, error) {
 	functions := filepath.Join(folder, "functions")
-	for _, architecture := range []string{"amd64", "arm64"} {
-		path := filepath.Join(functions, architecture, "rollout")
+	for _, built := range []string{"amd64/rollout", "amd64/chainwatch", "arm64/rollout", "arm64/chainwatch"} {
+		path := filepath.Join(functions, built)
 		if err := os.MkdirAll(path, 0o750); err != nil {
 			return "", err
 		}
-		if err := os.WriteFile(filepath.Join(path, "bootstrap"), []byte(architecture), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(path, "bootstrap"), []byte(built), 0o600); err != nil {
 			return "", err
 		}
 	}
@@ -186,7 +197,7 @@ func emptyFunctions(folder string) (string, error) {
 
 func readConfigurations() (map[string]*config.Configuration, error) {
 	read := map[string]*config.Configuration{}
-	for _, name := range []string{local, development, alone} {
+	for _, name := range []string{local, development, alone, watched} {
 		configuration, err := config.Read(filepath.Join("configurations", name+".yaml"))
 		if err != nil {
 			return nil, err

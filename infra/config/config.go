@@ -51,6 +51,8 @@ type Configuration struct {
 	Chain *Chain `yaml:"chain"`
 	// Automation is what rolls images out. It needs no other section.
 	Automation *Automation `yaml:"automation"`
+	// Chainwatch is what watches blockchain nodes; absent, none are watched. It needs no other section.
+	Chainwatch *Chainwatch `yaml:"chainwatch"`
 }
 
 // Removal says what becomes of data when its stack is deleted.
@@ -113,6 +115,9 @@ func (c *Configuration) setDefaults() {
 	if c.Automation != nil {
 		c.Automation.setDefaults(c.Removal)
 	}
+	if c.Chainwatch != nil {
+		c.Chainwatch.setDefaults()
+	}
 }
 
 // Validate checks every value. Its error is one line a problem, each naming the field by its path.
@@ -143,9 +148,13 @@ func (c *Configuration) Validate() error {
 	if c.Automation != nil {
 		c.Automation.validate(p, c.Account)
 	}
+	if c.Chainwatch != nil {
+		c.Chainwatch.validate(p)
+	}
 	if c.Network == nil && c.Registry == nil && c.Storage == nil && c.ECS == nil && c.EKS == nil && c.ML == nil &&
-		c.Chain == nil && c.Automation == nil {
-		p.add("configuration", "no stack: give at least one of network, registry, storage, ecs, eks, ml, chain, automation")
+		c.Chain == nil && c.Automation == nil && c.Chainwatch == nil {
+		p.add("configuration", "no stack: give at least one of network, registry, storage, ecs, eks, ml, chain, automation, "+
+			"chainwatch")
 	}
 	return errors.Join(p.found...)
 }

@@ -287,3 +287,43 @@ func TestSettingsThatNoParameterHoldsAreRefused(t *testing.T) {
 		t.Errorf("have %v", p.found)
 	}
 }
+
+func TestNodesThatCannotBeWatchedAreNamedByTheirField(t *testing.T) {
+	const watch = `
+owner: platform
+environment: test
+account: "111122223333"
+region: ap-northeast-2
+chainwatch:
+  vpc: {subnets: [subnet-01234567], securityGroups: [sg-01234567]}
+  nodes:
+    - name: mainnet
+      kind: execution
+      url: http://10.0.0.1:8545
+      chainId: 1
+      references: [{parameter: /davit/chain/provider}]
+`
+	parsed, err := Parse([]byte(watch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if alarms := parsed.Chainwatch.Nodes[0].Alarms; alarms != (ChainAlarms{3, 10, 180, 3, 2000, 85}) || parsed.Chainwatch.Minutes != 1 {
+		t.Errorf("the defaults are %+v", parsed.Chainwatch)
+	}
+	for name, test := range map[string]struct{ old, replacement, want string }{
+		"no reference":          {"references: [{parameter: /davit/chain/provider}]", "", "chainwatch.nodes[0].references"},
+		"a parameter elsewhere": {"/davit/chain/provider", "/other", "nodes[0].references[0].parameter"},
+		"no chain":              {"chainId: 1", "", "nodes[0].chainId"},
+		"another kind":          {"execution", "light", "nodes[0].kind"},
+		"no looks":              {"chainId: 1", "chainId: 1\n      alarms: {looks: 61}", "chainwatch.nodes[0].alarms.looks"},
+		"a workload of stars":   {"chainId: 1", "chainId: 1\n      workload: \"ecs:*\"", "chainwatch.nodes[0].workload"},
+		"a subnet that is none": {"subnet-01234567", "vpc-01234567", "chainwatch.vpc.subnets[0]"},
+		"a group that is none":  {"sg-01234567", "group", "chainwatch.vpc.securityGroups[0]"},
+		"too often":             {"chainwatch:", "chainwatch:\n  minutes: 61", "chainwatch.minutes"},
+	} {
+		changed := strings.Replace(watch, test.old, test.replacement, 1)
+		if _, err := Parse([]byte(changed)); err == nil || changed == watch || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
