@@ -6,6 +6,7 @@ ARCHITECTURE  := $(shell $(GO) env GOARCH)
 CDK           := node_modules/.bin/cdk
 TOOLS         := bin/tools
 PEERS         := shared/hashing/peers
+ASSEMBLY      := shared/hashing/lanes/generator
 CFN_LINT      := .local/lint/bin/cfn-lint
 
 # One set of flags for programs, functions and tests, so that each package is compiled once.
@@ -28,6 +29,7 @@ unit: build $(CDK)
 	bin/davit local prepare
 	$(GO) test -timeout 30m ./...
 	cd $(PEERS) && $(GO) test ./...
+	cd $(ASSEMBLY) && $(GO) test -count 1 ./...
 
 build: programs functions-amd64 functions-arm64 ## build bin/davit, bin/infra and the functions' zips
 
@@ -50,7 +52,7 @@ lint: $(TOOLS)/staticcheck $(CFN_LINT) build $(CDK) ## gofmt, vet, staticcheck, 
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(TOOLS)/staticcheck ./...
-	$(TOOLS)/gosec -quiet -exclude-generated ./...
+	$(TOOLS)/gosec -quiet -exclude-generated -tags purego -exclude-dir $(ASSEMBLY) ./...
 	$(CDK) synth --quiet
 	$(CFN_LINT) 'cdk.out/*.template.json'
 

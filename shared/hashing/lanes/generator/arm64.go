@@ -54,8 +54,8 @@ func sums(block [16]uint32) []uint32 {
 
 // write is the assembly and the Go declarations.
 func (a *arm) write() (assembly, declarations []byte) {
-	fmt.Fprintf(&a.text, "%s\n\n#include \"textflag.h\"\n", warning)
-	fmt.Fprintf(&a.declarations, "%s\n\npackage lanes\n", warning)
+	fmt.Fprintf(&a.text, "%s\n\n//go:build %s\n\n#include \"textflag.h\"\n", warning, tags)
+	fmt.Fprintf(&a.declarations, "%s\n\n//go:build %s\n\npackage lanes\n", warning, tags)
 	digestEnd, headerEnd := padding(8, 256), padding(4, headerSize*8)
 	a.table("rounds", rounds[:])
 	a.table("initial", initial[:])
