@@ -1,7 +1,10 @@
 package peers
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"hash"
+	"math/big"
 	"runtime"
 	"syscall"
 	"testing"
@@ -11,7 +14,11 @@ import (
 	"github.com/btcsuite/btcd/blockchain"
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/crypto/keccak"
+	"github.com/ethereum/go-ethereum/rlp"
 	"github.com/prysmaticlabs/gohashtree"
 	"github.com/transparency-dev/merkle/compact"
 
@@ -112,6 +119,93 @@ func BenchmarkPairs(b *testing.B) {
 	}
 }
 
+// BenchmarkPairRoot is the root of a tree of single SHA-256, as Ethereum's consensus has them, row by row.
+func BenchmarkPairRoot(b *testing.B) {
+	leaves, rows := identities(transactions(many)), make([]merkle.Hash, many)
+	reduce := func(b *testing.B, pairs func(to, from []merkle.Hash) error) {
+		for row := leaves; len(row) > 1; row = rows[:len(row)/2] {
+			if err := pairs(rows[:len(row)/2], row); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	compare(b, "davit", many, "leaves", func(b *testing.B) {
+		reduce(b, func(to, from []merkle.Hash) error { lanes.Pairs(to, from); return nil })
+	})
+	compare(b, "gohashtree", many, "leaves", func(b *testing.B) { reduce(b, gohashtree.Hash) })
+}
+
+// BenchmarkEthereumHeaders is the hash of headers as they come over the wire, in RLP.
+func BenchmarkEthereumHeaders(b *testing.B) {
+	headers := make([]*types.Header, 1024)
+	var batch hashing.Batch
+	for index := range headers {
+		headers[index] = &types.Header{ParentHash: common.Hash{1}, Root: common.Hash{2}, TxHash: common.Hash{3}, ReceiptHash: common.Hash{4},
+			Difficulty: new(big.Int), Number: big.NewInt(20_000_000 + int64(index)), GasLimit: 30_000_000, GasUsed: 12_345_678,
+			Time: 1_700_000_000 + 12*uint64(index), Extra: []byte("an extra of 20 bytes"), BaseFee: big.NewInt(7_000_000_000)}
+		raw, err := rlp.EncodeToBytes(headers[index])
+		if err != nil {
+			b.Fatal(err)
+		}
+		batch.Add(raw)
+	}
+	hasher, err := hashing.New(hashing.Keccak256)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var digests []byte
+	compare(b, "davit", len(headers), "headers", func(*testing.B) { digests = hasher.AppendBatch(digests[:0], &batch) })
+	compare(b, "go-ethereum from RLP", len(headers), "headers", func(*testing.B) {
+		for index := range batch.Len() {
+			_ = crypto.Keccak256Hash(batch.Input(index))
+		}
+	})
+	compare(b, "go-ethereum from fields", len(headers), "headers", func(*testing.B) {
+		for _, header := range headers {
+			_ = header.Hash()
+		}
+	})
+	for index, header := range headers {
+		if want := header.Hash(); !bytes.Equal(digests[index*32:(index+1)*32], want[:]) {
+			b.Fatalf("header %d has the hash %x, not %x", index, digests[index*32:(index+1)*32], want)
+		}
+	}
+}
+
+// BenchmarkMillion is a batch of a million small inputs of many lengths.
+func BenchmarkMillion(b *testing.B) {
+	var batch hashing.Batch
+	for index := range 1_000_000 {
+		copy(batch.Extend(1+index*7919%100), "an input")
+	}
+	for _, row := range []struct {
+		kind  hashing.Kind
+		other func() hash.Hash
+		peer  string
+	}{
+		{hashing.SHA256, sha256.New, "crypto/sha256"},
+		{hashing.Keccak256, func() hash.Hash { return keccak.NewLegacyKeccak256() }, "go-ethereum"},
+	} {
+		hasher, err := hashing.New(row.kind)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var digests []byte
+		compare(b, "davit "+row.kind.String(), batch.Len(), "digests", func(*testing.B) {
+			digests = hasher.AppendBatch(digests[:0], &batch)
+		})
+		other := row.other()
+		compare(b, row.peer+" "+row.kind.String(), batch.Len(), "digests", func(*testing.B) {
+			digests = digests[:0]
+			for index := range batch.Len() {
+				other.Reset()
+				_, _ = other.Write(batch.Input(index))
+				digests = other.Sum(digests)
+			}
+		})
+	}
+}
+
 func header() wire.BlockHeader {
 	return wire.BlockHeader{Version: 1, Bits: 0x1d00ffff, Nonce: 7}
 }
@@ -149,11 +243,11 @@ func BenchmarkHeaders(b *testing.B) {
 	all := blocks(b)[:4096]
 	var raw []byte
 	for _, block := range all {
-		bytes, err := block.Bytes()
+		serialised, err := block.Bytes()
 		if err != nil {
 			b.Fatal(err)
 		}
-		raw = append(raw, bytes[:bitcoin.HeaderSize]...)
+		raw = append(raw, serialised[:bitcoin.HeaderSize]...)
 	}
 	network, checked := bitcoin.Mainnet(), make([]bitcoin.Checked, 0, len(all))
 	compare(b, "davit", len(all), "headers", func(b *testing.B) {
