@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"davit/shared/hashing"
+	"davit/shared/hashjob/stream"
 )
 
 type digestJob struct {
@@ -117,7 +119,7 @@ func (f *followed) Read(into []byte) (int, error) {
 
 // digestChunk is a chunk of lines with the digests of them, as text.
 type digestChunk struct {
-	chunk
+	stream.Chunk
 	inputs  hashing.Batch
 	digests []byte
 	text    []byte
@@ -131,7 +133,7 @@ func (j *digestJob) lines(command *cobra.Command) error {
 	defer func() { _ = from.Close() }() // it was only read
 	progress := newProgress(command, "inputs")
 	defer progress.end()
-	lines := newLineReader(from)
+	lines := stream.NewLines(from.name, from, 0)
 	hashers := sync.Pool{New: func() any {
 		hasher, err := hashing.New(j.algorithm.value)
 		if err != nil {
@@ -144,8 +146,8 @@ func (j *digestJob) lines(command *cobra.Command) error {
 		_, _ = fmt.Fprintf(to, "{\n  \"algorithm\": %q,\n  \"digests\": [", j.algorithm.value)
 	}
 	var count uint64
-	err = inOrder(command.Context(),
-		func(item *digestChunk) error { return lines.read(&item.chunk) },
+	err = stream.InOrder(command.Context(), runtime.GOMAXPROCS(0),
+		func(item *digestChunk) error { return lines.Read(&item.Chunk) },
 		func(item *digestChunk) error {
 			hasher := hashers.Get().(*hashing.Hasher)
 			defer hashers.Put(hasher)
@@ -155,7 +157,7 @@ func (j *digestJob) lines(command *cobra.Command) error {
 			if j.output.asJSON && count == 0 && len(item.text) > 0 {
 				item.text = item.text[1:] // the comma before the first
 			}
-			taken := uint64(item.len()) // #nosec G115 -- never negative
+			taken := uint64(item.Len()) // #nosec G115 -- never negative
 			count += taken
 			progress.add(taken)
 			_, err := to.Write(item.text)
@@ -171,13 +173,13 @@ func (j *digestJob) lines(command *cobra.Command) error {
 }
 
 // work hashes the lines of the chunk and writes the digests as text.
-func (j *digestJob) work(hasher *hashing.Hasher, lines *lineReader, item *digestChunk) error {
+func (j *digestJob) work(hasher *hashing.Hasher, lines *stream.Lines, item *digestChunk) error {
 	item.inputs.Reset()
 	item.text = item.text[:0]
-	for index := range item.len() {
-		line := item.line(index)
-		if _, err := digits(item.inputs.Extend(len(line) / 2)[:0], line); err != nil {
-			return fmt.Errorf("%s: %w", lines.where(item.first+uint64(index)), err) // #nosec G115 -- never negative
+	for index := range item.Len() {
+		line := item.Item(index)
+		if _, err := stream.AppendHex(item.inputs.Extend(len(line) / 2)[:0], line); err != nil {
+			return fmt.Errorf("%s: %w", lines.Where(item.First+uint64(index)), err) // #nosec G115 -- never negative
 		}
 	}
 	item.digests = hasher.AppendBatch(item.digests[:0], &item.inputs)

@@ -3,8 +3,6 @@ package job
 import (
 	"encoding"
 	"encoding/hex"
-	"fmt"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -64,20 +62,3 @@ func (h *hashFlag) String() string {
 func (h *hashFlag) Type() string { return "hex" }
 
 var _ pflag.Value = (*hashFlag)(nil)
-
-// digits appends to the bytes what the hexadecimal digits say. Its error names the first wrong character, from 1.
-func digits(to, text []byte) ([]byte, error) {
-	if len(text)%2 == 0 {
-		read, err := hex.AppendDecode(to, text)
-		if err == nil {
-			return read, nil
-		}
-	}
-	const known = "0123456789abcdefABCDEF"
-	for index, character := range text {
-		if strings.IndexByte(known, character) < 0 {
-			return to, fmt.Errorf("character %d is %q, which is no hexadecimal digit", index+1, rune(character))
-		}
-	}
-	return to, fmt.Errorf("there are %d hexadecimal digits: their number is odd", len(text))
-}

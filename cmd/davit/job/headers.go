@@ -3,12 +3,14 @@ package job
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"davit/shared/hashing/bitcoin"
+	"davit/shared/hashjob/stream"
 )
 
 // The forms of a file of headers.
@@ -83,7 +85,7 @@ func (j *headersJob) check() error {
 
 // headerChunk is a chunk of a file with its headers. Wrong is what is wrong with the header after the last one of them.
 type headerChunk struct {
-	chunk
+	stream.Chunk
 	raw     []byte
 	headers []bitcoin.Checked
 	wrong   error
@@ -91,8 +93,8 @@ type headerChunk struct {
 
 // headerReader reads headers of either form.
 type headerReader interface {
-	read(into *chunk) error
-	where(index uint64) string
+	Read(into *stream.Chunk) error
+	Where(index uint64) string
 }
 
 func (j *headersJob) run(command *cobra.Command) error {
@@ -105,9 +107,9 @@ func (j *headersJob) run(command *cobra.Command) error {
 		return err
 	}
 	defer func() { _ = from.Close() }() // it was only read
-	var reader headerReader = newLineReader(from)
+	var reader headerReader = stream.NewLines(from.name, from, 0)
 	if j.form == formRaw {
-		reader = &recordReader{name: from.name, from: from, size: bitcoin.HeaderSize}
+		reader = stream.NewRecords(from.name, from, bitcoin.HeaderSize, 0)
 	}
 	chain := bitcoin.NewChain(network, j.height, time.Now())
 	verdict := j.verify(command, reader, network, chain)
@@ -128,21 +130,21 @@ func (j *headersJob) run(command *cobra.Command) error {
 func (j *headersJob) verify(command *cobra.Command, reader headerReader, network bitcoin.Network, chain *bitcoin.Chain) error {
 	progress := newProgress(command, "headers")
 	defer progress.end()
-	return inOrder(command.Context(),
-		func(item *headerChunk) error { return reader.read(&item.chunk) },
+	return stream.InOrder(command.Context(), runtime.GOMAXPROCS(0),
+		func(item *headerChunk) error { return reader.Read(&item.Chunk) },
 		func(item *headerChunk) error {
 			item.check(network, j.form == formHex)
 			return nil
 		},
 		func(item *headerChunk) error {
-			progress.add(uint64(item.len())) // #nosec G115 -- never negative
+			progress.add(uint64(item.Len())) // #nosec G115 -- never negative
 			for index, header := range item.headers {
 				if err := chain.Add(header); err != nil {
-					return placed(err, reader.where(item.first+uint64(index)), chain.Height()) // #nosec G115 -- never negative
+					return placed(err, reader.Where(item.First+uint64(index)), chain.Height()) // #nosec G115 -- never negative
 				}
 			}
 			if item.wrong != nil {
-				return placed(item.wrong, reader.where(item.first+uint64(len(item.headers))), chain.Height())
+				return placed(item.wrong, reader.Where(item.First+uint64(len(item.headers))), chain.Height())
 			}
 			return nil
 		})
@@ -160,8 +162,8 @@ func placed(err error, where string, height uint64) error {
 // check checks the headers one by one, up to the first wrong one.
 func (c *headerChunk) check(network bitcoin.Network, asHex bool) {
 	c.headers, c.wrong = c.headers[:0], nil
-	for index := range c.len() {
-		header, err := c.header(network, c.line(index), asHex)
+	for index := range c.Len() {
+		header, err := c.header(network, c.Item(index), asHex)
 		if err != nil {
 			c.wrong = err
 			return
@@ -178,7 +180,7 @@ func (c *headerChunk) header(network bitcoin.Network, line []byte, asHex bool) (
 		return bitcoin.Checked{}, fmt.Errorf("there are %d characters; a header has %d hexadecimal digits", len(line), 2*bitcoin.HeaderSize)
 	}
 	var err error
-	if c.raw, err = digits(c.raw[:0], line); err != nil {
+	if c.raw, err = stream.AppendHex(c.raw[:0], line); err != nil {
 		return bitcoin.Checked{}, err
 	}
 	return network.Check(c.raw)

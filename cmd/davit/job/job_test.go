@@ -282,7 +282,7 @@ func TestVerifyHeaders(t *testing.T) {
 	}
 	swapped := bytes.Clone(data)
 	copy(swapped[5*80:], data[6*80:7*80])
-	for form, want := range map[string]string{"hex": "standard input line 6", "raw": "standard input header 6"} {
+	for form, want := range map[string]string{"hex": "standard input line 6", "raw": "standard input record 6"} {
 		input := string(swapped)
 		if form == "hex" {
 			input = hexLines(swapped)
@@ -371,7 +371,7 @@ func TestErrorsNameFileLineAndField(t *testing.T) {
 		{"half a header", genesis + "\n" + genesis[:80], []string{"verify-headers", "--headers", "-"},
 			"standard input line 2, height 1: there are 80 characters; a header has 160 hexadecimal digits"},
 		{"a header cut off", string(mainnet(t)[:200]), []string{"verify-headers", "--headers", "-", "--form", "raw"},
-			"standard input header 3: the file ends after 40 of its 80 bytes"},
+			"standard input record 3: it ends after 40 of its 80 bytes"},
 		{"no headers", "", []string{"verify-headers", "--headers", "-"}, "standard input: there are no headers"},
 		{"the wrong network", genesis, []string{"verify-headers", "--network", "signet", "--headers", "-"},
 			"standard input line 1, height 0: genesis: the first block of signet is 00000008819873e925422c1ff0f99f7cc9bbb232af63a077a480a3633bee1ef6, not " +

@@ -3,11 +3,13 @@ package job
 import (
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"davit/shared/hashing/merkle"
+	"davit/shared/hashjob/stream"
 )
 
 // leaves are the flags that name a tree and its leaves.
@@ -40,16 +42,13 @@ type builder interface {
 	AddPiece(piece merkle.Piece) error
 }
 
-// leafChunk is a chunk of lines with its leaves. A whole one, of chunkLines, is reduced to a piece as well.
+// leafChunk is a chunk of lines with its leaves. A whole one is reduced to a piece as well.
 type leafChunk struct {
-	chunk
+	stream.Chunk
 	leaves, memory []merkle.Hash
 	entry          []byte
 	piece          merkle.Piece
 }
-
-// whole tells whether the chunk is a part of the tree of its own.
-func (c *leafChunk) whole() bool { return c.len() == chunkLines }
 
 // read gives all leaves to the builder.
 func (l *leaves) read(command *cobra.Command, to builder) error {
@@ -60,12 +59,12 @@ func (l *leaves) read(command *cobra.Command, to builder) error {
 	defer func() { _ = from.Close() }() // it was only read
 	progress := newProgress(command, "leaves")
 	defer progress.end()
-	lines := newLineReader(from)
-	return inOrder(command.Context(),
-		func(item *leafChunk) error { return lines.read(&item.chunk) },
+	lines := stream.NewLines(from.name, from, 0)
+	return stream.InOrder(command.Context(), runtime.GOMAXPROCS(0),
+		func(item *leafChunk) error { return lines.Read(&item.Chunk) },
 		func(item *leafChunk) error { return l.work(lines, item) },
 		func(item *leafChunk) error {
-			progress.add(uint64(item.len())) // #nosec G115 -- never negative
+			progress.add(uint64(item.Len())) // #nosec G115 -- never negative
 			give(to, item)
 			return nil
 		})
@@ -82,7 +81,7 @@ func (l *leaves) placed(err error) error {
 
 // give adds the chunk's leaves. The builder of a proof takes the piece that has the leaf only leaf by leaf.
 func give(to builder, item *leafChunk) {
-	if item.whole() && to.AddPiece(item.piece) == nil {
+	if item.Whole() && to.AddPiece(item.piece) == nil {
 		return
 	}
 	for _, leaf := range item.leaves {
@@ -90,21 +89,21 @@ func give(to builder, item *leafChunk) {
 	}
 }
 
-func (l *leaves) work(lines *lineReader, item *leafChunk) error {
+func (l *leaves) work(lines *stream.Lines, item *leafChunk) error {
 	item.leaves = item.leaves[:0]
-	for index := range item.len() {
-		leaf, err := l.leaf(item, item.line(index))
+	for index := range item.Len() {
+		leaf, err := l.leaf(item, item.Item(index))
 		if err != nil {
-			return fmt.Errorf("%s: %w", lines.where(item.first+uint64(index)), err) // #nosec G115 -- never negative
+			return fmt.Errorf("%s: %w", lines.Where(item.First+uint64(index)), err) // #nosec G115 -- never negative
 		}
 		item.leaves = append(item.leaves, leaf)
 	}
-	if !item.whole() {
+	if !item.Whole() {
 		return nil
 	}
 	item.memory = append(item.memory[:0], item.leaves...)
 	var err error
-	if item.piece, err = merkle.Reduce(l.shape.value, item.first, item.memory); err != nil {
+	if item.piece, err = merkle.Reduce(l.shape.value, item.First, item.memory); err != nil {
 		return l.placed(err)
 	}
 	return nil
@@ -116,7 +115,7 @@ func (l *leaves) leaf(item *leafChunk, line []byte) (leaf merkle.Hash, err error
 	if isHash && len(line) != 2*len(leaf) {
 		return leaf, fmt.Errorf("there are %d characters; a hash has %d hexadecimal digits", len(line), 2*len(leaf))
 	}
-	if item.entry, err = digits(item.entry[:0], line); err != nil {
+	if item.entry, err = stream.AppendHex(item.entry[:0], line); err != nil {
 		return leaf, err
 	}
 	if isHash {

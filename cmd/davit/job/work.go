@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"davit/shared/hashing/bitcoin"
+	"davit/shared/hashjob/stream"
 )
 
 type workJob struct {
@@ -66,7 +67,7 @@ func (j *workJob) check() error {
 	case j.timeout < 0:
 		return fmt.Errorf("--timeout %s is below 0", j.timeout)
 	}
-	raw, err := digits(nil, []byte(j.header))
+	raw, err := stream.AppendHex(nil, []byte(j.header))
 	if err != nil {
 		return fmt.Errorf("--header: %w", err)
 	}

@@ -1,13 +1,12 @@
-package job
+package stream
 
 import (
 	"context"
 	"errors"
 	"io"
-	"runtime"
 )
 
-// task is one item on its way through inOrder.
+// task is one item on its way through InOrder.
 type task[T any] struct {
 	item T
 	// last is what ended the reading with this item, failure what its work came to.
@@ -15,14 +14,13 @@ type task[T any] struct {
 	done          chan struct{}
 }
 
-// inOrder reads items, works on several of them at once, and takes them in the order in which they were read. There are
+// InOrder reads items, works on so many of them at once, and takes them in the order in which they were read. There are
 // only a few items, which are used again. Read may fill the item and answer an error at once: io.EOF ends the work, any
 // other error fails it, after the item was taken. The first error in the order of the items is the one that is told.
-// When the context ends inOrder does not wait for a read that hangs.
-func inOrder[T any](ctx context.Context, read, work, take func(*T) error) error {
+// When the context ends InOrder does not wait for a read that hangs.
+func InOrder[T any](ctx context.Context, workers int, read, work, take func(*T) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	workers := runtime.GOMAXPROCS(0)
 	free := make(chan *task[T], 2*workers)
 	for range cap(free) {
 		free <- &task[T]{done: make(chan struct{}, 1)}

@@ -1,0 +1,270 @@
+// Package hashjob has the document of a hash job as its sender writes it, and the result as davit writes it. Both have a
+// version; a document with a field that is not known is refused, since a misspelt field would silently change the answer.
+package hashjob
+
+import (
+	"bytes"
+	_ "embed" // for the schema
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+)
+
+// Version is the version of documents and results.
+const Version = "1"
+
+// MaximumDocument is how long a document may be, in bytes: what Lambda takes in one invocation.
+const MaximumDocument = 6 << 20
+
+// Schema is the JSON Schema of Job, for those who write documents.
+//
+//go:embed job.schema.json
+var Schema []byte
+
+// Kind is what a job does.
+type Kind string
+
+// The kinds.
+const (
+	// Digest computes the digest of each input.
+	Digest Kind = "digest"
+	// MerkleRoot computes the root of a tree whose leaves are the inputs.
+	MerkleRoot Kind = "merkle-root"
+	// MerkleProof proves that a leaf is in a tree, or that a list only grew.
+	MerkleProof Kind = "merkle-proof"
+	// MerkleVerify verifies a proof against a root.
+	MerkleVerify Kind = "merkle-verify"
+	// VerifyHeaders verifies a list of block headers.
+	VerifyHeaders Kind = "verify-headers"
+	// ProofOfWork searches a nonce.
+	ProofOfWork Kind = "proof-of-work"
+	// Anchor signs the root of the digests of S3 objects and writes a proof for each.
+	Anchor Kind = "anchor"
+)
+
+// Job is the document of one job.
+type Job struct {
+	// Version is "1".
+	Version string `json:"version"`
+	// ID names the job: 1 to 128 letters, digits, ".", "_" and "-", beginning with a letter or digit. A job that succeeded
+	// is not done again under its ID.
+	ID   string `json:"id"`
+	Kind Kind   `json:"kind"`
+	// Input is what the job reads: of every kind but merkle-verify and proof-of-work.
+	Input *Input `json:"input,omitempty"`
+	// The options are those of the kind: Digest of digest, Tree of merkle-root and merkle-proof, Prove of merkle-proof,
+	// Verify of merkle-verify, Headers of verify-headers, Work of proof-of-work, Anchor of anchor.
+	Digest  *DigestOptions  `json:"digest,omitempty"`
+	Tree    *TreeOptions    `json:"tree,omitempty"`
+	Prove   *ProveOptions   `json:"prove,omitempty"`
+	Verify  *VerifyOptions  `json:"verify,omitempty"`
+	Headers *HeadersOptions `json:"headers,omitempty"`
+	Work    *WorkOptions    `json:"work,omitempty"`
+	Anchor  *AnchorOptions  `json:"anchor,omitempty"`
+	// Split has the job done in pieces of so many inputs, side by side: a power of two from 4096 on. It is for merkle-root
+	// whose leaves lie in S3. Absent, the job is done in one go, over several invocations where one is too short.
+	Split uint64 `json:"split,omitempty"`
+}
+
+// Input is what a job reads; exactly one of its fields is given.
+type Input struct {
+	// Hex and Base64 are inputs in the document itself.
+	Hex    []string `json:"hex,omitempty"`
+	Base64 []string `json:"base64,omitempty"`
+	S3     *S3Input `json:"s3,omitempty"`
+}
+
+// S3Input names objects of one bucket: exactly one of Key, Keys and Prefix.
+type S3Input struct {
+	Bucket string   `json:"bucket"`
+	Key    string   `json:"key,omitempty"`
+	Keys   []string `json:"keys,omitempty"`
+	// Prefix takes every object whose key begins with it, in the order of their keys in UTF-8.
+	Prefix string `json:"prefix,omitempty"`
+	Form   Form   `json:"form"`
+	// RecordBytes is the length of each input of FormRecords.
+	RecordBytes int `json:"record_bytes,omitempty"`
+}
+
+// Form is how inputs lie in objects.
+type Form string
+
+// The forms.
+const (
+	// FormHexLines has an input a line, in hexadecimal.
+	FormHexLines Form = "hex-lines"
+	// FormBase64Lines has an input a line, in base64 (RFC 4648, section 4).
+	FormBase64Lines Form = "base64-lines"
+	// FormRecords has inputs of the same length one after another.
+	FormRecords Form = "records"
+	// FormObjects has each object as one input.
+	FormObjects Form = "objects"
+)
+
+// DigestOptions are those of digest.
+type DigestOptions struct {
+	// Algorithm is sha256, double-sha256, keccak256, sha3-256, ripemd160, hash160 or blake2b-256.
+	Algorithm string `json:"algorithm"`
+}
+
+// TreeOptions are those of merkle-root and merkle-proof.
+type TreeOptions struct {
+	// Shape is bitcoin or rfc6962.
+	Shape string `json:"shape"`
+	// Leaves says what the inputs are: hashes of leaves, or entries of any length that are hashed first, which only
+	// rfc6962 has.
+	Leaves Leaves `json:"leaves"`
+}
+
+// Leaves says what the inputs of a tree are.
+type Leaves string
+
+// The kinds of leaves.
+const (
+	LeafHashes  Leaves = "hashes"
+	LeafEntries Leaves = "entries"
+)
+
+// ProveOptions say what to prove: exactly one of them.
+type ProveOptions struct {
+	// Index is the place of the leaf, from 0.
+	Index *uint64 `json:"index,omitempty"`
+	// FirstLeaves is the length of the older list with which the list begins.
+	FirstLeaves *uint64 `json:"first_leaves,omitempty"`
+}
+
+// VerifyOptions are those of merkle-verify.
+type VerifyOptions struct {
+	Proof Proof `json:"proof"`
+	// Root is the root that is trusted, and FirstRoot the older list's, of a consistency proof.
+	Root      string `json:"root"`
+	FirstRoot string `json:"first_root,omitempty"`
+	// Leaf is the leaf's hash that must be the proof's, of an inclusion proof.
+	Leaf string `json:"leaf,omitempty"`
+}
+
+// HeadersOptions are those of verify-headers.
+type HeadersOptions struct {
+	// Chain is bitcoin.
+	Chain string `json:"chain"`
+	// Network is mainnet, signet or regtest.
+	Network string `json:"network"`
+	// Height is that of the first header.
+	Height uint64 `json:"height,omitempty"`
+}
+
+// WorkOptions are those of proof-of-work.
+type WorkOptions struct {
+	// Header is a Bitcoin block header in hexadecimal; its nonce does not matter.
+	Header string `json:"header"`
+	// First and Last are the lowest and the highest nonce to try.
+	First uint32  `json:"first,omitempty"`
+	Last  *uint32 `json:"last,omitempty"`
+}
+
+// AnchorOptions are those of anchor.
+type AnchorOptions struct {
+	// RetainDays is for how many days what the anchor writes can be neither changed nor deleted: 1 to 36500.
+	RetainDays int `json:"retain_days"`
+	// Mode is GOVERNANCE, where a privileged user can lift it, or COMPLIANCE, where nobody can. GOVERNANCE if absent.
+	Mode string `json:"mode,omitempty"`
+}
+
+// FieldError is what is wrong with a job: sending it again as it is cannot help.
+type FieldError struct {
+	// Field is the path of the field, such as input.hex; empty where the whole document is meant.
+	Field string `json:"field,omitempty"`
+	// Index is the place of the input or item that is wrong, from 0.
+	Index *uint64 `json:"index,omitempty"`
+	// Reason says what is wrong, in words.
+	Reason string `json:"reason"`
+}
+
+// Error names the field and the index.
+func (f *FieldError) Error() string {
+	switch {
+	case f.Field == "":
+		return f.Reason
+	case f.Index == nil:
+		return f.Field + ": " + f.Reason
+	}
+	return fmt.Sprintf("%s[%d]: %s", f.Field, *f.Index, f.Reason)
+}
+
+// Wrong is a FieldError without an index.
+func Wrong(field, format string, arguments ...any) *FieldError {
+	return &FieldError{Field: field, Reason: fmt.Sprintf(format, arguments...)}
+}
+
+// WrongAt is a FieldError with an index.
+func WrongAt(field string, index uint64, format string, arguments ...any) *FieldError {
+	wrong := Wrong(field, format, arguments...)
+	wrong.Index = &index
+	return wrong
+}
+
+// Parse reads and checks a document. Every error is a *FieldError; where the document has an ID that can be read, the
+// answer has it all the same, so that the error can be told under it.
+func Parse(document []byte) (Job, error) {
+	if len(document) > MaximumDocument {
+		return Job{}, Wrong("", "the document has %d bytes, more than %d", len(document), MaximumDocument)
+	}
+	var job Job
+	if err := decode(document, &job); err != nil {
+		return Job{ID: readableID(document)}, err
+	}
+	if err := job.Check(); err != nil {
+		return Job{ID: readableID(document), Kind: job.Kind}, err
+	}
+	return job, nil
+}
+
+// decode reads one JSON object strictly: no unknown field, nothing after it.
+func decode(document []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(document))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return described(err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return Wrong("", "something follows the document")
+	}
+	return nil
+}
+
+var unknownField = regexp.MustCompile(`^json: unknown field "(.{0,200})"$`)
+
+func described(err error) *FieldError {
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(err, &wrongType) {
+		if wrongType.Field == "" {
+			return Wrong("", "want a JSON object, not %s", wrongType.Value)
+		}
+		return Wrong(wrongType.Field, "%s does not belong there", wrongType.Value)
+	}
+	if unknown := unknownField.FindStringSubmatch(err.Error()); unknown != nil {
+		return Wrong(unknown[1], "there is no such field")
+	}
+	return Wrong("", "no JSON: %s", err)
+}
+
+// readableID is the ID of a document that is wrong elsewhere, or empty.
+func readableID(document []byte) string {
+	var only struct {
+		ID any `json:"id"`
+	}
+	if json.Unmarshal(document, &only) != nil {
+		return ""
+	}
+	if id, ok := only.ID.(string); ok && idPattern.MatchString(id) {
+		return id
+	}
+	return ""
+}
+
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
+// ValidID tells whether the text can be a job's ID.
+func ValidID(text string) bool { return idPattern.MatchString(text) }
