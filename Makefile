@@ -57,7 +57,7 @@ lint: $(TOOLS)/staticcheck $(CFN_LINT) build $(CDK) ## gofmt, vet, staticcheck, 
 	$(CFN_LINT) 'cdk.out/*.template.json'
 
 bench: programs $(CDK) ## measure: push to deployment beside an empty function, calls a push, deciding
-	$(GO) test -run '^$$' -bench . -benchmem ./shared/... ./events/...
+	$(GO) test -timeout 30m -run '^$$' -bench . -benchmem ./shared/... ./events/...
 	cd $(PEERS) && $(GO) test -run '^$$' -bench . -benchmem .
 	bin/davit local bench
 

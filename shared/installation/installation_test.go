@@ -26,7 +26,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"golang.org/x/sync/errgroup"
 
 	"davit/cmd/davit/emulator/emulatortest"
 	"davit/shared/installation"
@@ -130,8 +129,6 @@ func newFleet(tb testing.TB, services, following int) *fleet {
 		return registered.TaskDefinition.TaskDefinitionArn
 	}
 	other := register("other", "other")
-	var group errgroup.Group
-	group.SetLimit(4)
 	for index := range services {
 		service, definition := fmt.Sprintf("service-%d", index), other
 		if index < following {
@@ -140,14 +137,11 @@ func newFleet(tb testing.TB, services, following int) *fleet {
 			must(err)
 			result.following = append(result.following, reference)
 		}
-		group.Go(func() error {
-			_, err := client.CreateService(ctx, &ecs.CreateServiceInput{Cluster: aws.String(cluster), ServiceName: aws.String(service),
-				TaskDefinition: definition, DesiredCount: aws.Int32(0),
-				Tags: []ecstypes.Tag{{Key: aws.String(names.TagPolicy), Value: aws.String("semver:1.x")}}})
-			return err
-		})
+		_, err := client.CreateService(ctx, &ecs.CreateServiceInput{Cluster: aws.String(cluster), ServiceName: aws.String(service),
+			TaskDefinition: definition, DesiredCount: aws.Int32(0),
+			Tags: []ecstypes.Tag{{Key: aws.String(names.TagPolicy), Value: aws.String("semver:1.x")}}})
+		must(err)
 	}
-	must(group.Wait())
 	return result
 }
 
@@ -236,7 +230,7 @@ func TestAPushCostsCallsByItsMatchesAndNotByTheFleet(t *testing.T) {
 }
 
 // BenchmarkAPushToTenOfTenThousand counts the calls of a push that ten services of ten thousand follow. The fleet takes
-// a minute to make.
+// minutes to make.
 func BenchmarkAPushToTenOfTenThousand(b *testing.B) {
 	fleet := newFleet(b, 10_000, 10)
 	for b.Loop() {
