@@ -6,590 +6,607 @@
 
 // func keccakAVX2(to *byte, from *byte, groups uint64, blocks uint64)
 // Requires: AVX, AVX2
-TEXT ·keccakAVX2(SB), $1600-32
-	MOVQ   to+0(FP), AX
-	MOVQ   from+8(FP), CX
-	MOVQ   groups+16(FP), DX
-	MOVQ   blocks+24(FP), BX
-	IMUL3Q $+136, BX, BX
-	LEAQ   (BX)(BX*2), SI
+TEXT ·keccakAVX2(SB), $1632-32
+	LEAQ   31(SP), AX
+	ANDQ   $-32, AX
+	MOVQ   to+0(FP), CX
+	MOVQ   from+8(FP), DX
+	MOVQ   groups+16(FP), BX
+	MOVQ   blocks+24(FP), SI
+	IMUL3Q $+136, SI, SI
+	LEAQ   (SI)(SI*2), DI
 
 group:
 	VPXOR   Y0, Y0, Y0
-	VMOVDQU Y0, (SP)
-	VMOVDQU Y0, 32(SP)
-	VMOVDQU Y0, 64(SP)
-	VMOVDQU Y0, 96(SP)
-	VMOVDQU Y0, 128(SP)
-	VMOVDQU Y0, 160(SP)
-	VMOVDQU Y0, 192(SP)
-	VMOVDQU Y0, 224(SP)
-	VMOVDQU Y0, 256(SP)
-	VMOVDQU Y0, 288(SP)
-	VMOVDQU Y0, 320(SP)
-	VMOVDQU Y0, 352(SP)
-	VMOVDQU Y0, 384(SP)
-	VMOVDQU Y0, 416(SP)
-	VMOVDQU Y0, 448(SP)
-	VMOVDQU Y0, 480(SP)
-	VMOVDQU Y0, 512(SP)
-	VMOVDQU Y0, 544(SP)
-	VMOVDQU Y0, 576(SP)
-	VMOVDQU Y0, 608(SP)
-	VMOVDQU Y0, 640(SP)
-	VMOVDQU Y0, 672(SP)
-	VMOVDQU Y0, 704(SP)
-	VMOVDQU Y0, 736(SP)
-	VMOVDQU Y0, 768(SP)
-	MOVQ    blocks+24(FP), DI
+	VMOVDQU Y0, (AX)
+	VMOVDQU Y0, 32(AX)
+	VMOVDQU Y0, 64(AX)
+	VMOVDQU Y0, 96(AX)
+	VMOVDQU Y0, 128(AX)
+	VMOVDQU Y0, 160(AX)
+	VMOVDQU Y0, 192(AX)
+	VMOVDQU Y0, 224(AX)
+	VMOVDQU Y0, 256(AX)
+	VMOVDQU Y0, 288(AX)
+	VMOVDQU Y0, 320(AX)
+	VMOVDQU Y0, 352(AX)
+	VMOVDQU Y0, 384(AX)
+	VMOVDQU Y0, 416(AX)
+	VMOVDQU Y0, 448(AX)
+	VMOVDQU Y0, 480(AX)
+	VMOVDQU Y0, 512(AX)
+	VMOVDQU Y0, 544(AX)
+	VMOVDQU Y0, 576(AX)
+	VMOVDQU Y0, 608(AX)
+	VMOVDQU Y0, 640(AX)
+	VMOVDQU Y0, 672(AX)
+	VMOVDQU Y0, 704(AX)
+	VMOVDQU Y0, 736(AX)
+	VMOVDQU Y0, 768(AX)
+	MOVQ    blocks+24(FP), R8
 
 block:
-	VBROADCASTI128 (CX), Y0
-	VINSERTI128    $0x01, (CX)(BX*2), Y0, Y0
-	VBROADCASTI128 (CX)(BX*1), Y1
-	VINSERTI128    $0x01, (CX)(SI*1), Y1, Y1
+	VBROADCASTI128 (DX), Y0
+	VINSERTI128    $0x01, (DX)(SI*2), Y0, Y0
+	VBROADCASTI128 (DX)(SI*1), Y1
+	VINSERTI128    $0x01, (DX)(DI*1), Y1, Y1
 	VPUNPCKLQDQ    Y1, Y0, Y2
-	VPXOR          (SP), Y2, Y2
-	VMOVDQU        Y2, (SP)
+	VPXOR          (AX), Y2, Y2
+	VMOVDQU        Y2, (AX)
 	VPUNPCKHQDQ    Y1, Y0, Y0
-	VPXOR          32(SP), Y0, Y0
-	VMOVDQU        Y0, 32(SP)
-	VBROADCASTI128 16(CX), Y0
-	VINSERTI128    $0x01, 16(CX)(BX*2), Y0, Y0
-	VBROADCASTI128 16(CX)(BX*1), Y1
-	VINSERTI128    $0x01, 16(CX)(SI*1), Y1, Y1
+	VPXOR          32(AX), Y0, Y0
+	VMOVDQU        Y0, 32(AX)
+	VBROADCASTI128 16(DX), Y0
+	VINSERTI128    $0x01, 16(DX)(SI*2), Y0, Y0
+	VBROADCASTI128 16(DX)(SI*1), Y1
+	VINSERTI128    $0x01, 16(DX)(DI*1), Y1, Y1
 	VPUNPCKLQDQ    Y1, Y0, Y2
-	VPXOR          64(SP), Y2, Y2
-	VMOVDQU        Y2, 64(SP)
+	VPXOR          64(AX), Y2, Y2
+	VMOVDQU        Y2, 64(AX)
 	VPUNPCKHQDQ    Y1, Y0, Y0
-	VPXOR          96(SP), Y0, Y0
-	VMOVDQU        Y0, 96(SP)
-	VBROADCASTI128 32(CX), Y0
-	VINSERTI128    $0x01, 32(CX)(BX*2), Y0, Y0
-	VBROADCASTI128 32(CX)(BX*1), Y1
-	VINSERTI128    $0x01, 32(CX)(SI*1), Y1, Y1
+	VPXOR          96(AX), Y0, Y0
+	VMOVDQU        Y0, 96(AX)
+	VBROADCASTI128 32(DX), Y0
+	VINSERTI128    $0x01, 32(DX)(SI*2), Y0, Y0
+	VBROADCASTI128 32(DX)(SI*1), Y1
+	VINSERTI128    $0x01, 32(DX)(DI*1), Y1, Y1
 	VPUNPCKLQDQ    Y1, Y0, Y2
-	VPXOR          128(SP), Y2, Y2
-	VMOVDQU        Y2, 128(SP)
+	VPXOR          128(AX), Y2, Y2
+	VMOVDQU        Y2, 128(AX)
 	VPUNPCKHQDQ    Y1, Y0, Y0
-	VPXOR          160(SP), Y0, Y0
-	VMOVDQU        Y0, 160(SP)
-	VBROADCASTI128 48(CX), Y0
-	VINSERTI128    $0x01, 48(CX)(BX*2), Y0, Y0
-	VBROADCASTI128 48(CX)(BX*1), Y1
-	VINSERTI128    $0x01, 48(CX)(SI*1), Y1, Y1
+	VPXOR          160(AX), Y0, Y0
+	VMOVDQU        Y0, 160(AX)
+	VBROADCASTI128 48(DX), Y0
+	VINSERTI128    $0x01, 48(DX)(SI*2), Y0, Y0
+	VBROADCASTI128 48(DX)(SI*1), Y1
+	VINSERTI128    $0x01, 48(DX)(DI*1), Y1, Y1
 	VPUNPCKLQDQ    Y1, Y0, Y2
-	VPXOR          192(SP), Y2, Y2
-	VMOVDQU        Y2, 192(SP)
+	VPXOR          192(AX), Y2, Y2
+	VMOVDQU        Y2, 192(AX)
 	VPUNPCKHQDQ    Y1, Y0, Y0
-	VPXOR          224(SP), Y0, Y0
-	VMOVDQU        Y0, 224(SP)
-	VBROADCASTI128 64(CX), Y0
-	VINSERTI128    $0x01, 64(CX)(BX*2), Y0, Y0
-	VBROADCASTI128 64(CX)(BX*1), Y1
-	VINSERTI128    $0x01, 64(CX)(SI*1), Y1, Y1
+	VPXOR          224(AX), Y0, Y0
+	VMOVDQU        Y0, 224(AX)
+	VBROADCASTI128 64(DX), Y0
+	VINSERTI128    $0x01, 64(DX)(SI*2), Y0, Y0
+	VBROADCASTI128 64(DX)(SI*1), Y1
+	VINSERTI128    $0x01, 64(DX)(DI*1), Y1, Y1
 	VPUNPCKLQDQ    Y1, Y0, Y2
-	VPXOR          256(SP), Y2, Y2
-	VMOVDQU        Y2, 256(SP)
+	VPXOR          256(AX), Y2, Y2
+	VMOVDQU        Y2, 256(AX)
 	VPUNPCKHQDQ    Y1, Y0, Y0
-	VPXOR          288(SP), Y0, Y0
-	VMOVDQU        Y0, 288(SP)
-	VBROADCASTI128 80(CX), Y0
-	VINSERTI128    $0x01, 80(CX)(BX*2), Y0, Y0
-	VBROADCASTI128 80(CX)(BX*1), Y1
-	VINSERTI128    $0x01, 80(CX)(SI*1), Y1, Y1
+	VPXOR          288(AX), Y0, Y0
+	VMOVDQU        Y0, 288(AX)
+	VBROADCASTI128 80(DX), Y0
+	VINSERTI128    $0x01, 80(DX)(SI*2), Y0, Y0
+	VBROADCASTI128 80(DX)(SI*1), Y1
+	VINSERTI128    $0x01, 80(DX)(DI*1), Y1, Y1
 	VPUNPCKLQDQ    Y1, Y0, Y2
-	VPXOR          320(SP), Y2, Y2
-	VMOVDQU        Y2, 320(SP)
+	VPXOR          320(AX), Y2, Y2
+	VMOVDQU        Y2, 320(AX)
 	VPUNPCKHQDQ    Y1, Y0, Y0
-	VPXOR          352(SP), Y0, Y0
-	VMOVDQU        Y0, 352(SP)
-	VBROADCASTI128 96(CX), Y0
-	VINSERTI128    $0x01, 96(CX)(BX*2), Y0, Y0
-	VBROADCASTI128 96(CX)(BX*1), Y1
-	VINSERTI128    $0x01, 96(CX)(SI*1), Y1, Y1
+	VPXOR          352(AX), Y0, Y0
+	VMOVDQU        Y0, 352(AX)
+	VBROADCASTI128 96(DX), Y0
+	VINSERTI128    $0x01, 96(DX)(SI*2), Y0, Y0
+	VBROADCASTI128 96(DX)(SI*1), Y1
+	VINSERTI128    $0x01, 96(DX)(DI*1), Y1, Y1
 	VPUNPCKLQDQ    Y1, Y0, Y2
-	VPXOR          384(SP), Y2, Y2
-	VMOVDQU        Y2, 384(SP)
+	VPXOR          384(AX), Y2, Y2
+	VMOVDQU        Y2, 384(AX)
 	VPUNPCKHQDQ    Y1, Y0, Y0
-	VPXOR          416(SP), Y0, Y0
-	VMOVDQU        Y0, 416(SP)
-	VBROADCASTI128 112(CX), Y0
-	VINSERTI128    $0x01, 112(CX)(BX*2), Y0, Y0
-	VBROADCASTI128 112(CX)(BX*1), Y1
-	VINSERTI128    $0x01, 112(CX)(SI*1), Y1, Y1
+	VPXOR          416(AX), Y0, Y0
+	VMOVDQU        Y0, 416(AX)
+	VBROADCASTI128 112(DX), Y0
+	VINSERTI128    $0x01, 112(DX)(SI*2), Y0, Y0
+	VBROADCASTI128 112(DX)(SI*1), Y1
+	VINSERTI128    $0x01, 112(DX)(DI*1), Y1, Y1
 	VPUNPCKLQDQ    Y1, Y0, Y2
-	VPXOR          448(SP), Y2, Y2
-	VMOVDQU        Y2, 448(SP)
+	VPXOR          448(AX), Y2, Y2
+	VMOVDQU        Y2, 448(AX)
 	VPUNPCKHQDQ    Y1, Y0, Y0
-	VPXOR          480(SP), Y0, Y0
-	VMOVDQU        Y0, 480(SP)
-	VBROADCASTI128 120(CX), Y0
-	VINSERTI128    $0x01, 120(CX)(BX*2), Y0, Y0
-	VBROADCASTI128 120(CX)(BX*1), Y1
-	VINSERTI128    $0x01, 120(CX)(SI*1), Y1, Y1
+	VPXOR          480(AX), Y0, Y0
+	VMOVDQU        Y0, 480(AX)
+	VBROADCASTI128 120(DX), Y0
+	VINSERTI128    $0x01, 120(DX)(SI*2), Y0, Y0
+	VBROADCASTI128 120(DX)(SI*1), Y1
+	VINSERTI128    $0x01, 120(DX)(DI*1), Y1, Y1
 	VPUNPCKHQDQ    Y1, Y0, Y0
-	VPXOR          512(SP), Y0, Y0
-	VMOVDQU        Y0, 512(SP)
-	LEAQ           constantsKeccakAVX2<>+0(SB), R8
-	MOVQ           $0x0000000c, R9
+	VPXOR          512(AX), Y0, Y0
+	VMOVDQU        Y0, 512(AX)
+	LEAQ           constantsKeccakAVX2<>+0(SB), R9
+	MOVQ           $0x0000000c, R10
+	VMOVDQU        (AX), Y11
+	VPXOR          160(AX), Y11, Y11
+	VPXOR          320(AX), Y11, Y11
+	VPXOR          480(AX), Y11, Y11
+	VPXOR          640(AX), Y11, Y11
+	VMOVDQU        32(AX), Y12
+	VPXOR          192(AX), Y12, Y12
+	VPXOR          352(AX), Y12, Y12
+	VPXOR          512(AX), Y12, Y12
+	VPXOR          672(AX), Y12, Y12
+	VMOVDQU        64(AX), Y13
+	VPXOR          224(AX), Y13, Y13
+	VPXOR          384(AX), Y13, Y13
+	VPXOR          544(AX), Y13, Y13
+	VPXOR          704(AX), Y13, Y13
+	VMOVDQU        96(AX), Y14
+	VPXOR          256(AX), Y14, Y14
+	VPXOR          416(AX), Y14, Y14
+	VPXOR          576(AX), Y14, Y14
+	VPXOR          736(AX), Y14, Y14
+	VMOVDQU        128(AX), Y15
+	VPXOR          288(AX), Y15, Y15
+	VPXOR          448(AX), Y15, Y15
+	VPXOR          608(AX), Y15, Y15
+	VPXOR          768(AX), Y15, Y15
 
 rounds:
-	VMOVDQU      (SP), Y0
-	VPXOR        160(SP), Y0, Y0
-	VPXOR        320(SP), Y0, Y0
-	VPXOR        480(SP), Y0, Y0
-	VPXOR        640(SP), Y0, Y0
-	VMOVDQU      32(SP), Y1
-	VPXOR        192(SP), Y1, Y1
-	VPXOR        352(SP), Y1, Y1
-	VPXOR        512(SP), Y1, Y1
-	VPXOR        672(SP), Y1, Y1
-	VMOVDQU      64(SP), Y2
-	VPXOR        224(SP), Y2, Y2
-	VPXOR        384(SP), Y2, Y2
-	VPXOR        544(SP), Y2, Y2
-	VPXOR        704(SP), Y2, Y2
-	VMOVDQU      96(SP), Y3
-	VPXOR        256(SP), Y3, Y3
-	VPXOR        416(SP), Y3, Y3
-	VPXOR        576(SP), Y3, Y3
-	VPXOR        736(SP), Y3, Y3
-	VMOVDQU      128(SP), Y4
-	VPXOR        288(SP), Y4, Y4
-	VPXOR        448(SP), Y4, Y4
-	VPXOR        608(SP), Y4, Y4
-	VPXOR        768(SP), Y4, Y4
-	VPSLLQ       $0x01, Y1, Y5
-	VPSRLQ       $0x3f, Y1, Y6
-	VPOR         Y5, Y6, Y5
-	VPXOR        Y4, Y5, Y5
-	VPSLLQ       $0x01, Y2, Y6
-	VPSRLQ       $0x3f, Y2, Y7
-	VPOR         Y6, Y7, Y6
-	VPXOR        Y0, Y6, Y6
-	VPSLLQ       $0x01, Y3, Y7
-	VPSRLQ       $0x3f, Y3, Y8
-	VPOR         Y7, Y8, Y7
-	VPXOR        Y1, Y7, Y1
-	VPSLLQ       $0x01, Y4, Y7
-	VPSRLQ       $0x3f, Y4, Y4
-	VPOR         Y7, Y4, Y4
-	VPXOR        Y2, Y4, Y2
-	VPSLLQ       $0x01, Y0, Y4
-	VPSRLQ       $0x3f, Y0, Y0
-	VPOR         Y4, Y0, Y0
-	VPXOR        Y3, Y0, Y0
-	VPXOR        (SP), Y5, Y3
-	VPXOR        192(SP), Y6, Y4
-	VPSLLQ       $0x2c, Y4, Y7
-	VPSRLQ       $0x14, Y4, Y4
-	VPOR         Y7, Y4, Y4
-	VPXOR        384(SP), Y1, Y7
+	VPSLLQ       $0x01, Y12, Y0
+	VPSRLQ       $0x3f, Y12, Y1
+	VPOR         Y0, Y1, Y0
+	VPXOR        Y15, Y0, Y0
+	VPSLLQ       $0x01, Y13, Y1
+	VPSRLQ       $0x3f, Y13, Y2
+	VPOR         Y1, Y2, Y1
+	VPXOR        Y11, Y1, Y1
+	VPSLLQ       $0x01, Y14, Y2
+	VPSRLQ       $0x3f, Y14, Y3
+	VPOR         Y2, Y3, Y2
+	VPXOR        Y12, Y2, Y2
+	VPSLLQ       $0x01, Y15, Y3
+	VPSRLQ       $0x3f, Y15, Y4
+	VPOR         Y3, Y4, Y3
+	VPXOR        Y13, Y3, Y3
+	VPSLLQ       $0x01, Y11, Y4
+	VPSRLQ       $0x3f, Y11, Y5
+	VPOR         Y4, Y5, Y4
+	VPXOR        Y14, Y4, Y4
+	VPXOR        (AX), Y0, Y5
+	VPXOR        192(AX), Y1, Y6
+	VPSLLQ       $0x2c, Y6, Y7
+	VPSRLQ       $0x14, Y6, Y6
+	VPOR         Y7, Y6, Y6
+	VPXOR        384(AX), Y2, Y7
 	VPSLLQ       $0x2b, Y7, Y8
 	VPSRLQ       $0x15, Y7, Y7
 	VPOR         Y8, Y7, Y7
-	VPXOR        576(SP), Y2, Y8
+	VPXOR        576(AX), Y3, Y8
 	VPSLLQ       $0x15, Y8, Y9
 	VPSRLQ       $0x2b, Y8, Y8
 	VPOR         Y9, Y8, Y8
-	VPXOR        768(SP), Y0, Y9
+	VPXOR        768(AX), Y4, Y9
 	VPSLLQ       $0x0e, Y9, Y10
 	VPSRLQ       $0x32, Y9, Y9
 	VPOR         Y10, Y9, Y9
-	VPANDN       Y7, Y4, Y10
-	VPXOR        Y10, Y3, Y10
-	VPBROADCASTQ (R8), Y11
-	VPXOR        Y11, Y10, Y10
-	VMOVDQU      Y10, 800(SP)
+	VPANDN       Y7, Y6, Y10
+	VPXOR        Y10, Y5, Y11
+	VPBROADCASTQ (R9), Y10
+	VPXOR        Y10, Y11, Y11
+	VMOVDQU      Y11, 800(AX)
 	VPANDN       Y8, Y7, Y10
-	VPXOR        Y10, Y4, Y10
-	VMOVDQU      Y10, 832(SP)
+	VPXOR        Y10, Y6, Y12
+	VMOVDQU      Y12, 832(AX)
 	VPANDN       Y9, Y8, Y10
-	VPXOR        Y10, Y7, Y7
-	VMOVDQU      Y7, 864(SP)
-	VPANDN       Y3, Y9, Y7
-	VPXOR        Y7, Y8, Y7
-	VMOVDQU      Y7, 896(SP)
-	VPANDN       Y4, Y3, Y3
-	VPXOR        Y3, Y9, Y3
-	VMOVDQU      Y3, 928(SP)
-	VPXOR        96(SP), Y2, Y3
-	VPSLLQ       $0x1c, Y3, Y4
-	VPSRLQ       $0x24, Y3, Y3
-	VPOR         Y4, Y3, Y3
-	VPXOR        288(SP), Y0, Y4
-	VPSLLQ       $0x14, Y4, Y7
-	VPSRLQ       $0x2c, Y4, Y4
-	VPOR         Y7, Y4, Y4
-	VPXOR        320(SP), Y5, Y7
+	VPXOR        Y10, Y7, Y13
+	VMOVDQU      Y13, 864(AX)
+	VPANDN       Y5, Y9, Y7
+	VPXOR        Y7, Y8, Y14
+	VMOVDQU      Y14, 896(AX)
+	VPANDN       Y6, Y5, Y5
+	VPXOR        Y5, Y9, Y15
+	VMOVDQU      Y15, 928(AX)
+	VPXOR        96(AX), Y3, Y5
+	VPSLLQ       $0x1c, Y5, Y6
+	VPSRLQ       $0x24, Y5, Y5
+	VPOR         Y6, Y5, Y5
+	VPXOR        288(AX), Y4, Y6
+	VPSLLQ       $0x14, Y6, Y7
+	VPSRLQ       $0x2c, Y6, Y6
+	VPOR         Y7, Y6, Y6
+	VPXOR        320(AX), Y0, Y7
 	VPSLLQ       $0x03, Y7, Y8
 	VPSRLQ       $0x3d, Y7, Y7
 	VPOR         Y8, Y7, Y7
-	VPXOR        512(SP), Y6, Y8
+	VPXOR        512(AX), Y1, Y8
 	VPSLLQ       $0x2d, Y8, Y9
 	VPSRLQ       $0x13, Y8, Y8
 	VPOR         Y9, Y8, Y8
-	VPXOR        704(SP), Y1, Y9
+	VPXOR        704(AX), Y2, Y9
 	VPSLLQ       $0x3d, Y9, Y10
 	VPSRLQ       $0x03, Y9, Y9
 	VPOR         Y10, Y9, Y9
-	VPANDN       Y7, Y4, Y10
-	VPXOR        Y10, Y3, Y10
-	VMOVDQU      Y10, 960(SP)
+	VPANDN       Y7, Y6, Y10
+	VPXOR        Y10, Y5, Y10
+	VPXOR        Y10, Y11, Y11
+	VMOVDQU      Y10, 960(AX)
 	VPANDN       Y8, Y7, Y10
-	VPXOR        Y10, Y4, Y10
-	VMOVDQU      Y10, 992(SP)
+	VPXOR        Y10, Y6, Y10
+	VPXOR        Y10, Y12, Y12
+	VMOVDQU      Y10, 992(AX)
 	VPANDN       Y9, Y8, Y10
 	VPXOR        Y10, Y7, Y7
-	VMOVDQU      Y7, 1024(SP)
-	VPANDN       Y3, Y9, Y7
+	VPXOR        Y7, Y13, Y13
+	VMOVDQU      Y7, 1024(AX)
+	VPANDN       Y5, Y9, Y7
 	VPXOR        Y7, Y8, Y7
-	VMOVDQU      Y7, 1056(SP)
-	VPANDN       Y4, Y3, Y3
-	VPXOR        Y3, Y9, Y3
-	VMOVDQU      Y3, 1088(SP)
-	VPXOR        32(SP), Y6, Y3
-	VPSLLQ       $0x01, Y3, Y4
-	VPSRLQ       $0x3f, Y3, Y3
-	VPOR         Y4, Y3, Y3
-	VPXOR        224(SP), Y1, Y4
-	VPSLLQ       $0x06, Y4, Y7
-	VPSRLQ       $0x3a, Y4, Y4
-	VPOR         Y7, Y4, Y4
-	VPXOR        416(SP), Y2, Y7
+	VPXOR        Y7, Y14, Y14
+	VMOVDQU      Y7, 1056(AX)
+	VPANDN       Y6, Y5, Y5
+	VPXOR        Y5, Y9, Y5
+	VPXOR        Y5, Y15, Y15
+	VMOVDQU      Y5, 1088(AX)
+	VPXOR        32(AX), Y1, Y5
+	VPSLLQ       $0x01, Y5, Y6
+	VPSRLQ       $0x3f, Y5, Y5
+	VPOR         Y6, Y5, Y5
+	VPXOR        224(AX), Y2, Y6
+	VPSLLQ       $0x06, Y6, Y7
+	VPSRLQ       $0x3a, Y6, Y6
+	VPOR         Y7, Y6, Y6
+	VPXOR        416(AX), Y3, Y7
 	VPSLLQ       $0x19, Y7, Y8
 	VPSRLQ       $0x27, Y7, Y7
 	VPOR         Y8, Y7, Y7
-	VPXOR        608(SP), Y0, Y8
+	VPXOR        608(AX), Y4, Y8
 	VPSHUFB      constantsKeccakAVX2<>+192(SB), Y8, Y8
-	VPXOR        640(SP), Y5, Y9
+	VPXOR        640(AX), Y0, Y9
 	VPSLLQ       $0x12, Y9, Y10
 	VPSRLQ       $0x2e, Y9, Y9
 	VPOR         Y10, Y9, Y9
-	VPANDN       Y7, Y4, Y10
-	VPXOR        Y10, Y3, Y10
-	VMOVDQU      Y10, 1120(SP)
+	VPANDN       Y7, Y6, Y10
+	VPXOR        Y10, Y5, Y10
+	VPXOR        Y10, Y11, Y11
+	VMOVDQU      Y10, 1120(AX)
 	VPANDN       Y8, Y7, Y10
-	VPXOR        Y10, Y4, Y10
-	VMOVDQU      Y10, 1152(SP)
+	VPXOR        Y10, Y6, Y10
+	VPXOR        Y10, Y12, Y12
+	VMOVDQU      Y10, 1152(AX)
 	VPANDN       Y9, Y8, Y10
 	VPXOR        Y10, Y7, Y7
-	VMOVDQU      Y7, 1184(SP)
-	VPANDN       Y3, Y9, Y7
+	VPXOR        Y7, Y13, Y13
+	VMOVDQU      Y7, 1184(AX)
+	VPANDN       Y5, Y9, Y7
 	VPXOR        Y7, Y8, Y7
-	VMOVDQU      Y7, 1216(SP)
-	VPANDN       Y4, Y3, Y3
-	VPXOR        Y3, Y9, Y3
-	VMOVDQU      Y3, 1248(SP)
-	VPXOR        128(SP), Y0, Y3
-	VPSLLQ       $0x1b, Y3, Y4
-	VPSRLQ       $0x25, Y3, Y3
-	VPOR         Y4, Y3, Y3
-	VPXOR        160(SP), Y5, Y4
-	VPSLLQ       $0x24, Y4, Y7
-	VPSRLQ       $0x1c, Y4, Y4
-	VPOR         Y7, Y4, Y4
-	VPXOR        352(SP), Y6, Y7
+	VPXOR        Y7, Y14, Y14
+	VMOVDQU      Y7, 1216(AX)
+	VPANDN       Y6, Y5, Y5
+	VPXOR        Y5, Y9, Y5
+	VPXOR        Y5, Y15, Y15
+	VMOVDQU      Y5, 1248(AX)
+	VPXOR        128(AX), Y4, Y5
+	VPSLLQ       $0x1b, Y5, Y6
+	VPSRLQ       $0x25, Y5, Y5
+	VPOR         Y6, Y5, Y5
+	VPXOR        160(AX), Y0, Y6
+	VPSLLQ       $0x24, Y6, Y7
+	VPSRLQ       $0x1c, Y6, Y6
+	VPOR         Y7, Y6, Y6
+	VPXOR        352(AX), Y1, Y7
 	VPSLLQ       $0x0a, Y7, Y8
 	VPSRLQ       $0x36, Y7, Y7
 	VPOR         Y8, Y7, Y7
-	VPXOR        544(SP), Y1, Y8
+	VPXOR        544(AX), Y2, Y8
 	VPSLLQ       $0x0f, Y8, Y9
 	VPSRLQ       $0x31, Y8, Y8
 	VPOR         Y9, Y8, Y8
-	VPXOR        736(SP), Y2, Y9
+	VPXOR        736(AX), Y3, Y9
 	VPSHUFB      constantsKeccakAVX2<>+224(SB), Y9, Y9
-	VPANDN       Y7, Y4, Y10
-	VPXOR        Y10, Y3, Y10
-	VMOVDQU      Y10, 1280(SP)
+	VPANDN       Y7, Y6, Y10
+	VPXOR        Y10, Y5, Y10
+	VPXOR        Y10, Y11, Y11
+	VMOVDQU      Y10, 1280(AX)
 	VPANDN       Y8, Y7, Y10
-	VPXOR        Y10, Y4, Y10
-	VMOVDQU      Y10, 1312(SP)
+	VPXOR        Y10, Y6, Y10
+	VPXOR        Y10, Y12, Y12
+	VMOVDQU      Y10, 1312(AX)
 	VPANDN       Y9, Y8, Y10
 	VPXOR        Y10, Y7, Y7
-	VMOVDQU      Y7, 1344(SP)
-	VPANDN       Y3, Y9, Y7
+	VPXOR        Y7, Y13, Y13
+	VMOVDQU      Y7, 1344(AX)
+	VPANDN       Y5, Y9, Y7
 	VPXOR        Y7, Y8, Y7
-	VMOVDQU      Y7, 1376(SP)
-	VPANDN       Y4, Y3, Y3
-	VPXOR        Y3, Y9, Y3
-	VMOVDQU      Y3, 1408(SP)
-	VPXOR        64(SP), Y1, Y1
-	VPSLLQ       $0x3e, Y1, Y3
-	VPSRLQ       $0x02, Y1, Y1
-	VPOR         Y3, Y1, Y1
-	VPXOR        256(SP), Y2, Y2
-	VPSLLQ       $0x37, Y2, Y3
-	VPSRLQ       $0x09, Y2, Y2
-	VPOR         Y3, Y2, Y2
-	VPXOR        448(SP), Y0, Y0
-	VPSLLQ       $0x27, Y0, Y3
-	VPSRLQ       $0x19, Y0, Y0
-	VPOR         Y3, Y0, Y0
-	VPXOR        480(SP), Y5, Y3
-	VPSLLQ       $0x29, Y3, Y4
-	VPSRLQ       $0x17, Y3, Y3
-	VPOR         Y4, Y3, Y3
-	VPXOR        672(SP), Y6, Y4
-	VPSLLQ       $0x02, Y4, Y5
-	VPSRLQ       $0x3e, Y4, Y4
+	VPXOR        Y7, Y14, Y14
+	VMOVDQU      Y7, 1376(AX)
+	VPANDN       Y6, Y5, Y5
+	VPXOR        Y5, Y9, Y5
+	VPXOR        Y5, Y15, Y15
+	VMOVDQU      Y5, 1408(AX)
+	VPXOR        64(AX), Y2, Y2
+	VPSLLQ       $0x3e, Y2, Y5
+	VPSRLQ       $0x02, Y2, Y2
+	VPOR         Y5, Y2, Y2
+	VPXOR        256(AX), Y3, Y3
+	VPSLLQ       $0x37, Y3, Y5
+	VPSRLQ       $0x09, Y3, Y3
+	VPOR         Y5, Y3, Y3
+	VPXOR        448(AX), Y4, Y4
+	VPSLLQ       $0x27, Y4, Y5
+	VPSRLQ       $0x19, Y4, Y4
 	VPOR         Y5, Y4, Y4
-	VPANDN       Y0, Y2, Y5
-	VPXOR        Y5, Y1, Y5
-	VMOVDQU      Y5, 1440(SP)
-	VPANDN       Y3, Y0, Y5
-	VPXOR        Y5, Y2, Y5
-	VMOVDQU      Y5, 1472(SP)
+	VPXOR        480(AX), Y0, Y0
+	VPSLLQ       $0x29, Y0, Y5
+	VPSRLQ       $0x17, Y0, Y0
+	VPOR         Y5, Y0, Y0
+	VPXOR        672(AX), Y1, Y1
+	VPSLLQ       $0x02, Y1, Y5
+	VPSRLQ       $0x3e, Y1, Y1
+	VPOR         Y5, Y1, Y1
 	VPANDN       Y4, Y3, Y5
-	VPXOR        Y5, Y0, Y0
-	VMOVDQU      Y0, 1504(SP)
-	VPANDN       Y1, Y4, Y0
-	VPXOR        Y0, Y3, Y0
-	VMOVDQU      Y0, 1536(SP)
-	VPANDN       Y2, Y1, Y0
-	VPXOR        Y0, Y4, Y0
-	VMOVDQU      Y0, 1568(SP)
-	VMOVDQU      800(SP), Y0
-	VPXOR        960(SP), Y0, Y0
-	VPXOR        1120(SP), Y0, Y0
-	VPXOR        1280(SP), Y0, Y0
-	VPXOR        1440(SP), Y0, Y0
-	VMOVDQU      832(SP), Y1
-	VPXOR        992(SP), Y1, Y1
-	VPXOR        1152(SP), Y1, Y1
-	VPXOR        1312(SP), Y1, Y1
-	VPXOR        1472(SP), Y1, Y1
-	VMOVDQU      864(SP), Y2
-	VPXOR        1024(SP), Y2, Y2
-	VPXOR        1184(SP), Y2, Y2
-	VPXOR        1344(SP), Y2, Y2
-	VPXOR        1504(SP), Y2, Y2
-	VMOVDQU      896(SP), Y3
-	VPXOR        1056(SP), Y3, Y3
-	VPXOR        1216(SP), Y3, Y3
-	VPXOR        1376(SP), Y3, Y3
-	VPXOR        1536(SP), Y3, Y3
-	VMOVDQU      928(SP), Y4
-	VPXOR        1088(SP), Y4, Y4
-	VPXOR        1248(SP), Y4, Y4
-	VPXOR        1408(SP), Y4, Y4
-	VPXOR        1568(SP), Y4, Y4
-	VPSLLQ       $0x01, Y1, Y5
-	VPSRLQ       $0x3f, Y1, Y6
-	VPOR         Y5, Y6, Y5
-	VPXOR        Y4, Y5, Y5
-	VPSLLQ       $0x01, Y2, Y6
-	VPSRLQ       $0x3f, Y2, Y7
-	VPOR         Y6, Y7, Y6
-	VPXOR        Y0, Y6, Y6
-	VPSLLQ       $0x01, Y3, Y7
-	VPSRLQ       $0x3f, Y3, Y8
-	VPOR         Y7, Y8, Y7
-	VPXOR        Y1, Y7, Y1
-	VPSLLQ       $0x01, Y4, Y7
-	VPSRLQ       $0x3f, Y4, Y4
-	VPOR         Y7, Y4, Y4
-	VPXOR        Y2, Y4, Y2
-	VPSLLQ       $0x01, Y0, Y4
-	VPSRLQ       $0x3f, Y0, Y0
-	VPOR         Y4, Y0, Y0
-	VPXOR        Y3, Y0, Y0
-	VPXOR        800(SP), Y5, Y3
-	VPXOR        992(SP), Y6, Y4
-	VPSLLQ       $0x2c, Y4, Y7
-	VPSRLQ       $0x14, Y4, Y4
-	VPOR         Y7, Y4, Y4
-	VPXOR        1184(SP), Y1, Y7
+	VPXOR        Y5, Y2, Y5
+	VPXOR        Y5, Y11, Y11
+	VMOVDQU      Y5, 1440(AX)
+	VPANDN       Y0, Y4, Y5
+	VPXOR        Y5, Y3, Y5
+	VPXOR        Y5, Y12, Y12
+	VMOVDQU      Y5, 1472(AX)
+	VPANDN       Y1, Y0, Y5
+	VPXOR        Y5, Y4, Y4
+	VPXOR        Y4, Y13, Y13
+	VMOVDQU      Y4, 1504(AX)
+	VPANDN       Y2, Y1, Y4
+	VPXOR        Y4, Y0, Y0
+	VPXOR        Y0, Y14, Y14
+	VMOVDQU      Y0, 1536(AX)
+	VPANDN       Y3, Y2, Y0
+	VPXOR        Y0, Y1, Y0
+	VPXOR        Y0, Y15, Y15
+	VMOVDQU      Y0, 1568(AX)
+	VPSLLQ       $0x01, Y12, Y0
+	VPSRLQ       $0x3f, Y12, Y1
+	VPOR         Y0, Y1, Y0
+	VPXOR        Y15, Y0, Y0
+	VPSLLQ       $0x01, Y13, Y1
+	VPSRLQ       $0x3f, Y13, Y2
+	VPOR         Y1, Y2, Y1
+	VPXOR        Y11, Y1, Y1
+	VPSLLQ       $0x01, Y14, Y2
+	VPSRLQ       $0x3f, Y14, Y3
+	VPOR         Y2, Y3, Y2
+	VPXOR        Y12, Y2, Y2
+	VPSLLQ       $0x01, Y15, Y3
+	VPSRLQ       $0x3f, Y15, Y4
+	VPOR         Y3, Y4, Y3
+	VPXOR        Y13, Y3, Y3
+	VPSLLQ       $0x01, Y11, Y4
+	VPSRLQ       $0x3f, Y11, Y5
+	VPOR         Y4, Y5, Y4
+	VPXOR        Y14, Y4, Y4
+	VPXOR        800(AX), Y0, Y5
+	VPXOR        992(AX), Y1, Y6
+	VPSLLQ       $0x2c, Y6, Y7
+	VPSRLQ       $0x14, Y6, Y6
+	VPOR         Y7, Y6, Y6
+	VPXOR        1184(AX), Y2, Y7
 	VPSLLQ       $0x2b, Y7, Y8
 	VPSRLQ       $0x15, Y7, Y7
 	VPOR         Y8, Y7, Y7
-	VPXOR        1376(SP), Y2, Y8
+	VPXOR        1376(AX), Y3, Y8
 	VPSLLQ       $0x15, Y8, Y9
 	VPSRLQ       $0x2b, Y8, Y8
 	VPOR         Y9, Y8, Y8
-	VPXOR        1568(SP), Y0, Y9
+	VPXOR        1568(AX), Y4, Y9
 	VPSLLQ       $0x0e, Y9, Y10
 	VPSRLQ       $0x32, Y9, Y9
 	VPOR         Y10, Y9, Y9
-	VPANDN       Y7, Y4, Y10
-	VPXOR        Y10, Y3, Y10
-	VPBROADCASTQ 8(R8), Y11
-	VPXOR        Y11, Y10, Y10
-	VMOVDQU      Y10, (SP)
+	VPANDN       Y7, Y6, Y10
+	VPXOR        Y10, Y5, Y11
+	VPBROADCASTQ 8(R9), Y10
+	VPXOR        Y10, Y11, Y11
+	VMOVDQU      Y11, (AX)
 	VPANDN       Y8, Y7, Y10
-	VPXOR        Y10, Y4, Y10
-	VMOVDQU      Y10, 32(SP)
+	VPXOR        Y10, Y6, Y12
+	VMOVDQU      Y12, 32(AX)
 	VPANDN       Y9, Y8, Y10
-	VPXOR        Y10, Y7, Y7
-	VMOVDQU      Y7, 64(SP)
-	VPANDN       Y3, Y9, Y7
-	VPXOR        Y7, Y8, Y7
-	VMOVDQU      Y7, 96(SP)
-	VPANDN       Y4, Y3, Y3
-	VPXOR        Y3, Y9, Y3
-	VMOVDQU      Y3, 128(SP)
-	VPXOR        896(SP), Y2, Y3
-	VPSLLQ       $0x1c, Y3, Y4
-	VPSRLQ       $0x24, Y3, Y3
-	VPOR         Y4, Y3, Y3
-	VPXOR        1088(SP), Y0, Y4
-	VPSLLQ       $0x14, Y4, Y7
-	VPSRLQ       $0x2c, Y4, Y4
-	VPOR         Y7, Y4, Y4
-	VPXOR        1120(SP), Y5, Y7
+	VPXOR        Y10, Y7, Y13
+	VMOVDQU      Y13, 64(AX)
+	VPANDN       Y5, Y9, Y7
+	VPXOR        Y7, Y8, Y14
+	VMOVDQU      Y14, 96(AX)
+	VPANDN       Y6, Y5, Y5
+	VPXOR        Y5, Y9, Y15
+	VMOVDQU      Y15, 128(AX)
+	VPXOR        896(AX), Y3, Y5
+	VPSLLQ       $0x1c, Y5, Y6
+	VPSRLQ       $0x24, Y5, Y5
+	VPOR         Y6, Y5, Y5
+	VPXOR        1088(AX), Y4, Y6
+	VPSLLQ       $0x14, Y6, Y7
+	VPSRLQ       $0x2c, Y6, Y6
+	VPOR         Y7, Y6, Y6
+	VPXOR        1120(AX), Y0, Y7
 	VPSLLQ       $0x03, Y7, Y8
 	VPSRLQ       $0x3d, Y7, Y7
 	VPOR         Y8, Y7, Y7
-	VPXOR        1312(SP), Y6, Y8
+	VPXOR        1312(AX), Y1, Y8
 	VPSLLQ       $0x2d, Y8, Y9
 	VPSRLQ       $0x13, Y8, Y8
 	VPOR         Y9, Y8, Y8
-	VPXOR        1504(SP), Y1, Y9
+	VPXOR        1504(AX), Y2, Y9
 	VPSLLQ       $0x3d, Y9, Y10
 	VPSRLQ       $0x03, Y9, Y9
 	VPOR         Y10, Y9, Y9
-	VPANDN       Y7, Y4, Y10
-	VPXOR        Y10, Y3, Y10
-	VMOVDQU      Y10, 160(SP)
+	VPANDN       Y7, Y6, Y10
+	VPXOR        Y10, Y5, Y10
+	VPXOR        Y10, Y11, Y11
+	VMOVDQU      Y10, 160(AX)
 	VPANDN       Y8, Y7, Y10
-	VPXOR        Y10, Y4, Y10
-	VMOVDQU      Y10, 192(SP)
+	VPXOR        Y10, Y6, Y10
+	VPXOR        Y10, Y12, Y12
+	VMOVDQU      Y10, 192(AX)
 	VPANDN       Y9, Y8, Y10
 	VPXOR        Y10, Y7, Y7
-	VMOVDQU      Y7, 224(SP)
-	VPANDN       Y3, Y9, Y7
+	VPXOR        Y7, Y13, Y13
+	VMOVDQU      Y7, 224(AX)
+	VPANDN       Y5, Y9, Y7
 	VPXOR        Y7, Y8, Y7
-	VMOVDQU      Y7, 256(SP)
-	VPANDN       Y4, Y3, Y3
-	VPXOR        Y3, Y9, Y3
-	VMOVDQU      Y3, 288(SP)
-	VPXOR        832(SP), Y6, Y3
-	VPSLLQ       $0x01, Y3, Y4
-	VPSRLQ       $0x3f, Y3, Y3
-	VPOR         Y4, Y3, Y3
-	VPXOR        1024(SP), Y1, Y4
-	VPSLLQ       $0x06, Y4, Y7
-	VPSRLQ       $0x3a, Y4, Y4
-	VPOR         Y7, Y4, Y4
-	VPXOR        1216(SP), Y2, Y7
+	VPXOR        Y7, Y14, Y14
+	VMOVDQU      Y7, 256(AX)
+	VPANDN       Y6, Y5, Y5
+	VPXOR        Y5, Y9, Y5
+	VPXOR        Y5, Y15, Y15
+	VMOVDQU      Y5, 288(AX)
+	VPXOR        832(AX), Y1, Y5
+	VPSLLQ       $0x01, Y5, Y6
+	VPSRLQ       $0x3f, Y5, Y5
+	VPOR         Y6, Y5, Y5
+	VPXOR        1024(AX), Y2, Y6
+	VPSLLQ       $0x06, Y6, Y7
+	VPSRLQ       $0x3a, Y6, Y6
+	VPOR         Y7, Y6, Y6
+	VPXOR        1216(AX), Y3, Y7
 	VPSLLQ       $0x19, Y7, Y8
 	VPSRLQ       $0x27, Y7, Y7
 	VPOR         Y8, Y7, Y7
-	VPXOR        1408(SP), Y0, Y8
+	VPXOR        1408(AX), Y4, Y8
 	VPSHUFB      constantsKeccakAVX2<>+192(SB), Y8, Y8
-	VPXOR        1440(SP), Y5, Y9
+	VPXOR        1440(AX), Y0, Y9
 	VPSLLQ       $0x12, Y9, Y10
 	VPSRLQ       $0x2e, Y9, Y9
 	VPOR         Y10, Y9, Y9
-	VPANDN       Y7, Y4, Y10
-	VPXOR        Y10, Y3, Y10
-	VMOVDQU      Y10, 320(SP)
+	VPANDN       Y7, Y6, Y10
+	VPXOR        Y10, Y5, Y10
+	VPXOR        Y10, Y11, Y11
+	VMOVDQU      Y10, 320(AX)
 	VPANDN       Y8, Y7, Y10
-	VPXOR        Y10, Y4, Y10
-	VMOVDQU      Y10, 352(SP)
+	VPXOR        Y10, Y6, Y10
+	VPXOR        Y10, Y12, Y12
+	VMOVDQU      Y10, 352(AX)
 	VPANDN       Y9, Y8, Y10
 	VPXOR        Y10, Y7, Y7
-	VMOVDQU      Y7, 384(SP)
-	VPANDN       Y3, Y9, Y7
+	VPXOR        Y7, Y13, Y13
+	VMOVDQU      Y7, 384(AX)
+	VPANDN       Y5, Y9, Y7
 	VPXOR        Y7, Y8, Y7
-	VMOVDQU      Y7, 416(SP)
-	VPANDN       Y4, Y3, Y3
-	VPXOR        Y3, Y9, Y3
-	VMOVDQU      Y3, 448(SP)
-	VPXOR        928(SP), Y0, Y3
-	VPSLLQ       $0x1b, Y3, Y4
-	VPSRLQ       $0x25, Y3, Y3
-	VPOR         Y4, Y3, Y3
-	VPXOR        960(SP), Y5, Y4
-	VPSLLQ       $0x24, Y4, Y7
-	VPSRLQ       $0x1c, Y4, Y4
-	VPOR         Y7, Y4, Y4
-	VPXOR        1152(SP), Y6, Y7
+	VPXOR        Y7, Y14, Y14
+	VMOVDQU      Y7, 416(AX)
+	VPANDN       Y6, Y5, Y5
+	VPXOR        Y5, Y9, Y5
+	VPXOR        Y5, Y15, Y15
+	VMOVDQU      Y5, 448(AX)
+	VPXOR        928(AX), Y4, Y5
+	VPSLLQ       $0x1b, Y5, Y6
+	VPSRLQ       $0x25, Y5, Y5
+	VPOR         Y6, Y5, Y5
+	VPXOR        960(AX), Y0, Y6
+	VPSLLQ       $0x24, Y6, Y7
+	VPSRLQ       $0x1c, Y6, Y6
+	VPOR         Y7, Y6, Y6
+	VPXOR        1152(AX), Y1, Y7
 	VPSLLQ       $0x0a, Y7, Y8
 	VPSRLQ       $0x36, Y7, Y7
 	VPOR         Y8, Y7, Y7
-	VPXOR        1344(SP), Y1, Y8
+	VPXOR        1344(AX), Y2, Y8
 	VPSLLQ       $0x0f, Y8, Y9
 	VPSRLQ       $0x31, Y8, Y8
 	VPOR         Y9, Y8, Y8
-	VPXOR        1536(SP), Y2, Y9
+	VPXOR        1536(AX), Y3, Y9
 	VPSHUFB      constantsKeccakAVX2<>+224(SB), Y9, Y9
-	VPANDN       Y7, Y4, Y10
-	VPXOR        Y10, Y3, Y10
-	VMOVDQU      Y10, 480(SP)
+	VPANDN       Y7, Y6, Y10
+	VPXOR        Y10, Y5, Y10
+	VPXOR        Y10, Y11, Y11
+	VMOVDQU      Y10, 480(AX)
 	VPANDN       Y8, Y7, Y10
-	VPXOR        Y10, Y4, Y10
-	VMOVDQU      Y10, 512(SP)
+	VPXOR        Y10, Y6, Y10
+	VPXOR        Y10, Y12, Y12
+	VMOVDQU      Y10, 512(AX)
 	VPANDN       Y9, Y8, Y10
 	VPXOR        Y10, Y7, Y7
-	VMOVDQU      Y7, 544(SP)
-	VPANDN       Y3, Y9, Y7
+	VPXOR        Y7, Y13, Y13
+	VMOVDQU      Y7, 544(AX)
+	VPANDN       Y5, Y9, Y7
 	VPXOR        Y7, Y8, Y7
-	VMOVDQU      Y7, 576(SP)
-	VPANDN       Y4, Y3, Y3
-	VPXOR        Y3, Y9, Y3
-	VMOVDQU      Y3, 608(SP)
-	VPXOR        864(SP), Y1, Y1
-	VPSLLQ       $0x3e, Y1, Y3
-	VPSRLQ       $0x02, Y1, Y1
-	VPOR         Y3, Y1, Y1
-	VPXOR        1056(SP), Y2, Y2
-	VPSLLQ       $0x37, Y2, Y3
-	VPSRLQ       $0x09, Y2, Y2
-	VPOR         Y3, Y2, Y2
-	VPXOR        1248(SP), Y0, Y0
-	VPSLLQ       $0x27, Y0, Y3
-	VPSRLQ       $0x19, Y0, Y0
-	VPOR         Y3, Y0, Y0
-	VPXOR        1280(SP), Y5, Y3
-	VPSLLQ       $0x29, Y3, Y4
-	VPSRLQ       $0x17, Y3, Y3
-	VPOR         Y4, Y3, Y3
-	VPXOR        1472(SP), Y6, Y4
-	VPSLLQ       $0x02, Y4, Y5
-	VPSRLQ       $0x3e, Y4, Y4
+	VPXOR        Y7, Y14, Y14
+	VMOVDQU      Y7, 576(AX)
+	VPANDN       Y6, Y5, Y5
+	VPXOR        Y5, Y9, Y5
+	VPXOR        Y5, Y15, Y15
+	VMOVDQU      Y5, 608(AX)
+	VPXOR        864(AX), Y2, Y2
+	VPSLLQ       $0x3e, Y2, Y5
+	VPSRLQ       $0x02, Y2, Y2
+	VPOR         Y5, Y2, Y2
+	VPXOR        1056(AX), Y3, Y3
+	VPSLLQ       $0x37, Y3, Y5
+	VPSRLQ       $0x09, Y3, Y3
+	VPOR         Y5, Y3, Y3
+	VPXOR        1248(AX), Y4, Y4
+	VPSLLQ       $0x27, Y4, Y5
+	VPSRLQ       $0x19, Y4, Y4
 	VPOR         Y5, Y4, Y4
-	VPANDN       Y0, Y2, Y5
-	VPXOR        Y5, Y1, Y5
-	VMOVDQU      Y5, 640(SP)
-	VPANDN       Y3, Y0, Y5
-	VPXOR        Y5, Y2, Y5
-	VMOVDQU      Y5, 672(SP)
+	VPXOR        1280(AX), Y0, Y0
+	VPSLLQ       $0x29, Y0, Y5
+	VPSRLQ       $0x17, Y0, Y0
+	VPOR         Y5, Y0, Y0
+	VPXOR        1472(AX), Y1, Y1
+	VPSLLQ       $0x02, Y1, Y5
+	VPSRLQ       $0x3e, Y1, Y1
+	VPOR         Y5, Y1, Y1
 	VPANDN       Y4, Y3, Y5
-	VPXOR        Y5, Y0, Y0
-	VMOVDQU      Y0, 704(SP)
-	VPANDN       Y1, Y4, Y0
-	VPXOR        Y0, Y3, Y0
-	VMOVDQU      Y0, 736(SP)
-	VPANDN       Y2, Y1, Y0
-	VPXOR        Y0, Y4, Y0
-	VMOVDQU      Y0, 768(SP)
-	ADDQ         $0x10, R8
-	DECQ         R9
+	VPXOR        Y5, Y2, Y5
+	VPXOR        Y5, Y11, Y11
+	VMOVDQU      Y5, 640(AX)
+	VPANDN       Y0, Y4, Y5
+	VPXOR        Y5, Y3, Y5
+	VPXOR        Y5, Y12, Y12
+	VMOVDQU      Y5, 672(AX)
+	VPANDN       Y1, Y0, Y5
+	VPXOR        Y5, Y4, Y4
+	VPXOR        Y4, Y13, Y13
+	VMOVDQU      Y4, 704(AX)
+	VPANDN       Y2, Y1, Y4
+	VPXOR        Y4, Y0, Y0
+	VPXOR        Y0, Y14, Y14
+	VMOVDQU      Y0, 736(AX)
+	VPANDN       Y3, Y2, Y0
+	VPXOR        Y0, Y1, Y0
+	VPXOR        Y0, Y15, Y15
+	VMOVDQU      Y0, 768(AX)
+	ADDQ         $0x10, R9
+	DECQ         R10
 	JNZ          rounds
-	ADDQ         $0x44, CX
-	ADDQ         $0x44, CX
-	DECQ         DI
+	ADDQ         $0x44, DX
+	ADDQ         $0x44, DX
+	DECQ         R8
 	JNZ          block
-	VMOVDQU      (SP), Y0
-	VPUNPCKLQDQ  32(SP), Y0, Y1
-	VMOVDQU      X1, (AX)
-	VEXTRACTI128 $0x01, Y1, 64(AX)
-	VPUNPCKHQDQ  32(SP), Y0, Y0
-	VMOVDQU      X0, 32(AX)
-	VEXTRACTI128 $0x01, Y0, 96(AX)
-	VMOVDQU      64(SP), Y0
-	VPUNPCKLQDQ  96(SP), Y0, Y1
-	VMOVDQU      X1, 16(AX)
-	VEXTRACTI128 $0x01, Y1, 80(AX)
-	VPUNPCKHQDQ  96(SP), Y0, Y0
-	VMOVDQU      X0, 48(AX)
-	VEXTRACTI128 $0x01, Y0, 112(AX)
-	ADDQ         $+128, AX
-	IMUL3Q       $+3, BX, R10
-	ADDQ         R10, CX
-	DECQ         DX
+	VMOVDQU      (AX), Y0
+	VPUNPCKLQDQ  32(AX), Y0, Y1
+	VMOVDQU      X1, (CX)
+	VEXTRACTI128 $0x01, Y1, 64(CX)
+	VPUNPCKHQDQ  32(AX), Y0, Y0
+	VMOVDQU      X0, 32(CX)
+	VEXTRACTI128 $0x01, Y0, 96(CX)
+	VMOVDQU      64(AX), Y0
+	VPUNPCKLQDQ  96(AX), Y0, Y1
+	VMOVDQU      X1, 16(CX)
+	VEXTRACTI128 $0x01, Y1, 80(CX)
+	VPUNPCKHQDQ  96(AX), Y0, Y0
+	VMOVDQU      X0, 48(CX)
+	VEXTRACTI128 $0x01, Y0, 112(CX)
+	ADDQ         $+128, CX
+	IMUL3Q       $+3, SI, R11
+	ADDQ         R11, DX
+	DECQ         BX
 	JNZ          group
 	VZEROUPPER
 	RET

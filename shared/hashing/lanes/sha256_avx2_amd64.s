@@ -6,23 +6,25 @@
 
 // func pairsAVX2(to *byte, from *byte, groups uint64)
 // Requires: AVX, AVX2
-TEXT ·pairsAVX2(SB), $1024-24
-	MOVQ to+0(FP), AX
-	MOVQ from+8(FP), CX
-	MOVQ groups+16(FP), DX
+TEXT ·pairsAVX2(SB), $1312-24
+	LEAQ 31(SP), AX
+	ANDQ $-32, AX
+	MOVQ to+0(FP), CX
+	MOVQ from+8(FP), DX
+	MOVQ groups+16(FP), BX
 
 group:
-	VBROADCASTI128 (CX), Y0
-	VINSERTI128    $0x01, 256(CX), Y0, Y0
+	VBROADCASTI128 (DX), Y0
+	VINSERTI128    $0x01, 256(DX), Y0, Y0
 	VPSHUFB        constantsAVX2<>+0(SB), Y0, Y0
-	VBROADCASTI128 64(CX), Y1
-	VINSERTI128    $0x01, 320(CX), Y1, Y1
+	VBROADCASTI128 64(DX), Y1
+	VINSERTI128    $0x01, 320(DX), Y1, Y1
 	VPSHUFB        constantsAVX2<>+0(SB), Y1, Y1
-	VBROADCASTI128 128(CX), Y2
-	VINSERTI128    $0x01, 384(CX), Y2, Y2
+	VBROADCASTI128 128(DX), Y2
+	VINSERTI128    $0x01, 384(DX), Y2, Y2
 	VPSHUFB        constantsAVX2<>+0(SB), Y2, Y2
-	VBROADCASTI128 192(CX), Y3
-	VINSERTI128    $0x01, 448(CX), Y3, Y3
+	VBROADCASTI128 192(DX), Y3
+	VINSERTI128    $0x01, 448(DX), Y3, Y3
 	VPSHUFB        constantsAVX2<>+0(SB), Y3, Y3
 	VPUNPCKLDQ     Y1, Y0, Y4
 	VPUNPCKHDQ     Y1, Y0, Y0
@@ -32,10 +34,10 @@ group:
 	VPUNPCKHQDQ    Y1, Y4, Y1
 	VPUNPCKLQDQ    Y2, Y0, Y4
 	VPUNPCKHQDQ    Y2, Y0, Y0
-	VMOVDQU        Y1, 32(SP)
-	VMOVDQU        Y4, 64(SP)
-	VMOVDQU        Y0, 96(SP)
-	VMOVDQU        Y3, (SP)
+	VMOVDQU        Y1, 32(AX)
+	VMOVDQU        Y4, 64(AX)
+	VMOVDQU        Y0, 96(AX)
+	VMOVDQU        Y3, (AX)
 	VPBROADCASTD   constantsAVX2<>+32(SB), Y0
 	VPADDD         Y0, Y3, Y0
 	VPBROADCASTD   constantsAVX2<>+36(SB), Y1
@@ -58,7 +60,7 @@ group:
 	VPXOR          Y4, Y3, Y3
 	VPSLLD         $0x07, Y0, Y4
 	VPXOR          Y4, Y3, Y3
-	VMOVDQU        32(SP), Y4
+	VMOVDQU        32(AX), Y4
 	VPBROADCASTD   constantsAVX2<>+52(SB), Y5
 	VPADDD         Y5, Y4, Y4
 	VPADDD         Y2, Y4, Y2
@@ -99,7 +101,7 @@ group:
 	VPXOR          Y7, Y6, Y6
 	VPSLLD         $0x07, Y2, Y7
 	VPXOR          Y7, Y6, Y6
-	VMOVDQU        64(SP), Y7
+	VMOVDQU        64(AX), Y7
 	VPBROADCASTD   constantsAVX2<>+68(SB), Y8
 	VPADDD         Y8, Y7, Y7
 	VPADDD         Y4, Y7, Y4
@@ -136,7 +138,7 @@ group:
 	VPXOR          Y9, Y8, Y8
 	VPSLLD         $0x07, Y4, Y9
 	VPXOR          Y9, Y8, Y8
-	VMOVDQU        96(SP), Y9
+	VMOVDQU        96(AX), Y9
 	VPBROADCASTD   constantsAVX2<>+72(SB), Y10
 	VPADDD         Y10, Y9, Y9
 	VPADDD         Y7, Y9, Y7
@@ -159,17 +161,17 @@ group:
 	VPADDD         Y9, Y6, Y6
 	VPBROADCASTD   constantsAVX2<>+56(SB), Y9
 	VPADDD         Y9, Y7, Y7
-	VBROADCASTI128 16(CX), Y9
-	VINSERTI128    $0x01, 272(CX), Y9, Y9
+	VBROADCASTI128 16(DX), Y9
+	VINSERTI128    $0x01, 272(DX), Y9, Y9
 	VPSHUFB        constantsAVX2<>+0(SB), Y9, Y9
-	VBROADCASTI128 80(CX), Y10
-	VINSERTI128    $0x01, 336(CX), Y10, Y10
+	VBROADCASTI128 80(DX), Y10
+	VINSERTI128    $0x01, 336(DX), Y10, Y10
 	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
-	VBROADCASTI128 144(CX), Y11
-	VINSERTI128    $0x01, 400(CX), Y11, Y11
+	VBROADCASTI128 144(DX), Y11
+	VINSERTI128    $0x01, 400(DX), Y11, Y11
 	VPSHUFB        constantsAVX2<>+0(SB), Y11, Y11
-	VBROADCASTI128 208(CX), Y12
-	VINSERTI128    $0x01, 464(CX), Y12, Y12
+	VBROADCASTI128 208(DX), Y12
+	VINSERTI128    $0x01, 464(DX), Y12, Y12
 	VPSHUFB        constantsAVX2<>+0(SB), Y12, Y12
 	VPUNPCKLDQ     Y10, Y9, Y13
 	VPUNPCKHDQ     Y10, Y9, Y9
@@ -179,10 +181,10 @@ group:
 	VPUNPCKHQDQ    Y10, Y13, Y10
 	VPUNPCKLQDQ    Y11, Y9, Y13
 	VPUNPCKHQDQ    Y11, Y9, Y9
-	VMOVDQU        Y10, 160(SP)
-	VMOVDQU        Y13, 192(SP)
-	VMOVDQU        Y9, 224(SP)
-	VMOVDQU        Y12, 128(SP)
+	VMOVDQU        Y10, 160(AX)
+	VMOVDQU        Y13, 192(AX)
+	VMOVDQU        Y9, 224(AX)
+	VMOVDQU        Y12, 128(AX)
 	VPXOR          Y4, Y2, Y9
 	VPAND          Y7, Y9, Y9
 	VPXOR          Y9, Y2, Y9
@@ -235,7 +237,7 @@ group:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+80(SB), Y11
 	VPADDD         Y11, Y2, Y2
-	VPADDD         160(SP), Y2, Y2
+	VPADDD         160(AX), Y2, Y2
 	VPADDD         Y1, Y2, Y1
 	VPADDD         Y10, Y1, Y1
 	VPXOR          Y8, Y6, Y2
@@ -271,7 +273,7 @@ group:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+84(SB), Y11
 	VPADDD         Y11, Y4, Y4
-	VPADDD         192(SP), Y4, Y4
+	VPADDD         192(AX), Y4, Y4
 	VPADDD         Y3, Y4, Y3
 	VPADDD         Y10, Y3, Y3
 	VPXOR          Y9, Y8, Y4
@@ -307,7 +309,7 @@ group:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+88(SB), Y11
 	VPADDD         Y11, Y7, Y7
-	VPADDD         224(SP), Y7, Y7
+	VPADDD         224(AX), Y7, Y7
 	VPADDD         Y5, Y7, Y5
 	VPADDD         Y10, Y5, Y5
 	VPXOR          Y2, Y9, Y7
@@ -327,17 +329,17 @@ group:
 	VPADDD         Y4, Y5, Y4
 	VPADDD         Y10, Y4, Y4
 	VPADDD         Y5, Y6, Y5
-	VBROADCASTI128 32(CX), Y6
-	VINSERTI128    $0x01, 288(CX), Y6, Y6
+	VBROADCASTI128 32(DX), Y6
+	VINSERTI128    $0x01, 288(DX), Y6, Y6
 	VPSHUFB        constantsAVX2<>+0(SB), Y6, Y6
-	VBROADCASTI128 96(CX), Y10
-	VINSERTI128    $0x01, 352(CX), Y10, Y10
+	VBROADCASTI128 96(DX), Y10
+	VINSERTI128    $0x01, 352(DX), Y10, Y10
 	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
-	VBROADCASTI128 160(CX), Y11
-	VINSERTI128    $0x01, 416(CX), Y11, Y11
+	VBROADCASTI128 160(DX), Y11
+	VINSERTI128    $0x01, 416(DX), Y11, Y11
 	VPSHUFB        constantsAVX2<>+0(SB), Y11, Y11
-	VBROADCASTI128 224(CX), Y12
-	VINSERTI128    $0x01, 480(CX), Y12, Y12
+	VBROADCASTI128 224(DX), Y12
+	VINSERTI128    $0x01, 480(DX), Y12, Y12
 	VPSHUFB        constantsAVX2<>+0(SB), Y12, Y12
 	VPUNPCKLDQ     Y10, Y6, Y13
 	VPUNPCKHDQ     Y10, Y6, Y6
@@ -347,10 +349,10 @@ group:
 	VPUNPCKHQDQ    Y10, Y13, Y10
 	VPUNPCKLQDQ    Y11, Y6, Y13
 	VPUNPCKHQDQ    Y11, Y6, Y6
-	VMOVDQU        Y10, 288(SP)
-	VMOVDQU        Y13, 320(SP)
-	VMOVDQU        Y6, 352(SP)
-	VMOVDQU        Y12, 256(SP)
+	VMOVDQU        Y10, 288(AX)
+	VMOVDQU        Y13, 320(AX)
+	VMOVDQU        Y6, 352(AX)
+	VMOVDQU        Y12, 256(AX)
 	VPXOR          Y3, Y1, Y6
 	VPAND          Y5, Y6, Y6
 	VPXOR          Y6, Y1, Y6
@@ -403,7 +405,7 @@ group:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+96(SB), Y11
 	VPADDD         Y11, Y1, Y1
-	VPADDD         288(SP), Y1, Y1
+	VPADDD         288(AX), Y1, Y1
 	VPADDD         Y8, Y1, Y1
 	VPADDD         Y10, Y1, Y1
 	VPXOR          Y7, Y4, Y8
@@ -439,7 +441,7 @@ group:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+100(SB), Y11
 	VPADDD         Y11, Y3, Y3
-	VPADDD         320(SP), Y3, Y3
+	VPADDD         320(AX), Y3, Y3
 	VPADDD         Y9, Y3, Y3
 	VPADDD         Y10, Y3, Y3
 	VPXOR          Y6, Y7, Y9
@@ -475,7 +477,7 @@ group:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+104(SB), Y11
 	VPADDD         Y11, Y5, Y5
-	VPADDD         352(SP), Y5, Y5
+	VPADDD         352(AX), Y5, Y5
 	VPADDD         Y3, Y5, Y3
 	VPADDD         Y10, Y3, Y3
 	VPXOR          Y8, Y6, Y5
@@ -495,17 +497,17 @@ group:
 	VPADDD         Y9, Y3, Y9
 	VPADDD         Y10, Y9, Y9
 	VPADDD         Y3, Y4, Y3
-	VBROADCASTI128 48(CX), Y4
-	VINSERTI128    $0x01, 304(CX), Y4, Y4
+	VBROADCASTI128 48(DX), Y4
+	VINSERTI128    $0x01, 304(DX), Y4, Y4
 	VPSHUFB        constantsAVX2<>+0(SB), Y4, Y4
-	VBROADCASTI128 112(CX), Y10
-	VINSERTI128    $0x01, 368(CX), Y10, Y10
+	VBROADCASTI128 112(DX), Y10
+	VINSERTI128    $0x01, 368(DX), Y10, Y10
 	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
-	VBROADCASTI128 176(CX), Y11
-	VINSERTI128    $0x01, 432(CX), Y11, Y11
+	VBROADCASTI128 176(DX), Y11
+	VINSERTI128    $0x01, 432(DX), Y11, Y11
 	VPSHUFB        constantsAVX2<>+0(SB), Y11, Y11
-	VBROADCASTI128 240(CX), Y12
-	VINSERTI128    $0x01, 496(CX), Y12, Y12
+	VBROADCASTI128 240(DX), Y12
+	VINSERTI128    $0x01, 496(DX), Y12, Y12
 	VPSHUFB        constantsAVX2<>+0(SB), Y12, Y12
 	VPUNPCKLDQ     Y10, Y4, Y13
 	VPUNPCKHDQ     Y10, Y4, Y4
@@ -515,10 +517,10 @@ group:
 	VPUNPCKHQDQ    Y10, Y13, Y10
 	VPUNPCKLQDQ    Y11, Y4, Y13
 	VPUNPCKHQDQ    Y11, Y4, Y4
-	VMOVDQU        Y10, 416(SP)
-	VMOVDQU        Y13, 448(SP)
-	VMOVDQU        Y4, 480(SP)
-	VMOVDQU        Y12, 384(SP)
+	VMOVDQU        Y10, 416(AX)
+	VMOVDQU        Y13, 448(AX)
+	VMOVDQU        Y4, 480(AX)
+	VMOVDQU        Y12, 384(AX)
 	VPXOR          Y2, Y1, Y4
 	VPAND          Y3, Y4, Y4
 	VPXOR          Y4, Y1, Y4
@@ -571,7 +573,7 @@ group:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+112(SB), Y11
 	VPADDD         Y11, Y1, Y1
-	VPADDD         416(SP), Y1, Y1
+	VPADDD         416(AX), Y1, Y1
 	VPADDD         Y7, Y1, Y1
 	VPADDD         Y10, Y1, Y1
 	VPXOR          Y5, Y9, Y7
@@ -607,7 +609,7 @@ group:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+116(SB), Y11
 	VPADDD         Y11, Y2, Y2
-	VPADDD         448(SP), Y2, Y2
+	VPADDD         448(AX), Y2, Y2
 	VPADDD         Y6, Y2, Y2
 	VPADDD         Y10, Y2, Y2
 	VPXOR          Y4, Y5, Y6
@@ -643,7 +645,7 @@ group:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+120(SB), Y11
 	VPADDD         Y11, Y3, Y3
-	VPADDD         480(SP), Y3, Y3
+	VPADDD         480(AX), Y3, Y3
 	VPADDD         Y8, Y3, Y3
 	VPADDD         Y10, Y3, Y3
 	VPXOR          Y7, Y4, Y8
@@ -663,27 +665,27 @@ group:
 	VPADDD         Y6, Y3, Y6
 	VPADDD         Y8, Y6, Y6
 	VPADDD         Y3, Y9, Y3
-	LEAQ           constantsAVX2<>+320(SB), BX
-	MOVQ           $0x00000003, SI
-	VMOVDQU        Y6, 768(SP)
-	VMOVDQU        Y7, 800(SP)
-	VMOVDQU        Y4, 832(SP)
-	VMOVDQU        Y5, 864(SP)
-	VMOVDQU        Y3, 896(SP)
-	VMOVDQU        Y2, 928(SP)
-	VMOVDQU        Y1, 960(SP)
-	VMOVDQU        Y0, 992(SP)
+	LEAQ           constantsAVX2<>+320(SB), SI
+	MOVQ           $0x00000003, DI
+	VMOVDQU        Y6, 768(AX)
+	VMOVDQU        Y7, 800(AX)
+	VMOVDQU        Y4, 832(AX)
+	VMOVDQU        Y5, 864(AX)
+	VMOVDQU        Y3, 896(AX)
+	VMOVDQU        Y2, 928(AX)
+	VMOVDQU        Y1, 960(AX)
+	VMOVDQU        Y0, 992(AX)
 
 rounds1:
-	VMOVDQU      768(SP), Y0
-	VMOVDQU      800(SP), Y1
-	VMOVDQU      832(SP), Y2
-	VMOVDQU      864(SP), Y3
-	VMOVDQU      896(SP), Y4
-	VMOVDQU      928(SP), Y5
-	VMOVDQU      960(SP), Y6
-	VMOVDQU      992(SP), Y7
-	VMOVDQU      32(SP), Y8
+	VMOVDQU      768(AX), Y0
+	VMOVDQU      800(AX), Y1
+	VMOVDQU      832(AX), Y2
+	VMOVDQU      864(AX), Y3
+	VMOVDQU      896(AX), Y4
+	VMOVDQU      928(AX), Y5
+	VMOVDQU      960(AX), Y6
+	VMOVDQU      992(AX), Y7
+	VMOVDQU      32(AX), Y8
 	VPSRLD       $0x07, Y8, Y9
 	VPSLLD       $0x19, Y8, Y10
 	VPXOR        Y10, Y9, Y9
@@ -693,7 +695,7 @@ rounds1:
 	VPXOR        Y10, Y9, Y9
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y9, Y8
-	VMOVDQU      448(SP), Y9
+	VMOVDQU      448(AX), Y9
 	VPSRLD       $0x11, Y9, Y10
 	VPSLLD       $0x0f, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -703,11 +705,11 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPADDD       Y8, Y10, Y8
-	VPADDD       288(SP), Y8, Y8
+	VPADDD       288(AX), Y8, Y8
 	VPADDD       Y9, Y8, Y8
-	VMOVDQU      Y8, (SP)
+	VMOVDQU      Y8, (AX)
 	VPXOR        Y5, Y6, Y9
 	VPAND        Y4, Y9, Y9
 	VPXOR        Y9, Y6, Y9
@@ -722,7 +724,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y4, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD (BX), Y11
+	VPBROADCASTD (SI), Y11
 	VPADDD       Y11, Y7, Y7
 	VPADDD       Y8, Y7, Y7
 	VPADDD       Y9, Y7, Y7
@@ -745,7 +747,7 @@ rounds1:
 	VPADDD       Y8, Y7, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y7, Y3, Y3
-	VMOVDQU      64(SP), Y7
+	VMOVDQU      64(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -755,7 +757,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      480(SP), Y10
+	VMOVDQU      480(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -765,11 +767,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      32(SP), Y11
+	VMOVDQU      32(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       320(SP), Y7, Y7
+	VPADDD       320(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 32(SP)
+	VMOVDQU      Y7, 32(AX)
 	VPXOR        Y4, Y5, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y5, Y10
@@ -784,7 +786,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 4(BX), Y12
+	VPBROADCASTD 4(SI), Y12
 	VPADDD       Y12, Y6, Y6
 	VPADDD       Y7, Y6, Y6
 	VPADDD       Y10, Y6, Y6
@@ -806,7 +808,7 @@ rounds1:
 	VPADDD       Y9, Y6, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y6, Y2, Y2
-	VMOVDQU      96(SP), Y6
+	VMOVDQU      96(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -816,7 +818,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -826,11 +828,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      64(SP), Y11
+	VMOVDQU      64(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       352(SP), Y6, Y6
+	VPADDD       352(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 64(SP)
+	VMOVDQU      Y6, 64(AX)
 	VPXOR        Y3, Y4, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y4, Y10
@@ -845,7 +847,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 8(BX), Y12
+	VPBROADCASTD 8(SI), Y12
 	VPADDD       Y12, Y5, Y5
 	VPADDD       Y6, Y5, Y5
 	VPADDD       Y10, Y5, Y5
@@ -867,7 +869,7 @@ rounds1:
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y5, Y1, Y1
-	VMOVDQU      128(SP), Y5
+	VMOVDQU      128(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -877,7 +879,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      32(SP), Y10
+	VMOVDQU      32(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -887,11 +889,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      96(SP), Y11
+	VMOVDQU      96(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       384(SP), Y5, Y5
+	VPADDD       384(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 96(SP)
+	VMOVDQU      Y5, 96(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -906,7 +908,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 12(BX), Y12
+	VPBROADCASTD 12(SI), Y12
 	VPADDD       Y12, Y4, Y4
 	VPADDD       Y5, Y4, Y4
 	VPADDD       Y10, Y4, Y4
@@ -928,7 +930,7 @@ rounds1:
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y4, Y0, Y0
-	VMOVDQU      160(SP), Y4
+	VMOVDQU      160(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -938,7 +940,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      64(SP), Y10
+	VMOVDQU      64(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -948,11 +950,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      128(SP), Y11
+	VMOVDQU      128(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       416(SP), Y4, Y4
+	VPADDD       416(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 128(SP)
+	VMOVDQU      Y4, 128(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -967,7 +969,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 16(BX), Y12
+	VPBROADCASTD 16(SI), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y4, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -989,7 +991,7 @@ rounds1:
 	VPADDD       Y5, Y3, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y3, Y8, Y3
-	VMOVDQU      192(SP), Y8
+	VMOVDQU      192(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -999,7 +1001,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      96(SP), Y10
+	VMOVDQU      96(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -1009,11 +1011,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      160(SP), Y11
+	VMOVDQU      160(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       448(SP), Y8, Y8
+	VPADDD       448(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 160(SP)
+	VMOVDQU      Y8, 160(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -1028,7 +1030,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 20(BX), Y12
+	VPBROADCASTD 20(SI), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y8, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -1050,7 +1052,7 @@ rounds1:
 	VPADDD       Y4, Y2, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y2, Y9, Y2
-	VMOVDQU      224(SP), Y9
+	VMOVDQU      224(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -1060,7 +1062,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      128(SP), Y10
+	VMOVDQU      128(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -1070,11 +1072,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      192(SP), Y11
+	VMOVDQU      192(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       480(SP), Y9, Y9
+	VPADDD       480(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 192(SP)
+	VMOVDQU      Y9, 192(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -1089,7 +1091,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 24(BX), Y12
+	VPBROADCASTD 24(SI), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y9, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -1111,7 +1113,7 @@ rounds1:
 	VPADDD       Y8, Y1, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y1, Y7, Y1
-	VMOVDQU      256(SP), Y7
+	VMOVDQU      256(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -1121,7 +1123,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      160(SP), Y10
+	VMOVDQU      160(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -1131,11 +1133,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      224(SP), Y11
+	VMOVDQU      224(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       (SP), Y7, Y7
+	VPADDD       (AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 224(SP)
+	VMOVDQU      Y7, 224(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -1150,7 +1152,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 28(BX), Y12
+	VPBROADCASTD 28(SI), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y7, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -1172,7 +1174,7 @@ rounds1:
 	VPADDD       Y9, Y0, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y0, Y6, Y0
-	VMOVDQU      288(SP), Y6
+	VMOVDQU      288(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -1182,7 +1184,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      192(SP), Y10
+	VMOVDQU      192(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -1192,11 +1194,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      256(SP), Y11
+	VMOVDQU      256(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       32(SP), Y6, Y6
+	VPADDD       32(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 256(SP)
+	VMOVDQU      Y6, 256(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -1211,7 +1213,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 32(BX), Y12
+	VPBROADCASTD 32(SI), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y6, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -1233,7 +1235,7 @@ rounds1:
 	VPADDD       Y7, Y3, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y3, Y5, Y3
-	VMOVDQU      320(SP), Y5
+	VMOVDQU      320(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -1243,7 +1245,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      224(SP), Y10
+	VMOVDQU      224(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -1253,11 +1255,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      288(SP), Y11
+	VMOVDQU      288(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       64(SP), Y5, Y5
+	VPADDD       64(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 288(SP)
+	VMOVDQU      Y5, 288(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -1272,7 +1274,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 36(BX), Y12
+	VPBROADCASTD 36(SI), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y5, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -1294,7 +1296,7 @@ rounds1:
 	VPADDD       Y6, Y2, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y2, Y4, Y2
-	VMOVDQU      352(SP), Y4
+	VMOVDQU      352(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -1304,7 +1306,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      256(SP), Y10
+	VMOVDQU      256(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -1314,11 +1316,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      320(SP), Y11
+	VMOVDQU      320(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       96(SP), Y4, Y4
+	VPADDD       96(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 320(SP)
+	VMOVDQU      Y4, 320(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -1333,7 +1335,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 40(BX), Y12
+	VPBROADCASTD 40(SI), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y4, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -1355,7 +1357,7 @@ rounds1:
 	VPADDD       Y5, Y1, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y1, Y8, Y1
-	VMOVDQU      384(SP), Y8
+	VMOVDQU      384(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -1365,7 +1367,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      288(SP), Y10
+	VMOVDQU      288(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -1375,11 +1377,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      352(SP), Y11
+	VMOVDQU      352(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       128(SP), Y8, Y8
+	VPADDD       128(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 352(SP)
+	VMOVDQU      Y8, 352(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -1394,7 +1396,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 44(BX), Y12
+	VPBROADCASTD 44(SI), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y8, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -1416,7 +1418,7 @@ rounds1:
 	VPADDD       Y4, Y0, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y0, Y9, Y0
-	VMOVDQU      416(SP), Y9
+	VMOVDQU      416(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -1426,7 +1428,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      320(SP), Y10
+	VMOVDQU      320(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -1436,11 +1438,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      384(SP), Y11
+	VMOVDQU      384(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       160(SP), Y9, Y9
+	VPADDD       160(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 384(SP)
+	VMOVDQU      Y9, 384(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -1455,7 +1457,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 48(BX), Y12
+	VPBROADCASTD 48(SI), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y9, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -1477,7 +1479,7 @@ rounds1:
 	VPADDD       Y8, Y3, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y3, Y7, Y3
-	VMOVDQU      448(SP), Y7
+	VMOVDQU      448(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -1487,7 +1489,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      352(SP), Y10
+	VMOVDQU      352(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -1497,11 +1499,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      416(SP), Y11
+	VMOVDQU      416(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       192(SP), Y7, Y7
+	VPADDD       192(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 416(SP)
+	VMOVDQU      Y7, 416(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -1516,7 +1518,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 52(BX), Y12
+	VPBROADCASTD 52(SI), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y7, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -1538,7 +1540,7 @@ rounds1:
 	VPADDD       Y9, Y2, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y2, Y6, Y2
-	VMOVDQU      480(SP), Y6
+	VMOVDQU      480(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -1548,7 +1550,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      384(SP), Y10
+	VMOVDQU      384(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -1558,11 +1560,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      448(SP), Y11
+	VMOVDQU      448(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       224(SP), Y6, Y6
+	VPADDD       224(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 448(SP)
+	VMOVDQU      Y6, 448(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -1577,7 +1579,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 56(BX), Y12
+	VPBROADCASTD 56(SI), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y6, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -1599,7 +1601,7 @@ rounds1:
 	VPADDD       Y7, Y1, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y1, Y5, Y1
-	VMOVDQU      (SP), Y5
+	VMOVDQU      (AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -1609,7 +1611,7 @@ rounds1:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      416(SP), Y10
+	VMOVDQU      416(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -1619,11 +1621,11 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      480(SP), Y11
+	VMOVDQU      480(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       256(SP), Y5, Y5
+	VPADDD       256(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 480(SP)
+	VMOVDQU      Y5, 480(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -1638,7 +1640,7 @@ rounds1:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 60(BX), Y12
+	VPBROADCASTD 60(SI), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y5, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -1660,69 +1662,69 @@ rounds1:
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y6, Y5, Y5
 	VPADDD       Y0, Y4, Y0
-	VMOVDQU      Y5, 768(SP)
-	VMOVDQU      Y7, 800(SP)
-	VMOVDQU      Y9, 832(SP)
-	VMOVDQU      Y8, 864(SP)
-	VMOVDQU      Y0, 896(SP)
-	VMOVDQU      Y1, 928(SP)
-	VMOVDQU      Y2, 960(SP)
-	VMOVDQU      Y3, 992(SP)
-	ADDQ         $0x40, BX
-	DECQ         SI
+	VMOVDQU      Y5, 768(AX)
+	VMOVDQU      Y7, 800(AX)
+	VMOVDQU      Y9, 832(AX)
+	VMOVDQU      Y8, 864(AX)
+	VMOVDQU      Y0, 896(AX)
+	VMOVDQU      Y1, 928(AX)
+	VMOVDQU      Y2, 960(AX)
+	VMOVDQU      Y3, 992(AX)
+	ADDQ         $0x40, SI
+	DECQ         DI
 	JNZ          rounds1
-	VMOVDQU      768(SP), Y0
+	VMOVDQU      768(AX), Y0
 	VPBROADCASTD constantsAVX2<>+56(SB), Y1
 	VPADDD       Y1, Y0, Y0
-	VMOVDQU      800(SP), Y1
+	VMOVDQU      800(AX), Y1
 	VPBROADCASTD constantsAVX2<>+60(SB), Y2
 	VPADDD       Y2, Y1, Y1
-	VMOVDQU      832(SP), Y2
+	VMOVDQU      832(AX), Y2
 	VPBROADCASTD constantsAVX2<>+64(SB), Y3
 	VPADDD       Y3, Y2, Y2
-	VMOVDQU      864(SP), Y3
+	VMOVDQU      864(AX), Y3
 	VPBROADCASTD constantsAVX2<>+40(SB), Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVDQU      896(SP), Y4
+	VMOVDQU      896(AX), Y4
 	VPBROADCASTD constantsAVX2<>+44(SB), Y5
 	VPADDD       Y5, Y4, Y4
-	VMOVDQU      928(SP), Y5
+	VMOVDQU      928(AX), Y5
 	VPBROADCASTD constantsAVX2<>+48(SB), Y6
 	VPADDD       Y6, Y5, Y5
-	VMOVDQU      960(SP), Y6
+	VMOVDQU      960(AX), Y6
 	VPBROADCASTD constantsAVX2<>+512(SB), Y7
 	VPADDD       Y7, Y6, Y6
-	VMOVDQU      992(SP), Y7
+	VMOVDQU      992(AX), Y7
 	VPBROADCASTD constantsAVX2<>+516(SB), Y8
 	VPADDD       Y8, Y7, Y7
-	VMOVDQU      Y0, 512(SP)
-	VMOVDQU      Y1, 544(SP)
-	VMOVDQU      Y2, 576(SP)
-	VMOVDQU      Y3, 608(SP)
-	VMOVDQU      Y4, 640(SP)
-	VMOVDQU      Y5, 672(SP)
-	VMOVDQU      Y6, 704(SP)
-	VMOVDQU      Y7, 736(SP)
-	LEAQ         constantsAVX2<>+768(SB), DI
-	MOVQ         $0x00000004, R8
-	VMOVDQU      Y0, 768(SP)
-	VMOVDQU      Y1, 800(SP)
-	VMOVDQU      Y2, 832(SP)
-	VMOVDQU      Y3, 864(SP)
-	VMOVDQU      Y4, 896(SP)
-	VMOVDQU      Y5, 928(SP)
-	VMOVDQU      Y6, 960(SP)
-	VMOVDQU      Y7, 992(SP)
+	VMOVDQU      Y0, 512(AX)
+	VMOVDQU      Y1, 544(AX)
+	VMOVDQU      Y2, 576(AX)
+	VMOVDQU      Y3, 608(AX)
+	VMOVDQU      Y4, 640(AX)
+	VMOVDQU      Y5, 672(AX)
+	VMOVDQU      Y6, 704(AX)
+	VMOVDQU      Y7, 736(AX)
+	LEAQ         constantsAVX2<>+768(SB), R8
+	MOVQ         $0x00000004, R9
+	VMOVDQU      Y0, 768(AX)
+	VMOVDQU      Y1, 800(AX)
+	VMOVDQU      Y2, 832(AX)
+	VMOVDQU      Y3, 864(AX)
+	VMOVDQU      Y4, 896(AX)
+	VMOVDQU      Y5, 928(AX)
+	VMOVDQU      Y6, 960(AX)
+	VMOVDQU      Y7, 992(AX)
 
 rounds2:
-	VMOVDQU      768(SP), Y0
-	VMOVDQU      800(SP), Y1
-	VMOVDQU      832(SP), Y2
-	VMOVDQU      864(SP), Y3
-	VMOVDQU      896(SP), Y4
-	VMOVDQU      928(SP), Y5
-	VMOVDQU      960(SP), Y6
-	VMOVDQU      992(SP), Y7
+	VMOVDQU      768(AX), Y0
+	VMOVDQU      800(AX), Y1
+	VMOVDQU      832(AX), Y2
+	VMOVDQU      864(AX), Y3
+	VMOVDQU      896(AX), Y4
+	VMOVDQU      928(AX), Y5
+	VMOVDQU      960(AX), Y6
+	VMOVDQU      992(AX), Y7
 	VPXOR        Y5, Y6, Y8
 	VPAND        Y4, Y8, Y8
 	VPXOR        Y8, Y6, Y8
@@ -1737,7 +1739,7 @@ rounds2:
 	VPXOR        Y10, Y9, Y9
 	VPSLLD       $0x07, Y4, Y10
 	VPXOR        Y10, Y9, Y9
-	VPBROADCASTD (DI), Y10
+	VPBROADCASTD (R8), Y10
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y8, Y7, Y7
 	VPADDD       Y9, Y7, Y7
@@ -1773,7 +1775,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y3, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 4(DI), Y11
+	VPBROADCASTD 4(R8), Y11
 	VPADDD       Y11, Y6, Y6
 	VPADDD       Y7, Y6, Y6
 	VPADDD       Y10, Y6, Y6
@@ -1808,7 +1810,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y2, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 8(DI), Y11
+	VPBROADCASTD 8(R8), Y11
 	VPADDD       Y11, Y5, Y5
 	VPADDD       Y6, Y5, Y5
 	VPADDD       Y10, Y5, Y5
@@ -1843,7 +1845,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y1, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 12(DI), Y11
+	VPBROADCASTD 12(R8), Y11
 	VPADDD       Y11, Y4, Y4
 	VPADDD       Y5, Y4, Y4
 	VPADDD       Y10, Y4, Y4
@@ -1878,7 +1880,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y0, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 16(DI), Y11
+	VPBROADCASTD 16(R8), Y11
 	VPADDD       Y11, Y3, Y3
 	VPADDD       Y4, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -1913,7 +1915,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y3, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 20(DI), Y11
+	VPBROADCASTD 20(R8), Y11
 	VPADDD       Y11, Y2, Y2
 	VPADDD       Y8, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -1948,7 +1950,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y2, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 24(DI), Y11
+	VPBROADCASTD 24(R8), Y11
 	VPADDD       Y11, Y1, Y1
 	VPADDD       Y9, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -1983,7 +1985,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y1, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 28(DI), Y11
+	VPBROADCASTD 28(R8), Y11
 	VPADDD       Y11, Y0, Y0
 	VPADDD       Y7, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -2018,7 +2020,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y0, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 32(DI), Y11
+	VPBROADCASTD 32(R8), Y11
 	VPADDD       Y11, Y3, Y3
 	VPADDD       Y6, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -2053,7 +2055,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y3, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 36(DI), Y11
+	VPBROADCASTD 36(R8), Y11
 	VPADDD       Y11, Y2, Y2
 	VPADDD       Y5, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -2088,7 +2090,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y2, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 40(DI), Y11
+	VPBROADCASTD 40(R8), Y11
 	VPADDD       Y11, Y1, Y1
 	VPADDD       Y4, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -2123,7 +2125,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y1, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 44(DI), Y11
+	VPBROADCASTD 44(R8), Y11
 	VPADDD       Y11, Y0, Y0
 	VPADDD       Y8, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -2158,7 +2160,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y0, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 48(DI), Y11
+	VPBROADCASTD 48(R8), Y11
 	VPADDD       Y11, Y3, Y3
 	VPADDD       Y9, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -2193,7 +2195,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y3, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 52(DI), Y11
+	VPBROADCASTD 52(R8), Y11
 	VPADDD       Y11, Y2, Y2
 	VPADDD       Y7, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -2228,7 +2230,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y2, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 56(DI), Y11
+	VPBROADCASTD 56(R8), Y11
 	VPADDD       Y11, Y1, Y1
 	VPADDD       Y6, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -2263,7 +2265,7 @@ rounds2:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y1, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 60(DI), Y11
+	VPBROADCASTD 60(R8), Y11
 	VPADDD       Y11, Y0, Y0
 	VPADDD       Y5, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -2284,33 +2286,33 @@ rounds2:
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y6, Y5, Y5
 	VPADDD       Y0, Y4, Y0
-	VMOVDQU      Y5, 768(SP)
-	VMOVDQU      Y7, 800(SP)
-	VMOVDQU      Y9, 832(SP)
-	VMOVDQU      Y8, 864(SP)
-	VMOVDQU      Y0, 896(SP)
-	VMOVDQU      Y1, 928(SP)
-	VMOVDQU      Y2, 960(SP)
-	VMOVDQU      Y3, 992(SP)
-	ADDQ         $0x40, DI
-	DECQ         R8
+	VMOVDQU      Y5, 768(AX)
+	VMOVDQU      Y7, 800(AX)
+	VMOVDQU      Y9, 832(AX)
+	VMOVDQU      Y8, 864(AX)
+	VMOVDQU      Y0, 896(AX)
+	VMOVDQU      Y1, 928(AX)
+	VMOVDQU      Y2, 960(AX)
+	VMOVDQU      Y3, 992(AX)
+	ADDQ         $0x40, R8
+	DECQ         R9
 	JNZ          rounds2
-	VMOVDQU      768(SP), Y0
-	VPADDD       512(SP), Y0, Y0
-	VMOVDQU      800(SP), Y1
-	VPADDD       544(SP), Y1, Y1
-	VMOVDQU      832(SP), Y2
-	VPADDD       576(SP), Y2, Y2
-	VMOVDQU      864(SP), Y3
-	VPADDD       608(SP), Y3, Y3
-	VMOVDQU      896(SP), Y4
-	VPADDD       640(SP), Y4, Y4
-	VMOVDQU      928(SP), Y5
-	VPADDD       672(SP), Y5, Y5
-	VMOVDQU      960(SP), Y6
-	VPADDD       704(SP), Y6, Y6
-	VMOVDQU      992(SP), Y7
-	VPADDD       736(SP), Y7, Y7
+	VMOVDQU      768(AX), Y0
+	VPADDD       512(AX), Y0, Y0
+	VMOVDQU      800(AX), Y1
+	VPADDD       544(AX), Y1, Y1
+	VMOVDQU      832(AX), Y2
+	VPADDD       576(AX), Y2, Y2
+	VMOVDQU      864(AX), Y3
+	VPADDD       608(AX), Y3, Y3
+	VMOVDQU      896(AX), Y4
+	VPADDD       640(AX), Y4, Y4
+	VMOVDQU      928(AX), Y5
+	VPADDD       672(AX), Y5, Y5
+	VMOVDQU      960(AX), Y6
+	VPADDD       704(AX), Y6, Y6
+	VMOVDQU      992(AX), Y7
+	VPADDD       736(AX), Y7, Y7
 	VPUNPCKLDQ   Y1, Y0, Y8
 	VPUNPCKHDQ   Y1, Y0, Y0
 	VPUNPCKLDQ   Y3, Y2, Y1
@@ -2320,17 +2322,17 @@ rounds2:
 	VPUNPCKLQDQ  Y2, Y0, Y8
 	VPUNPCKHQDQ  Y2, Y0, Y0
 	VPSHUFB      constantsAVX2<>+0(SB), Y3, Y2
-	VMOVDQU      X2, (AX)
-	VEXTRACTI128 $0x01, Y2, 128(AX)
+	VMOVDQU      X2, (CX)
+	VEXTRACTI128 $0x01, Y2, 128(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y1, Y1
-	VMOVDQU      X1, 32(AX)
-	VEXTRACTI128 $0x01, Y1, 160(AX)
+	VMOVDQU      X1, 32(CX)
+	VEXTRACTI128 $0x01, Y1, 160(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y8, Y1
-	VMOVDQU      X1, 64(AX)
-	VEXTRACTI128 $0x01, Y1, 192(AX)
+	VMOVDQU      X1, 64(CX)
+	VEXTRACTI128 $0x01, Y1, 192(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y0, Y0
-	VMOVDQU      X0, 96(AX)
-	VEXTRACTI128 $0x01, Y0, 224(AX)
+	VMOVDQU      X0, 96(CX)
+	VEXTRACTI128 $0x01, Y0, 224(CX)
 	VPUNPCKLDQ   Y5, Y4, Y0
 	VPUNPCKHDQ   Y5, Y4, Y1
 	VPUNPCKLDQ   Y7, Y6, Y2
@@ -2340,43 +2342,45 @@ rounds2:
 	VPUNPCKLQDQ  Y3, Y1, Y2
 	VPUNPCKHQDQ  Y3, Y1, Y1
 	VPSHUFB      constantsAVX2<>+0(SB), Y4, Y3
-	VMOVDQU      X3, 16(AX)
-	VEXTRACTI128 $0x01, Y3, 144(AX)
+	VMOVDQU      X3, 16(CX)
+	VEXTRACTI128 $0x01, Y3, 144(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y0, Y0
-	VMOVDQU      X0, 48(AX)
-	VEXTRACTI128 $0x01, Y0, 176(AX)
+	VMOVDQU      X0, 48(CX)
+	VEXTRACTI128 $0x01, Y0, 176(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y2, Y0
-	VMOVDQU      X0, 80(AX)
-	VEXTRACTI128 $0x01, Y0, 208(AX)
+	VMOVDQU      X0, 80(CX)
+	VEXTRACTI128 $0x01, Y0, 208(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y1, Y0
-	VMOVDQU      X0, 112(AX)
-	VEXTRACTI128 $0x01, Y0, 240(AX)
-	ADDQ         $+512, CX
-	ADDQ         $+256, AX
-	DECQ         DX
+	VMOVDQU      X0, 112(CX)
+	VEXTRACTI128 $0x01, Y0, 240(CX)
+	ADDQ         $+512, DX
+	ADDQ         $+256, CX
+	DECQ         BX
 	JNZ          group
 	VZEROUPPER
 	RET
 
 // func prefixedPairsAVX2(to *byte, from *byte, groups uint64)
 // Requires: AVX, AVX2
-TEXT ·prefixedPairsAVX2(SB), $1056-24
-	MOVQ to+0(FP), AX
-	MOVQ from+8(FP), CX
-	MOVQ groups+16(FP), DX
+TEXT ·prefixedPairsAVX2(SB), $1312-24
+	LEAQ 31(SP), AX
+	ANDQ $-32, AX
+	MOVQ to+0(FP), CX
+	MOVQ from+8(FP), DX
+	MOVQ groups+16(FP), BX
 
 group:
-	VBROADCASTI128 (CX), Y0
-	VINSERTI128    $0x01, 256(CX), Y0, Y0
+	VBROADCASTI128 (DX), Y0
+	VINSERTI128    $0x01, 256(DX), Y0, Y0
 	VPSHUFB        constantsAVX2<>+0(SB), Y0, Y0
-	VBROADCASTI128 64(CX), Y1
-	VINSERTI128    $0x01, 320(CX), Y1, Y1
+	VBROADCASTI128 64(DX), Y1
+	VINSERTI128    $0x01, 320(DX), Y1, Y1
 	VPSHUFB        constantsAVX2<>+0(SB), Y1, Y1
-	VBROADCASTI128 128(CX), Y2
-	VINSERTI128    $0x01, 384(CX), Y2, Y2
+	VBROADCASTI128 128(DX), Y2
+	VINSERTI128    $0x01, 384(DX), Y2, Y2
 	VPSHUFB        constantsAVX2<>+0(SB), Y2, Y2
-	VBROADCASTI128 192(CX), Y3
-	VINSERTI128    $0x01, 448(CX), Y3, Y3
+	VBROADCASTI128 192(DX), Y3
+	VINSERTI128    $0x01, 448(DX), Y3, Y3
 	VPSHUFB        constantsAVX2<>+0(SB), Y3, Y3
 	VPUNPCKLDQ     Y1, Y0, Y4
 	VPUNPCKHDQ     Y1, Y0, Y0
@@ -2386,13 +2390,13 @@ group:
 	VPUNPCKHQDQ    Y1, Y4, Y1
 	VPUNPCKLQDQ    Y2, Y0, Y4
 	VPUNPCKHQDQ    Y2, Y0, Y0
-	VMOVDQU        Y1, 32(SP)
-	VMOVDQU        Y4, 64(SP)
-	VMOVDQU        Y0, 96(SP)
+	VMOVDQU        Y1, 32(AX)
+	VMOVDQU        Y4, 64(AX)
+	VMOVDQU        Y0, 96(AX)
 	VPSRLD         $0x08, Y3, Y0
 	VPBROADCASTD   constantsAVX2<>+1024(SB), Y1
 	VPADDD         Y1, Y0, Y0
-	VMOVDQU        Y0, (SP)
+	VMOVDQU        Y0, (AX)
 	VPBROADCASTD   constantsAVX2<>+32(SB), Y1
 	VPADDD         Y1, Y0, Y0
 	VPBROADCASTD   constantsAVX2<>+36(SB), Y1
@@ -2400,10 +2404,10 @@ group:
 	VPBROADCASTD   constantsAVX2<>+40(SB), Y2
 	VPADDD         Y2, Y0, Y0
 	VPSLLD         $0x18, Y3, Y2
-	VMOVDQU        32(SP), Y3
+	VMOVDQU        32(AX), Y3
 	VPSRLD         $0x08, Y3, Y4
 	VPADDD         Y4, Y2, Y2
-	VMOVDQU        Y2, 32(SP)
+	VMOVDQU        Y2, 32(AX)
 	VPBROADCASTD   constantsAVX2<>+44(SB), Y4
 	VPBROADCASTD   constantsAVX2<>+48(SB), Y5
 	VPXOR          Y4, Y5, Y4
@@ -2446,10 +2450,10 @@ group:
 	VPBROADCASTD   constantsAVX2<>+64(SB), Y5
 	VPADDD         Y5, Y2, Y2
 	VPSLLD         $0x18, Y3, Y3
-	VMOVDQU        64(SP), Y5
+	VMOVDQU        64(AX), Y5
 	VPSRLD         $0x08, Y5, Y7
 	VPADDD         Y7, Y3, Y3
-	VMOVDQU        Y3, 64(SP)
+	VMOVDQU        Y3, 64(AX)
 	VPBROADCASTD   constantsAVX2<>+44(SB), Y7
 	VPXOR          Y0, Y7, Y8
 	VPAND          Y2, Y8, Y8
@@ -2488,11 +2492,11 @@ group:
 	VPBROADCASTD   constantsAVX2<>+60(SB), Y8
 	VPADDD         Y8, Y3, Y3
 	VPSLLD         $0x18, Y5, Y5
-	VMOVDQU        96(SP), Y8
-	VMOVDQU        Y8, 1024(SP)
+	VMOVDQU        96(AX), Y8
+	VMOVDQU        Y8, 1024(AX)
 	VPSRLD         $0x08, Y8, Y8
 	VPADDD         Y8, Y5, Y5
-	VMOVDQU        Y5, 96(SP)
+	VMOVDQU        Y5, 96(AX)
 	VPXOR          Y2, Y0, Y8
 	VPAND          Y3, Y8, Y8
 	VPXOR          Y8, Y0, Y8
@@ -2529,17 +2533,17 @@ group:
 	VPADDD         Y9, Y7, Y7
 	VPBROADCASTD   constantsAVX2<>+56(SB), Y9
 	VPADDD         Y9, Y5, Y5
-	VBROADCASTI128 16(CX), Y9
-	VINSERTI128    $0x01, 272(CX), Y9, Y9
+	VBROADCASTI128 16(DX), Y9
+	VINSERTI128    $0x01, 272(DX), Y9, Y9
 	VPSHUFB        constantsAVX2<>+0(SB), Y9, Y9
-	VBROADCASTI128 80(CX), Y10
-	VINSERTI128    $0x01, 336(CX), Y10, Y10
+	VBROADCASTI128 80(DX), Y10
+	VINSERTI128    $0x01, 336(DX), Y10, Y10
 	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
-	VBROADCASTI128 144(CX), Y11
-	VINSERTI128    $0x01, 400(CX), Y11, Y11
+	VBROADCASTI128 144(DX), Y11
+	VINSERTI128    $0x01, 400(DX), Y11, Y11
 	VPSHUFB        constantsAVX2<>+0(SB), Y11, Y11
-	VBROADCASTI128 208(CX), Y12
-	VINSERTI128    $0x01, 464(CX), Y12, Y12
+	VBROADCASTI128 208(DX), Y12
+	VINSERTI128    $0x01, 464(DX), Y12, Y12
 	VPSHUFB        constantsAVX2<>+0(SB), Y12, Y12
 	VPUNPCKLDQ     Y10, Y9, Y13
 	VPUNPCKHDQ     Y10, Y9, Y9
@@ -2549,14 +2553,14 @@ group:
 	VPUNPCKHQDQ    Y10, Y13, Y10
 	VPUNPCKLQDQ    Y11, Y9, Y13
 	VPUNPCKHQDQ    Y11, Y9, Y9
-	VMOVDQU        Y10, 160(SP)
-	VMOVDQU        Y13, 192(SP)
-	VMOVDQU        Y9, 224(SP)
-	VMOVDQU        1024(SP), Y9
+	VMOVDQU        Y10, 160(AX)
+	VMOVDQU        Y13, 192(AX)
+	VMOVDQU        Y9, 224(AX)
+	VMOVDQU        1024(AX), Y9
 	VPSLLD         $0x18, Y9, Y9
 	VPSRLD         $0x08, Y12, Y10
 	VPADDD         Y10, Y9, Y9
-	VMOVDQU        Y9, 128(SP)
+	VMOVDQU        Y9, 128(AX)
 	VPXOR          Y3, Y2, Y10
 	VPAND          Y5, Y10, Y10
 	VPXOR          Y10, Y2, Y10
@@ -2594,10 +2598,10 @@ group:
 	VPADDD         Y10, Y8, Y8
 	VPADDD         Y0, Y1, Y0
 	VPSLLD         $0x18, Y12, Y1
-	VMOVDQU        160(SP), Y10
+	VMOVDQU        160(AX), Y10
 	VPSRLD         $0x08, Y10, Y11
 	VPADDD         Y11, Y1, Y1
-	VMOVDQU        Y1, 160(SP)
+	VMOVDQU        Y1, 160(AX)
 	VPXOR          Y5, Y3, Y11
 	VPAND          Y0, Y11, Y11
 	VPXOR          Y11, Y3, Y11
@@ -2635,10 +2639,10 @@ group:
 	VPADDD         Y11, Y9, Y9
 	VPADDD         Y1, Y4, Y1
 	VPSLLD         $0x18, Y10, Y4
-	VMOVDQU        192(SP), Y10
+	VMOVDQU        192(AX), Y10
 	VPSRLD         $0x08, Y10, Y11
 	VPADDD         Y11, Y4, Y4
-	VMOVDQU        Y4, 192(SP)
+	VMOVDQU        Y4, 192(AX)
 	VPXOR          Y0, Y5, Y11
 	VPAND          Y1, Y11, Y11
 	VPXOR          Y11, Y5, Y11
@@ -2676,11 +2680,11 @@ group:
 	VPADDD         Y11, Y2, Y2
 	VPADDD         Y3, Y6, Y3
 	VPSLLD         $0x18, Y10, Y6
-	VMOVDQU        224(SP), Y10
-	VMOVDQU        Y10, 1024(SP)
+	VMOVDQU        224(AX), Y10
+	VMOVDQU        Y10, 1024(AX)
 	VPSRLD         $0x08, Y10, Y10
 	VPADDD         Y10, Y6, Y6
-	VMOVDQU        Y6, 224(SP)
+	VMOVDQU        Y6, 224(AX)
 	VPXOR          Y1, Y0, Y10
 	VPAND          Y3, Y10, Y10
 	VPXOR          Y10, Y0, Y10
@@ -2717,17 +2721,17 @@ group:
 	VPADDD         Y4, Y5, Y4
 	VPADDD         Y10, Y4, Y4
 	VPADDD         Y5, Y7, Y5
-	VBROADCASTI128 32(CX), Y7
-	VINSERTI128    $0x01, 288(CX), Y7, Y7
+	VBROADCASTI128 32(DX), Y7
+	VINSERTI128    $0x01, 288(DX), Y7, Y7
 	VPSHUFB        constantsAVX2<>+0(SB), Y7, Y7
-	VBROADCASTI128 96(CX), Y10
-	VINSERTI128    $0x01, 352(CX), Y10, Y10
+	VBROADCASTI128 96(DX), Y10
+	VINSERTI128    $0x01, 352(DX), Y10, Y10
 	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
-	VBROADCASTI128 160(CX), Y11
-	VINSERTI128    $0x01, 416(CX), Y11, Y11
+	VBROADCASTI128 160(DX), Y11
+	VINSERTI128    $0x01, 416(DX), Y11, Y11
 	VPSHUFB        constantsAVX2<>+0(SB), Y11, Y11
-	VBROADCASTI128 224(CX), Y12
-	VINSERTI128    $0x01, 480(CX), Y12, Y12
+	VBROADCASTI128 224(DX), Y12
+	VINSERTI128    $0x01, 480(DX), Y12, Y12
 	VPSHUFB        constantsAVX2<>+0(SB), Y12, Y12
 	VPUNPCKLDQ     Y10, Y7, Y13
 	VPUNPCKHDQ     Y10, Y7, Y7
@@ -2737,14 +2741,14 @@ group:
 	VPUNPCKHQDQ    Y10, Y13, Y10
 	VPUNPCKLQDQ    Y11, Y7, Y13
 	VPUNPCKHQDQ    Y11, Y7, Y7
-	VMOVDQU        Y10, 288(SP)
-	VMOVDQU        Y13, 320(SP)
-	VMOVDQU        Y7, 352(SP)
-	VMOVDQU        1024(SP), Y7
+	VMOVDQU        Y10, 288(AX)
+	VMOVDQU        Y13, 320(AX)
+	VMOVDQU        Y7, 352(AX)
+	VMOVDQU        1024(AX), Y7
 	VPSLLD         $0x18, Y7, Y7
 	VPSRLD         $0x08, Y12, Y10
 	VPADDD         Y10, Y7, Y7
-	VMOVDQU        Y7, 256(SP)
+	VMOVDQU        Y7, 256(AX)
 	VPXOR          Y3, Y1, Y10
 	VPAND          Y5, Y10, Y10
 	VPXOR          Y10, Y1, Y10
@@ -2782,10 +2786,10 @@ group:
 	VPADDD         Y10, Y6, Y6
 	VPADDD         Y0, Y8, Y0
 	VPSLLD         $0x18, Y12, Y8
-	VMOVDQU        288(SP), Y10
+	VMOVDQU        288(AX), Y10
 	VPSRLD         $0x08, Y10, Y11
 	VPADDD         Y11, Y8, Y8
-	VMOVDQU        Y8, 288(SP)
+	VMOVDQU        Y8, 288(AX)
 	VPXOR          Y5, Y3, Y11
 	VPAND          Y0, Y11, Y11
 	VPXOR          Y11, Y3, Y11
@@ -2823,10 +2827,10 @@ group:
 	VPADDD         Y11, Y7, Y7
 	VPADDD         Y1, Y9, Y1
 	VPSLLD         $0x18, Y10, Y9
-	VMOVDQU        320(SP), Y10
+	VMOVDQU        320(AX), Y10
 	VPSRLD         $0x08, Y10, Y11
 	VPADDD         Y11, Y9, Y9
-	VMOVDQU        Y9, 320(SP)
+	VMOVDQU        Y9, 320(AX)
 	VPXOR          Y0, Y5, Y11
 	VPAND          Y1, Y11, Y11
 	VPXOR          Y11, Y5, Y11
@@ -2864,11 +2868,11 @@ group:
 	VPADDD         Y11, Y8, Y8
 	VPADDD         Y3, Y2, Y2
 	VPSLLD         $0x18, Y10, Y3
-	VMOVDQU        352(SP), Y10
-	VMOVDQU        Y10, 1024(SP)
+	VMOVDQU        352(AX), Y10
+	VMOVDQU        Y10, 1024(AX)
 	VPSRLD         $0x08, Y10, Y10
 	VPADDD         Y10, Y3, Y3
-	VMOVDQU        Y3, 352(SP)
+	VMOVDQU        Y3, 352(AX)
 	VPXOR          Y1, Y0, Y10
 	VPAND          Y2, Y10, Y10
 	VPXOR          Y10, Y0, Y10
@@ -2905,17 +2909,17 @@ group:
 	VPADDD         Y9, Y3, Y9
 	VPADDD         Y10, Y9, Y9
 	VPADDD         Y3, Y4, Y3
-	VBROADCASTI128 48(CX), Y4
-	VINSERTI128    $0x01, 304(CX), Y4, Y4
+	VBROADCASTI128 48(DX), Y4
+	VINSERTI128    $0x01, 304(DX), Y4, Y4
 	VPSHUFB        constantsAVX2<>+0(SB), Y4, Y4
-	VBROADCASTI128 112(CX), Y10
-	VINSERTI128    $0x01, 368(CX), Y10, Y10
+	VBROADCASTI128 112(DX), Y10
+	VINSERTI128    $0x01, 368(DX), Y10, Y10
 	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
-	VBROADCASTI128 176(CX), Y11
-	VINSERTI128    $0x01, 432(CX), Y11, Y11
+	VBROADCASTI128 176(DX), Y11
+	VINSERTI128    $0x01, 432(DX), Y11, Y11
 	VPSHUFB        constantsAVX2<>+0(SB), Y11, Y11
-	VBROADCASTI128 240(CX), Y12
-	VINSERTI128    $0x01, 496(CX), Y12, Y12
+	VBROADCASTI128 240(DX), Y12
+	VINSERTI128    $0x01, 496(DX), Y12, Y12
 	VPSHUFB        constantsAVX2<>+0(SB), Y12, Y12
 	VPUNPCKLDQ     Y10, Y4, Y13
 	VPUNPCKHDQ     Y10, Y4, Y4
@@ -2925,14 +2929,14 @@ group:
 	VPUNPCKHQDQ    Y10, Y13, Y10
 	VPUNPCKLQDQ    Y11, Y4, Y13
 	VPUNPCKHQDQ    Y11, Y4, Y4
-	VMOVDQU        Y10, 416(SP)
-	VMOVDQU        Y13, 448(SP)
-	VMOVDQU        Y4, 480(SP)
-	VMOVDQU        1024(SP), Y4
+	VMOVDQU        Y10, 416(AX)
+	VMOVDQU        Y13, 448(AX)
+	VMOVDQU        Y4, 480(AX)
+	VMOVDQU        1024(AX), Y4
 	VPSLLD         $0x18, Y4, Y4
 	VPSRLD         $0x08, Y12, Y10
 	VPADDD         Y10, Y4, Y4
-	VMOVDQU        Y4, 384(SP)
+	VMOVDQU        Y4, 384(AX)
 	VPXOR          Y2, Y1, Y10
 	VPAND          Y3, Y10, Y10
 	VPXOR          Y10, Y1, Y10
@@ -2970,10 +2974,10 @@ group:
 	VPADDD         Y10, Y5, Y5
 	VPADDD         Y0, Y6, Y0
 	VPSLLD         $0x18, Y12, Y6
-	VMOVDQU        416(SP), Y10
+	VMOVDQU        416(AX), Y10
 	VPSRLD         $0x08, Y10, Y11
 	VPADDD         Y11, Y6, Y6
-	VMOVDQU        Y6, 416(SP)
+	VMOVDQU        Y6, 416(AX)
 	VPXOR          Y3, Y2, Y11
 	VPAND          Y0, Y11, Y11
 	VPXOR          Y11, Y2, Y11
@@ -3011,10 +3015,10 @@ group:
 	VPADDD         Y11, Y4, Y4
 	VPADDD         Y1, Y7, Y1
 	VPSLLD         $0x18, Y10, Y7
-	VMOVDQU        448(SP), Y10
+	VMOVDQU        448(AX), Y10
 	VPSRLD         $0x08, Y10, Y11
 	VPADDD         Y11, Y7, Y7
-	VMOVDQU        Y7, 448(SP)
+	VMOVDQU        Y7, 448(AX)
 	VPXOR          Y0, Y3, Y11
 	VPAND          Y1, Y11, Y11
 	VPXOR          Y11, Y3, Y11
@@ -3052,11 +3056,11 @@ group:
 	VPADDD         Y11, Y6, Y6
 	VPADDD         Y2, Y8, Y2
 	VPSLLD         $0x18, Y10, Y8
-	VMOVDQU        480(SP), Y10
-	VMOVDQU        Y10, 1024(SP)
+	VMOVDQU        480(AX), Y10
+	VMOVDQU        Y10, 1024(AX)
 	VPSRLD         $0x08, Y10, Y10
 	VPADDD         Y10, Y8, Y8
-	VMOVDQU        Y8, 480(SP)
+	VMOVDQU        Y8, 480(AX)
 	VPXOR          Y1, Y0, Y10
 	VPAND          Y2, Y10, Y10
 	VPXOR          Y10, Y0, Y10
@@ -3093,27 +3097,27 @@ group:
 	VPADDD         Y7, Y3, Y7
 	VPADDD         Y8, Y7, Y7
 	VPADDD         Y3, Y9, Y3
-	LEAQ           constantsAVX2<>+320(SB), BX
-	MOVQ           $0x00000003, SI
-	VMOVDQU        Y7, 768(SP)
-	VMOVDQU        Y6, 800(SP)
-	VMOVDQU        Y4, 832(SP)
-	VMOVDQU        Y5, 864(SP)
-	VMOVDQU        Y3, 896(SP)
-	VMOVDQU        Y2, 928(SP)
-	VMOVDQU        Y1, 960(SP)
-	VMOVDQU        Y0, 992(SP)
+	LEAQ           constantsAVX2<>+320(SB), SI
+	MOVQ           $0x00000003, DI
+	VMOVDQU        Y7, 768(AX)
+	VMOVDQU        Y6, 800(AX)
+	VMOVDQU        Y4, 832(AX)
+	VMOVDQU        Y5, 864(AX)
+	VMOVDQU        Y3, 896(AX)
+	VMOVDQU        Y2, 928(AX)
+	VMOVDQU        Y1, 960(AX)
+	VMOVDQU        Y0, 992(AX)
 
 rounds3:
-	VMOVDQU      768(SP), Y0
-	VMOVDQU      800(SP), Y1
-	VMOVDQU      832(SP), Y2
-	VMOVDQU      864(SP), Y3
-	VMOVDQU      896(SP), Y4
-	VMOVDQU      928(SP), Y5
-	VMOVDQU      960(SP), Y6
-	VMOVDQU      992(SP), Y7
-	VMOVDQU      32(SP), Y8
+	VMOVDQU      768(AX), Y0
+	VMOVDQU      800(AX), Y1
+	VMOVDQU      832(AX), Y2
+	VMOVDQU      864(AX), Y3
+	VMOVDQU      896(AX), Y4
+	VMOVDQU      928(AX), Y5
+	VMOVDQU      960(AX), Y6
+	VMOVDQU      992(AX), Y7
+	VMOVDQU      32(AX), Y8
 	VPSRLD       $0x07, Y8, Y9
 	VPSLLD       $0x19, Y8, Y10
 	VPXOR        Y10, Y9, Y9
@@ -3123,7 +3127,7 @@ rounds3:
 	VPXOR        Y10, Y9, Y9
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y9, Y8
-	VMOVDQU      448(SP), Y9
+	VMOVDQU      448(AX), Y9
 	VPSRLD       $0x11, Y9, Y10
 	VPSLLD       $0x0f, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3133,11 +3137,11 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPADDD       Y8, Y10, Y8
-	VPADDD       288(SP), Y8, Y8
+	VPADDD       288(AX), Y8, Y8
 	VPADDD       Y9, Y8, Y8
-	VMOVDQU      Y8, (SP)
+	VMOVDQU      Y8, (AX)
 	VPXOR        Y5, Y6, Y9
 	VPAND        Y4, Y9, Y9
 	VPXOR        Y9, Y6, Y9
@@ -3152,7 +3156,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y4, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD (BX), Y11
+	VPBROADCASTD (SI), Y11
 	VPADDD       Y11, Y7, Y7
 	VPADDD       Y8, Y7, Y7
 	VPADDD       Y9, Y7, Y7
@@ -3175,7 +3179,7 @@ rounds3:
 	VPADDD       Y8, Y7, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y7, Y3, Y3
-	VMOVDQU      64(SP), Y7
+	VMOVDQU      64(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3185,7 +3189,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      480(SP), Y10
+	VMOVDQU      480(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -3195,11 +3199,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      32(SP), Y11
+	VMOVDQU      32(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       320(SP), Y7, Y7
+	VPADDD       320(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 32(SP)
+	VMOVDQU      Y7, 32(AX)
 	VPXOR        Y4, Y5, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y5, Y10
@@ -3214,7 +3218,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 4(BX), Y12
+	VPBROADCASTD 4(SI), Y12
 	VPADDD       Y12, Y6, Y6
 	VPADDD       Y7, Y6, Y6
 	VPADDD       Y10, Y6, Y6
@@ -3236,7 +3240,7 @@ rounds3:
 	VPADDD       Y9, Y6, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y6, Y2, Y2
-	VMOVDQU      96(SP), Y6
+	VMOVDQU      96(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3246,7 +3250,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -3256,11 +3260,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      64(SP), Y11
+	VMOVDQU      64(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       352(SP), Y6, Y6
+	VPADDD       352(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 64(SP)
+	VMOVDQU      Y6, 64(AX)
 	VPXOR        Y3, Y4, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y4, Y10
@@ -3275,7 +3279,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 8(BX), Y12
+	VPBROADCASTD 8(SI), Y12
 	VPADDD       Y12, Y5, Y5
 	VPADDD       Y6, Y5, Y5
 	VPADDD       Y10, Y5, Y5
@@ -3297,7 +3301,7 @@ rounds3:
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y5, Y1, Y1
-	VMOVDQU      128(SP), Y5
+	VMOVDQU      128(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3307,7 +3311,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      32(SP), Y10
+	VMOVDQU      32(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -3317,11 +3321,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      96(SP), Y11
+	VMOVDQU      96(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       384(SP), Y5, Y5
+	VPADDD       384(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 96(SP)
+	VMOVDQU      Y5, 96(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -3336,7 +3340,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 12(BX), Y12
+	VPBROADCASTD 12(SI), Y12
 	VPADDD       Y12, Y4, Y4
 	VPADDD       Y5, Y4, Y4
 	VPADDD       Y10, Y4, Y4
@@ -3358,7 +3362,7 @@ rounds3:
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y4, Y0, Y0
-	VMOVDQU      160(SP), Y4
+	VMOVDQU      160(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3368,7 +3372,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      64(SP), Y10
+	VMOVDQU      64(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -3378,11 +3382,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      128(SP), Y11
+	VMOVDQU      128(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       416(SP), Y4, Y4
+	VPADDD       416(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 128(SP)
+	VMOVDQU      Y4, 128(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -3397,7 +3401,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 16(BX), Y12
+	VPBROADCASTD 16(SI), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y4, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -3419,7 +3423,7 @@ rounds3:
 	VPADDD       Y5, Y3, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y3, Y8, Y3
-	VMOVDQU      192(SP), Y8
+	VMOVDQU      192(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3429,7 +3433,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      96(SP), Y10
+	VMOVDQU      96(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -3439,11 +3443,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      160(SP), Y11
+	VMOVDQU      160(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       448(SP), Y8, Y8
+	VPADDD       448(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 160(SP)
+	VMOVDQU      Y8, 160(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -3458,7 +3462,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 20(BX), Y12
+	VPBROADCASTD 20(SI), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y8, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -3480,7 +3484,7 @@ rounds3:
 	VPADDD       Y4, Y2, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y2, Y9, Y2
-	VMOVDQU      224(SP), Y9
+	VMOVDQU      224(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3490,7 +3494,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      128(SP), Y10
+	VMOVDQU      128(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -3500,11 +3504,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      192(SP), Y11
+	VMOVDQU      192(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       480(SP), Y9, Y9
+	VPADDD       480(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 192(SP)
+	VMOVDQU      Y9, 192(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -3519,7 +3523,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 24(BX), Y12
+	VPBROADCASTD 24(SI), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y9, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -3541,7 +3545,7 @@ rounds3:
 	VPADDD       Y8, Y1, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y1, Y7, Y1
-	VMOVDQU      256(SP), Y7
+	VMOVDQU      256(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3551,7 +3555,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      160(SP), Y10
+	VMOVDQU      160(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -3561,11 +3565,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      224(SP), Y11
+	VMOVDQU      224(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       (SP), Y7, Y7
+	VPADDD       (AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 224(SP)
+	VMOVDQU      Y7, 224(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -3580,7 +3584,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 28(BX), Y12
+	VPBROADCASTD 28(SI), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y7, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -3602,7 +3606,7 @@ rounds3:
 	VPADDD       Y9, Y0, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y0, Y6, Y0
-	VMOVDQU      288(SP), Y6
+	VMOVDQU      288(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3612,7 +3616,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      192(SP), Y10
+	VMOVDQU      192(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -3622,11 +3626,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      256(SP), Y11
+	VMOVDQU      256(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       32(SP), Y6, Y6
+	VPADDD       32(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 256(SP)
+	VMOVDQU      Y6, 256(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -3641,7 +3645,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 32(BX), Y12
+	VPBROADCASTD 32(SI), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y6, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -3663,7 +3667,7 @@ rounds3:
 	VPADDD       Y7, Y3, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y3, Y5, Y3
-	VMOVDQU      320(SP), Y5
+	VMOVDQU      320(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3673,7 +3677,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      224(SP), Y10
+	VMOVDQU      224(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -3683,11 +3687,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      288(SP), Y11
+	VMOVDQU      288(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       64(SP), Y5, Y5
+	VPADDD       64(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 288(SP)
+	VMOVDQU      Y5, 288(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -3702,7 +3706,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 36(BX), Y12
+	VPBROADCASTD 36(SI), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y5, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -3724,7 +3728,7 @@ rounds3:
 	VPADDD       Y6, Y2, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y2, Y4, Y2
-	VMOVDQU      352(SP), Y4
+	VMOVDQU      352(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3734,7 +3738,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      256(SP), Y10
+	VMOVDQU      256(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -3744,11 +3748,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      320(SP), Y11
+	VMOVDQU      320(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       96(SP), Y4, Y4
+	VPADDD       96(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 320(SP)
+	VMOVDQU      Y4, 320(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -3763,7 +3767,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 40(BX), Y12
+	VPBROADCASTD 40(SI), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y4, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -3785,7 +3789,7 @@ rounds3:
 	VPADDD       Y5, Y1, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y1, Y8, Y1
-	VMOVDQU      384(SP), Y8
+	VMOVDQU      384(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3795,7 +3799,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      288(SP), Y10
+	VMOVDQU      288(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -3805,11 +3809,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      352(SP), Y11
+	VMOVDQU      352(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       128(SP), Y8, Y8
+	VPADDD       128(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 352(SP)
+	VMOVDQU      Y8, 352(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -3824,7 +3828,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 44(BX), Y12
+	VPBROADCASTD 44(SI), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y8, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -3846,7 +3850,7 @@ rounds3:
 	VPADDD       Y4, Y0, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y0, Y9, Y0
-	VMOVDQU      416(SP), Y9
+	VMOVDQU      416(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3856,7 +3860,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      320(SP), Y10
+	VMOVDQU      320(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -3866,11 +3870,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      384(SP), Y11
+	VMOVDQU      384(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       160(SP), Y9, Y9
+	VPADDD       160(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 384(SP)
+	VMOVDQU      Y9, 384(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -3885,7 +3889,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 48(BX), Y12
+	VPBROADCASTD 48(SI), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y9, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -3907,7 +3911,7 @@ rounds3:
 	VPADDD       Y8, Y3, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y3, Y7, Y3
-	VMOVDQU      448(SP), Y7
+	VMOVDQU      448(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3917,7 +3921,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      352(SP), Y10
+	VMOVDQU      352(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -3927,11 +3931,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      416(SP), Y11
+	VMOVDQU      416(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       192(SP), Y7, Y7
+	VPADDD       192(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 416(SP)
+	VMOVDQU      Y7, 416(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -3946,7 +3950,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 52(BX), Y12
+	VPBROADCASTD 52(SI), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y7, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -3968,7 +3972,7 @@ rounds3:
 	VPADDD       Y9, Y2, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y2, Y6, Y2
-	VMOVDQU      480(SP), Y6
+	VMOVDQU      480(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -3978,7 +3982,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      384(SP), Y10
+	VMOVDQU      384(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -3988,11 +3992,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      448(SP), Y11
+	VMOVDQU      448(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       224(SP), Y6, Y6
+	VPADDD       224(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 448(SP)
+	VMOVDQU      Y6, 448(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -4007,7 +4011,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 56(BX), Y12
+	VPBROADCASTD 56(SI), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y6, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -4029,7 +4033,7 @@ rounds3:
 	VPADDD       Y7, Y1, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y1, Y5, Y1
-	VMOVDQU      (SP), Y5
+	VMOVDQU      (AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -4039,7 +4043,7 @@ rounds3:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      416(SP), Y10
+	VMOVDQU      416(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -4049,11 +4053,11 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      480(SP), Y11
+	VMOVDQU      480(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       256(SP), Y5, Y5
+	VPADDD       256(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 480(SP)
+	VMOVDQU      Y5, 480(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -4068,7 +4072,7 @@ rounds3:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 60(BX), Y12
+	VPBROADCASTD 60(SI), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y5, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -4090,54 +4094,54 @@ rounds3:
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y6, Y5, Y5
 	VPADDD       Y0, Y4, Y0
-	VMOVDQU      Y5, 768(SP)
-	VMOVDQU      Y7, 800(SP)
-	VMOVDQU      Y9, 832(SP)
-	VMOVDQU      Y8, 864(SP)
-	VMOVDQU      Y0, 896(SP)
-	VMOVDQU      Y1, 928(SP)
-	VMOVDQU      Y2, 960(SP)
-	VMOVDQU      Y3, 992(SP)
-	ADDQ         $0x40, BX
-	DECQ         SI
+	VMOVDQU      Y5, 768(AX)
+	VMOVDQU      Y7, 800(AX)
+	VMOVDQU      Y9, 832(AX)
+	VMOVDQU      Y8, 864(AX)
+	VMOVDQU      Y0, 896(AX)
+	VMOVDQU      Y1, 928(AX)
+	VMOVDQU      Y2, 960(AX)
+	VMOVDQU      Y3, 992(AX)
+	ADDQ         $0x40, SI
+	DECQ         DI
 	JNZ          rounds3
-	VMOVDQU      768(SP), Y0
+	VMOVDQU      768(AX), Y0
 	VPBROADCASTD constantsAVX2<>+56(SB), Y1
 	VPADDD       Y1, Y0, Y0
-	VMOVDQU      800(SP), Y1
+	VMOVDQU      800(AX), Y1
 	VPBROADCASTD constantsAVX2<>+60(SB), Y2
 	VPADDD       Y2, Y1, Y1
-	VMOVDQU      832(SP), Y2
+	VMOVDQU      832(AX), Y2
 	VPBROADCASTD constantsAVX2<>+64(SB), Y3
 	VPADDD       Y3, Y2, Y2
-	VMOVDQU      864(SP), Y3
+	VMOVDQU      864(AX), Y3
 	VPBROADCASTD constantsAVX2<>+40(SB), Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVDQU      896(SP), Y4
+	VMOVDQU      896(AX), Y4
 	VPBROADCASTD constantsAVX2<>+44(SB), Y5
 	VPADDD       Y5, Y4, Y4
-	VMOVDQU      928(SP), Y5
+	VMOVDQU      928(AX), Y5
 	VPBROADCASTD constantsAVX2<>+48(SB), Y6
 	VPADDD       Y6, Y5, Y5
-	VMOVDQU      960(SP), Y6
+	VMOVDQU      960(AX), Y6
 	VPBROADCASTD constantsAVX2<>+512(SB), Y7
 	VPADDD       Y7, Y6, Y6
-	VMOVDQU      992(SP), Y7
+	VMOVDQU      992(AX), Y7
 	VPBROADCASTD constantsAVX2<>+516(SB), Y8
 	VPADDD       Y8, Y7, Y7
-	VMOVDQU      Y0, 512(SP)
-	VMOVDQU      Y1, 544(SP)
-	VMOVDQU      Y2, 576(SP)
-	VMOVDQU      Y3, 608(SP)
-	VMOVDQU      Y4, 640(SP)
-	VMOVDQU      Y5, 672(SP)
-	VMOVDQU      Y6, 704(SP)
-	VMOVDQU      Y7, 736(SP)
-	VMOVDQU      1024(SP), Y8
+	VMOVDQU      Y0, 512(AX)
+	VMOVDQU      Y1, 544(AX)
+	VMOVDQU      Y2, 576(AX)
+	VMOVDQU      Y3, 608(AX)
+	VMOVDQU      Y4, 640(AX)
+	VMOVDQU      Y5, 672(AX)
+	VMOVDQU      Y6, 704(AX)
+	VMOVDQU      Y7, 736(AX)
+	VMOVDQU      1024(AX), Y8
 	VPSLLD       $0x18, Y8, Y8
 	VPBROADCASTD constantsAVX2<>+1028(SB), Y9
 	VPADDD       Y9, Y8, Y8
-	VMOVDQU      Y8, (SP)
+	VMOVDQU      Y8, (AX)
 	VPXOR        Y5, Y6, Y9
 	VPAND        Y4, Y9, Y9
 	VPXOR        Y9, Y6, Y9
@@ -4176,7 +4180,7 @@ rounds3:
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y7, Y3, Y3
 	VPBROADCASTD constantsAVX2<>+1036(SB), Y7
-	VMOVDQU      Y7, 32(SP)
+	VMOVDQU      Y7, 32(AX)
 	VPXOR        Y4, Y5, Y7
 	VPAND        Y3, Y7, Y7
 	VPXOR        Y7, Y5, Y7
@@ -4213,7 +4217,7 @@ rounds3:
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y6, Y2, Y2
 	VPBROADCASTD constantsAVX2<>+1036(SB), Y6
-	VMOVDQU      Y6, 64(SP)
+	VMOVDQU      Y6, 64(AX)
 	VPXOR        Y3, Y4, Y6
 	VPAND        Y2, Y6, Y6
 	VPXOR        Y6, Y4, Y6
@@ -4250,7 +4254,7 @@ rounds3:
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y5, Y1, Y1
 	VPBROADCASTD constantsAVX2<>+1036(SB), Y5
-	VMOVDQU      Y5, 96(SP)
+	VMOVDQU      Y5, 96(AX)
 	VPXOR        Y2, Y3, Y5
 	VPAND        Y1, Y5, Y5
 	VPXOR        Y5, Y3, Y5
@@ -4287,7 +4291,7 @@ rounds3:
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y4, Y0, Y0
 	VPBROADCASTD constantsAVX2<>+1036(SB), Y4
-	VMOVDQU      Y4, 128(SP)
+	VMOVDQU      Y4, 128(AX)
 	VPXOR        Y1, Y2, Y4
 	VPAND        Y0, Y4, Y4
 	VPXOR        Y4, Y2, Y4
@@ -4324,7 +4328,7 @@ rounds3:
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y3, Y8, Y3
 	VPBROADCASTD constantsAVX2<>+1036(SB), Y8
-	VMOVDQU      Y8, 160(SP)
+	VMOVDQU      Y8, 160(AX)
 	VPXOR        Y0, Y1, Y8
 	VPAND        Y3, Y8, Y8
 	VPXOR        Y8, Y1, Y8
@@ -4361,7 +4365,7 @@ rounds3:
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y2, Y9, Y2
 	VPBROADCASTD constantsAVX2<>+1036(SB), Y9
-	VMOVDQU      Y9, 192(SP)
+	VMOVDQU      Y9, 192(AX)
 	VPXOR        Y3, Y0, Y9
 	VPAND        Y2, Y9, Y9
 	VPXOR        Y9, Y0, Y9
@@ -4398,7 +4402,7 @@ rounds3:
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y1, Y7, Y1
 	VPBROADCASTD constantsAVX2<>+1036(SB), Y7
-	VMOVDQU      Y7, 224(SP)
+	VMOVDQU      Y7, 224(AX)
 	VPXOR        Y2, Y3, Y7
 	VPAND        Y1, Y7, Y7
 	VPXOR        Y7, Y3, Y7
@@ -4435,7 +4439,7 @@ rounds3:
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y0, Y6, Y0
 	VPBROADCASTD constantsAVX2<>+1036(SB), Y6
-	VMOVDQU      Y6, 256(SP)
+	VMOVDQU      Y6, 256(AX)
 	VPXOR        Y1, Y2, Y6
 	VPAND        Y0, Y6, Y6
 	VPXOR        Y6, Y2, Y6
@@ -4472,7 +4476,7 @@ rounds3:
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y3, Y5, Y3
 	VPBROADCASTD constantsAVX2<>+1036(SB), Y5
-	VMOVDQU      Y5, 288(SP)
+	VMOVDQU      Y5, 288(AX)
 	VPXOR        Y0, Y1, Y5
 	VPAND        Y3, Y5, Y5
 	VPXOR        Y5, Y1, Y5
@@ -4509,7 +4513,7 @@ rounds3:
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y2, Y4, Y2
 	VPBROADCASTD constantsAVX2<>+1036(SB), Y4
-	VMOVDQU      Y4, 320(SP)
+	VMOVDQU      Y4, 320(AX)
 	VPXOR        Y3, Y0, Y4
 	VPAND        Y2, Y4, Y4
 	VPXOR        Y4, Y0, Y4
@@ -4546,7 +4550,7 @@ rounds3:
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y1, Y8, Y1
 	VPBROADCASTD constantsAVX2<>+1036(SB), Y8
-	VMOVDQU      Y8, 352(SP)
+	VMOVDQU      Y8, 352(AX)
 	VPXOR        Y2, Y3, Y8
 	VPAND        Y1, Y8, Y8
 	VPXOR        Y8, Y3, Y8
@@ -4583,7 +4587,7 @@ rounds3:
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y0, Y9, Y0
 	VPBROADCASTD constantsAVX2<>+1036(SB), Y9
-	VMOVDQU      Y9, 384(SP)
+	VMOVDQU      Y9, 384(AX)
 	VPXOR        Y1, Y2, Y9
 	VPAND        Y0, Y9, Y9
 	VPXOR        Y9, Y2, Y9
@@ -4620,7 +4624,7 @@ rounds3:
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y3, Y7, Y3
 	VPBROADCASTD constantsAVX2<>+1036(SB), Y7
-	VMOVDQU      Y7, 416(SP)
+	VMOVDQU      Y7, 416(AX)
 	VPXOR        Y0, Y1, Y7
 	VPAND        Y3, Y7, Y7
 	VPXOR        Y7, Y1, Y7
@@ -4657,7 +4661,7 @@ rounds3:
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y2, Y6, Y2
 	VPBROADCASTD constantsAVX2<>+1036(SB), Y6
-	VMOVDQU      Y6, 448(SP)
+	VMOVDQU      Y6, 448(AX)
 	VPXOR        Y3, Y0, Y6
 	VPAND        Y2, Y6, Y6
 	VPXOR        Y6, Y0, Y6
@@ -4694,7 +4698,7 @@ rounds3:
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y1, Y5, Y1
 	VPBROADCASTD constantsAVX2<>+1052(SB), Y5
-	VMOVDQU      Y5, 480(SP)
+	VMOVDQU      Y5, 480(AX)
 	VPXOR        Y2, Y3, Y5
 	VPAND        Y1, Y5, Y5
 	VPXOR        Y5, Y3, Y5
@@ -4730,27 +4734,27 @@ rounds3:
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y6, Y5, Y5
 	VPADDD       Y0, Y4, Y0
-	LEAQ         constantsAVX2<>+320(SB), DI
-	MOVQ         $0x00000003, R8
-	VMOVDQU      Y5, 768(SP)
-	VMOVDQU      Y7, 800(SP)
-	VMOVDQU      Y9, 832(SP)
-	VMOVDQU      Y8, 864(SP)
-	VMOVDQU      Y0, 896(SP)
-	VMOVDQU      Y1, 928(SP)
-	VMOVDQU      Y2, 960(SP)
-	VMOVDQU      Y3, 992(SP)
+	LEAQ         constantsAVX2<>+320(SB), R8
+	MOVQ         $0x00000003, R9
+	VMOVDQU      Y5, 768(AX)
+	VMOVDQU      Y7, 800(AX)
+	VMOVDQU      Y9, 832(AX)
+	VMOVDQU      Y8, 864(AX)
+	VMOVDQU      Y0, 896(AX)
+	VMOVDQU      Y1, 928(AX)
+	VMOVDQU      Y2, 960(AX)
+	VMOVDQU      Y3, 992(AX)
 
 rounds4:
-	VMOVDQU      768(SP), Y0
-	VMOVDQU      800(SP), Y1
-	VMOVDQU      832(SP), Y2
-	VMOVDQU      864(SP), Y3
-	VMOVDQU      896(SP), Y4
-	VMOVDQU      928(SP), Y5
-	VMOVDQU      960(SP), Y6
-	VMOVDQU      992(SP), Y7
-	VMOVDQU      32(SP), Y8
+	VMOVDQU      768(AX), Y0
+	VMOVDQU      800(AX), Y1
+	VMOVDQU      832(AX), Y2
+	VMOVDQU      864(AX), Y3
+	VMOVDQU      896(AX), Y4
+	VMOVDQU      928(AX), Y5
+	VMOVDQU      960(AX), Y6
+	VMOVDQU      992(AX), Y7
+	VMOVDQU      32(AX), Y8
 	VPSRLD       $0x07, Y8, Y9
 	VPSLLD       $0x19, Y8, Y10
 	VPXOR        Y10, Y9, Y9
@@ -4760,7 +4764,7 @@ rounds4:
 	VPXOR        Y10, Y9, Y9
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y9, Y8
-	VMOVDQU      448(SP), Y9
+	VMOVDQU      448(AX), Y9
 	VPSRLD       $0x11, Y9, Y10
 	VPSLLD       $0x0f, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -4770,11 +4774,11 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPADDD       Y8, Y10, Y8
-	VPADDD       288(SP), Y8, Y8
+	VPADDD       288(AX), Y8, Y8
 	VPADDD       Y9, Y8, Y8
-	VMOVDQU      Y8, (SP)
+	VMOVDQU      Y8, (AX)
 	VPXOR        Y5, Y6, Y9
 	VPAND        Y4, Y9, Y9
 	VPXOR        Y9, Y6, Y9
@@ -4789,7 +4793,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y4, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD (DI), Y11
+	VPBROADCASTD (R8), Y11
 	VPADDD       Y11, Y7, Y7
 	VPADDD       Y8, Y7, Y7
 	VPADDD       Y9, Y7, Y7
@@ -4812,7 +4816,7 @@ rounds4:
 	VPADDD       Y8, Y7, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y7, Y3, Y3
-	VMOVDQU      64(SP), Y7
+	VMOVDQU      64(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -4822,7 +4826,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      480(SP), Y10
+	VMOVDQU      480(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -4832,11 +4836,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      32(SP), Y11
+	VMOVDQU      32(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       320(SP), Y7, Y7
+	VPADDD       320(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 32(SP)
+	VMOVDQU      Y7, 32(AX)
 	VPXOR        Y4, Y5, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y5, Y10
@@ -4851,7 +4855,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 4(DI), Y12
+	VPBROADCASTD 4(R8), Y12
 	VPADDD       Y12, Y6, Y6
 	VPADDD       Y7, Y6, Y6
 	VPADDD       Y10, Y6, Y6
@@ -4873,7 +4877,7 @@ rounds4:
 	VPADDD       Y9, Y6, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y6, Y2, Y2
-	VMOVDQU      96(SP), Y6
+	VMOVDQU      96(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -4883,7 +4887,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -4893,11 +4897,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      64(SP), Y11
+	VMOVDQU      64(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       352(SP), Y6, Y6
+	VPADDD       352(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 64(SP)
+	VMOVDQU      Y6, 64(AX)
 	VPXOR        Y3, Y4, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y4, Y10
@@ -4912,7 +4916,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 8(DI), Y12
+	VPBROADCASTD 8(R8), Y12
 	VPADDD       Y12, Y5, Y5
 	VPADDD       Y6, Y5, Y5
 	VPADDD       Y10, Y5, Y5
@@ -4934,7 +4938,7 @@ rounds4:
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y5, Y1, Y1
-	VMOVDQU      128(SP), Y5
+	VMOVDQU      128(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -4944,7 +4948,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      32(SP), Y10
+	VMOVDQU      32(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -4954,11 +4958,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      96(SP), Y11
+	VMOVDQU      96(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       384(SP), Y5, Y5
+	VPADDD       384(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 96(SP)
+	VMOVDQU      Y5, 96(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -4973,7 +4977,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 12(DI), Y12
+	VPBROADCASTD 12(R8), Y12
 	VPADDD       Y12, Y4, Y4
 	VPADDD       Y5, Y4, Y4
 	VPADDD       Y10, Y4, Y4
@@ -4995,7 +4999,7 @@ rounds4:
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y4, Y0, Y0
-	VMOVDQU      160(SP), Y4
+	VMOVDQU      160(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -5005,7 +5009,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      64(SP), Y10
+	VMOVDQU      64(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -5015,11 +5019,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      128(SP), Y11
+	VMOVDQU      128(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       416(SP), Y4, Y4
+	VPADDD       416(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 128(SP)
+	VMOVDQU      Y4, 128(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -5034,7 +5038,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 16(DI), Y12
+	VPBROADCASTD 16(R8), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y4, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -5056,7 +5060,7 @@ rounds4:
 	VPADDD       Y5, Y3, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y3, Y8, Y3
-	VMOVDQU      192(SP), Y8
+	VMOVDQU      192(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -5066,7 +5070,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      96(SP), Y10
+	VMOVDQU      96(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -5076,11 +5080,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      160(SP), Y11
+	VMOVDQU      160(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       448(SP), Y8, Y8
+	VPADDD       448(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 160(SP)
+	VMOVDQU      Y8, 160(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -5095,7 +5099,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 20(DI), Y12
+	VPBROADCASTD 20(R8), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y8, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -5117,7 +5121,7 @@ rounds4:
 	VPADDD       Y4, Y2, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y2, Y9, Y2
-	VMOVDQU      224(SP), Y9
+	VMOVDQU      224(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -5127,7 +5131,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      128(SP), Y10
+	VMOVDQU      128(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -5137,11 +5141,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      192(SP), Y11
+	VMOVDQU      192(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       480(SP), Y9, Y9
+	VPADDD       480(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 192(SP)
+	VMOVDQU      Y9, 192(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -5156,7 +5160,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 24(DI), Y12
+	VPBROADCASTD 24(R8), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y9, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -5178,7 +5182,7 @@ rounds4:
 	VPADDD       Y8, Y1, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y1, Y7, Y1
-	VMOVDQU      256(SP), Y7
+	VMOVDQU      256(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -5188,7 +5192,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      160(SP), Y10
+	VMOVDQU      160(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -5198,11 +5202,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      224(SP), Y11
+	VMOVDQU      224(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       (SP), Y7, Y7
+	VPADDD       (AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 224(SP)
+	VMOVDQU      Y7, 224(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -5217,7 +5221,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 28(DI), Y12
+	VPBROADCASTD 28(R8), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y7, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -5239,7 +5243,7 @@ rounds4:
 	VPADDD       Y9, Y0, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y0, Y6, Y0
-	VMOVDQU      288(SP), Y6
+	VMOVDQU      288(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -5249,7 +5253,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      192(SP), Y10
+	VMOVDQU      192(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -5259,11 +5263,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      256(SP), Y11
+	VMOVDQU      256(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       32(SP), Y6, Y6
+	VPADDD       32(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 256(SP)
+	VMOVDQU      Y6, 256(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -5278,7 +5282,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 32(DI), Y12
+	VPBROADCASTD 32(R8), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y6, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -5300,7 +5304,7 @@ rounds4:
 	VPADDD       Y7, Y3, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y3, Y5, Y3
-	VMOVDQU      320(SP), Y5
+	VMOVDQU      320(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -5310,7 +5314,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      224(SP), Y10
+	VMOVDQU      224(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -5320,11 +5324,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      288(SP), Y11
+	VMOVDQU      288(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       64(SP), Y5, Y5
+	VPADDD       64(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 288(SP)
+	VMOVDQU      Y5, 288(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -5339,7 +5343,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 36(DI), Y12
+	VPBROADCASTD 36(R8), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y5, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -5361,7 +5365,7 @@ rounds4:
 	VPADDD       Y6, Y2, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y2, Y4, Y2
-	VMOVDQU      352(SP), Y4
+	VMOVDQU      352(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -5371,7 +5375,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      256(SP), Y10
+	VMOVDQU      256(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -5381,11 +5385,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      320(SP), Y11
+	VMOVDQU      320(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       96(SP), Y4, Y4
+	VPADDD       96(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 320(SP)
+	VMOVDQU      Y4, 320(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -5400,7 +5404,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 40(DI), Y12
+	VPBROADCASTD 40(R8), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y4, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -5422,7 +5426,7 @@ rounds4:
 	VPADDD       Y5, Y1, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y1, Y8, Y1
-	VMOVDQU      384(SP), Y8
+	VMOVDQU      384(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -5432,7 +5436,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      288(SP), Y10
+	VMOVDQU      288(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -5442,11 +5446,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      352(SP), Y11
+	VMOVDQU      352(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       128(SP), Y8, Y8
+	VPADDD       128(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 352(SP)
+	VMOVDQU      Y8, 352(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -5461,7 +5465,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 44(DI), Y12
+	VPBROADCASTD 44(R8), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y8, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -5483,7 +5487,7 @@ rounds4:
 	VPADDD       Y4, Y0, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y0, Y9, Y0
-	VMOVDQU      416(SP), Y9
+	VMOVDQU      416(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -5493,7 +5497,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      320(SP), Y10
+	VMOVDQU      320(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -5503,11 +5507,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      384(SP), Y11
+	VMOVDQU      384(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       160(SP), Y9, Y9
+	VPADDD       160(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 384(SP)
+	VMOVDQU      Y9, 384(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -5522,7 +5526,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 48(DI), Y12
+	VPBROADCASTD 48(R8), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y9, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -5544,7 +5548,7 @@ rounds4:
 	VPADDD       Y8, Y3, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y3, Y7, Y3
-	VMOVDQU      448(SP), Y7
+	VMOVDQU      448(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -5554,7 +5558,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      352(SP), Y10
+	VMOVDQU      352(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -5564,11 +5568,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      416(SP), Y11
+	VMOVDQU      416(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       192(SP), Y7, Y7
+	VPADDD       192(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 416(SP)
+	VMOVDQU      Y7, 416(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -5583,7 +5587,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 52(DI), Y12
+	VPBROADCASTD 52(R8), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y7, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -5605,7 +5609,7 @@ rounds4:
 	VPADDD       Y9, Y2, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y2, Y6, Y2
-	VMOVDQU      480(SP), Y6
+	VMOVDQU      480(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -5615,7 +5619,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      384(SP), Y10
+	VMOVDQU      384(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -5625,11 +5629,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      448(SP), Y11
+	VMOVDQU      448(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       224(SP), Y6, Y6
+	VPADDD       224(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 448(SP)
+	VMOVDQU      Y6, 448(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -5644,7 +5648,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 56(DI), Y12
+	VPBROADCASTD 56(R8), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y6, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -5666,7 +5670,7 @@ rounds4:
 	VPADDD       Y7, Y1, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y1, Y5, Y1
-	VMOVDQU      (SP), Y5
+	VMOVDQU      (AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -5676,7 +5680,7 @@ rounds4:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      416(SP), Y10
+	VMOVDQU      416(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -5686,11 +5690,11 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      480(SP), Y11
+	VMOVDQU      480(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       256(SP), Y5, Y5
+	VPADDD       256(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 480(SP)
+	VMOVDQU      Y5, 480(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -5705,7 +5709,7 @@ rounds4:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 60(DI), Y12
+	VPBROADCASTD 60(R8), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y5, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -5727,33 +5731,33 @@ rounds4:
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y6, Y5, Y5
 	VPADDD       Y0, Y4, Y0
-	VMOVDQU      Y5, 768(SP)
-	VMOVDQU      Y7, 800(SP)
-	VMOVDQU      Y9, 832(SP)
-	VMOVDQU      Y8, 864(SP)
-	VMOVDQU      Y0, 896(SP)
-	VMOVDQU      Y1, 928(SP)
-	VMOVDQU      Y2, 960(SP)
-	VMOVDQU      Y3, 992(SP)
-	ADDQ         $0x40, DI
-	DECQ         R8
+	VMOVDQU      Y5, 768(AX)
+	VMOVDQU      Y7, 800(AX)
+	VMOVDQU      Y9, 832(AX)
+	VMOVDQU      Y8, 864(AX)
+	VMOVDQU      Y0, 896(AX)
+	VMOVDQU      Y1, 928(AX)
+	VMOVDQU      Y2, 960(AX)
+	VMOVDQU      Y3, 992(AX)
+	ADDQ         $0x40, R8
+	DECQ         R9
 	JNZ          rounds4
-	VMOVDQU      768(SP), Y0
-	VPADDD       512(SP), Y0, Y0
-	VMOVDQU      800(SP), Y1
-	VPADDD       544(SP), Y1, Y1
-	VMOVDQU      832(SP), Y2
-	VPADDD       576(SP), Y2, Y2
-	VMOVDQU      864(SP), Y3
-	VPADDD       608(SP), Y3, Y3
-	VMOVDQU      896(SP), Y4
-	VPADDD       640(SP), Y4, Y4
-	VMOVDQU      928(SP), Y5
-	VPADDD       672(SP), Y5, Y5
-	VMOVDQU      960(SP), Y6
-	VPADDD       704(SP), Y6, Y6
-	VMOVDQU      992(SP), Y7
-	VPADDD       736(SP), Y7, Y7
+	VMOVDQU      768(AX), Y0
+	VPADDD       512(AX), Y0, Y0
+	VMOVDQU      800(AX), Y1
+	VPADDD       544(AX), Y1, Y1
+	VMOVDQU      832(AX), Y2
+	VPADDD       576(AX), Y2, Y2
+	VMOVDQU      864(AX), Y3
+	VPADDD       608(AX), Y3, Y3
+	VMOVDQU      896(AX), Y4
+	VPADDD       640(AX), Y4, Y4
+	VMOVDQU      928(AX), Y5
+	VPADDD       672(AX), Y5, Y5
+	VMOVDQU      960(AX), Y6
+	VPADDD       704(AX), Y6, Y6
+	VMOVDQU      992(AX), Y7
+	VPADDD       736(AX), Y7, Y7
 	VPUNPCKLDQ   Y1, Y0, Y8
 	VPUNPCKHDQ   Y1, Y0, Y0
 	VPUNPCKLDQ   Y3, Y2, Y1
@@ -5763,17 +5767,17 @@ rounds4:
 	VPUNPCKLQDQ  Y2, Y0, Y8
 	VPUNPCKHQDQ  Y2, Y0, Y0
 	VPSHUFB      constantsAVX2<>+0(SB), Y3, Y2
-	VMOVDQU      X2, (AX)
-	VEXTRACTI128 $0x01, Y2, 128(AX)
+	VMOVDQU      X2, (CX)
+	VEXTRACTI128 $0x01, Y2, 128(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y1, Y1
-	VMOVDQU      X1, 32(AX)
-	VEXTRACTI128 $0x01, Y1, 160(AX)
+	VMOVDQU      X1, 32(CX)
+	VEXTRACTI128 $0x01, Y1, 160(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y8, Y1
-	VMOVDQU      X1, 64(AX)
-	VEXTRACTI128 $0x01, Y1, 192(AX)
+	VMOVDQU      X1, 64(CX)
+	VEXTRACTI128 $0x01, Y1, 192(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y0, Y0
-	VMOVDQU      X0, 96(AX)
-	VEXTRACTI128 $0x01, Y0, 224(AX)
+	VMOVDQU      X0, 96(CX)
+	VEXTRACTI128 $0x01, Y0, 224(CX)
 	VPUNPCKLDQ   Y5, Y4, Y0
 	VPUNPCKHDQ   Y5, Y4, Y1
 	VPUNPCKLDQ   Y7, Y6, Y2
@@ -5783,43 +5787,45 @@ rounds4:
 	VPUNPCKLQDQ  Y3, Y1, Y2
 	VPUNPCKHQDQ  Y3, Y1, Y1
 	VPSHUFB      constantsAVX2<>+0(SB), Y4, Y3
-	VMOVDQU      X3, 16(AX)
-	VEXTRACTI128 $0x01, Y3, 144(AX)
+	VMOVDQU      X3, 16(CX)
+	VEXTRACTI128 $0x01, Y3, 144(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y0, Y0
-	VMOVDQU      X0, 48(AX)
-	VEXTRACTI128 $0x01, Y0, 176(AX)
+	VMOVDQU      X0, 48(CX)
+	VEXTRACTI128 $0x01, Y0, 176(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y2, Y0
-	VMOVDQU      X0, 80(AX)
-	VEXTRACTI128 $0x01, Y0, 208(AX)
+	VMOVDQU      X0, 80(CX)
+	VEXTRACTI128 $0x01, Y0, 208(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y1, Y0
-	VMOVDQU      X0, 112(AX)
-	VEXTRACTI128 $0x01, Y0, 240(AX)
-	ADDQ         $+512, CX
-	ADDQ         $+256, AX
-	DECQ         DX
+	VMOVDQU      X0, 112(CX)
+	VEXTRACTI128 $0x01, Y0, 240(CX)
+	ADDQ         $+512, DX
+	ADDQ         $+256, CX
+	DECQ         BX
 	JNZ          group
 	VZEROUPPER
 	RET
 
 // func rehashAVX2(to *byte, from *byte, groups uint64)
 // Requires: AVX, AVX2
-TEXT ·rehashAVX2(SB), $1024-24
-	MOVQ to+0(FP), AX
-	MOVQ from+8(FP), CX
-	MOVQ groups+16(FP), DX
+TEXT ·rehashAVX2(SB), $1312-24
+	LEAQ 31(SP), AX
+	ANDQ $-32, AX
+	MOVQ to+0(FP), CX
+	MOVQ from+8(FP), DX
+	MOVQ groups+16(FP), BX
 
 group:
-	VBROADCASTI128 (CX), Y0
-	VINSERTI128    $0x01, 128(CX), Y0, Y0
+	VBROADCASTI128 (DX), Y0
+	VINSERTI128    $0x01, 128(DX), Y0, Y0
 	VPSHUFB        constantsAVX2<>+0(SB), Y0, Y0
-	VBROADCASTI128 32(CX), Y1
-	VINSERTI128    $0x01, 160(CX), Y1, Y1
+	VBROADCASTI128 32(DX), Y1
+	VINSERTI128    $0x01, 160(DX), Y1, Y1
 	VPSHUFB        constantsAVX2<>+0(SB), Y1, Y1
-	VBROADCASTI128 64(CX), Y2
-	VINSERTI128    $0x01, 192(CX), Y2, Y2
+	VBROADCASTI128 64(DX), Y2
+	VINSERTI128    $0x01, 192(DX), Y2, Y2
 	VPSHUFB        constantsAVX2<>+0(SB), Y2, Y2
-	VBROADCASTI128 96(CX), Y3
-	VINSERTI128    $0x01, 224(CX), Y3, Y3
+	VBROADCASTI128 96(DX), Y3
+	VINSERTI128    $0x01, 224(DX), Y3, Y3
 	VPSHUFB        constantsAVX2<>+0(SB), Y3, Y3
 	VPUNPCKLDQ     Y1, Y0, Y4
 	VPUNPCKHDQ     Y1, Y0, Y0
@@ -5829,10 +5835,10 @@ group:
 	VPUNPCKHQDQ    Y1, Y4, Y1
 	VPUNPCKLQDQ    Y2, Y0, Y4
 	VPUNPCKHQDQ    Y2, Y0, Y0
-	VMOVDQU        Y1, 32(SP)
-	VMOVDQU        Y4, 64(SP)
-	VMOVDQU        Y0, 96(SP)
-	VMOVDQU        Y3, (SP)
+	VMOVDQU        Y1, 32(AX)
+	VMOVDQU        Y4, 64(AX)
+	VMOVDQU        Y0, 96(AX)
+	VMOVDQU        Y3, (AX)
 	VPBROADCASTD   constantsAVX2<>+32(SB), Y0
 	VPADDD         Y0, Y3, Y0
 	VPBROADCASTD   constantsAVX2<>+36(SB), Y1
@@ -5855,7 +5861,7 @@ group:
 	VPXOR          Y4, Y3, Y3
 	VPSLLD         $0x07, Y0, Y4
 	VPXOR          Y4, Y3, Y3
-	VMOVDQU        32(SP), Y4
+	VMOVDQU        32(AX), Y4
 	VPBROADCASTD   constantsAVX2<>+52(SB), Y5
 	VPADDD         Y5, Y4, Y4
 	VPADDD         Y2, Y4, Y2
@@ -5896,7 +5902,7 @@ group:
 	VPXOR          Y7, Y6, Y6
 	VPSLLD         $0x07, Y2, Y7
 	VPXOR          Y7, Y6, Y6
-	VMOVDQU        64(SP), Y7
+	VMOVDQU        64(AX), Y7
 	VPBROADCASTD   constantsAVX2<>+68(SB), Y8
 	VPADDD         Y8, Y7, Y7
 	VPADDD         Y4, Y7, Y4
@@ -5933,7 +5939,7 @@ group:
 	VPXOR          Y9, Y8, Y8
 	VPSLLD         $0x07, Y4, Y9
 	VPXOR          Y9, Y8, Y8
-	VMOVDQU        96(SP), Y9
+	VMOVDQU        96(AX), Y9
 	VPBROADCASTD   constantsAVX2<>+72(SB), Y10
 	VPADDD         Y10, Y9, Y9
 	VPADDD         Y7, Y9, Y7
@@ -5956,17 +5962,17 @@ group:
 	VPADDD         Y9, Y6, Y6
 	VPBROADCASTD   constantsAVX2<>+56(SB), Y9
 	VPADDD         Y9, Y7, Y7
-	VBROADCASTI128 16(CX), Y9
-	VINSERTI128    $0x01, 144(CX), Y9, Y9
+	VBROADCASTI128 16(DX), Y9
+	VINSERTI128    $0x01, 144(DX), Y9, Y9
 	VPSHUFB        constantsAVX2<>+0(SB), Y9, Y9
-	VBROADCASTI128 48(CX), Y10
-	VINSERTI128    $0x01, 176(CX), Y10, Y10
+	VBROADCASTI128 48(DX), Y10
+	VINSERTI128    $0x01, 176(DX), Y10, Y10
 	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
-	VBROADCASTI128 80(CX), Y11
-	VINSERTI128    $0x01, 208(CX), Y11, Y11
+	VBROADCASTI128 80(DX), Y11
+	VINSERTI128    $0x01, 208(DX), Y11, Y11
 	VPSHUFB        constantsAVX2<>+0(SB), Y11, Y11
-	VBROADCASTI128 112(CX), Y12
-	VINSERTI128    $0x01, 240(CX), Y12, Y12
+	VBROADCASTI128 112(DX), Y12
+	VINSERTI128    $0x01, 240(DX), Y12, Y12
 	VPSHUFB        constantsAVX2<>+0(SB), Y12, Y12
 	VPUNPCKLDQ     Y10, Y9, Y13
 	VPUNPCKHDQ     Y10, Y9, Y9
@@ -5976,10 +5982,10 @@ group:
 	VPUNPCKHQDQ    Y10, Y13, Y10
 	VPUNPCKLQDQ    Y11, Y9, Y13
 	VPUNPCKHQDQ    Y11, Y9, Y9
-	VMOVDQU        Y10, 160(SP)
-	VMOVDQU        Y13, 192(SP)
-	VMOVDQU        Y9, 224(SP)
-	VMOVDQU        Y12, 128(SP)
+	VMOVDQU        Y10, 160(AX)
+	VMOVDQU        Y13, 192(AX)
+	VMOVDQU        Y9, 224(AX)
+	VMOVDQU        Y12, 128(AX)
 	VPXOR          Y4, Y2, Y9
 	VPAND          Y7, Y9, Y9
 	VPXOR          Y9, Y2, Y9
@@ -6032,7 +6038,7 @@ group:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+80(SB), Y11
 	VPADDD         Y11, Y2, Y2
-	VPADDD         160(SP), Y2, Y2
+	VPADDD         160(AX), Y2, Y2
 	VPADDD         Y1, Y2, Y1
 	VPADDD         Y10, Y1, Y1
 	VPXOR          Y8, Y6, Y2
@@ -6068,7 +6074,7 @@ group:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+84(SB), Y11
 	VPADDD         Y11, Y4, Y4
-	VPADDD         192(SP), Y4, Y4
+	VPADDD         192(AX), Y4, Y4
 	VPADDD         Y3, Y4, Y3
 	VPADDD         Y10, Y3, Y3
 	VPXOR          Y9, Y8, Y4
@@ -6104,7 +6110,7 @@ group:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+88(SB), Y11
 	VPADDD         Y11, Y7, Y7
-	VPADDD         224(SP), Y7, Y7
+	VPADDD         224(AX), Y7, Y7
 	VPADDD         Y5, Y7, Y5
 	VPADDD         Y10, Y5, Y5
 	VPXOR          Y2, Y9, Y7
@@ -6125,7 +6131,7 @@ group:
 	VPADDD         Y10, Y4, Y4
 	VPADDD         Y5, Y6, Y5
 	VPBROADCASTD   constantsAVX2<>+1060(SB), Y6
-	VMOVDQU        Y6, 256(SP)
+	VMOVDQU        Y6, 256(AX)
 	VPXOR          Y3, Y1, Y6
 	VPAND          Y5, Y6, Y6
 	VPXOR          Y6, Y1, Y6
@@ -6162,7 +6168,7 @@ group:
 	VPADDD         Y10, Y7, Y7
 	VPADDD         Y0, Y8, Y0
 	VPBROADCASTD   constantsAVX2<>+1036(SB), Y8
-	VMOVDQU        Y8, 288(SP)
+	VMOVDQU        Y8, 288(AX)
 	VPXOR          Y5, Y3, Y8
 	VPAND          Y0, Y8, Y8
 	VPXOR          Y8, Y3, Y8
@@ -6199,7 +6205,7 @@ group:
 	VPADDD         Y10, Y6, Y6
 	VPADDD         Y1, Y9, Y1
 	VPBROADCASTD   constantsAVX2<>+1036(SB), Y9
-	VMOVDQU        Y9, 320(SP)
+	VMOVDQU        Y9, 320(AX)
 	VPXOR          Y0, Y5, Y9
 	VPAND          Y1, Y9, Y9
 	VPXOR          Y9, Y5, Y9
@@ -6236,7 +6242,7 @@ group:
 	VPADDD         Y10, Y8, Y8
 	VPADDD         Y3, Y2, Y2
 	VPBROADCASTD   constantsAVX2<>+1036(SB), Y3
-	VMOVDQU        Y3, 352(SP)
+	VMOVDQU        Y3, 352(AX)
 	VPXOR          Y1, Y0, Y3
 	VPAND          Y2, Y3, Y3
 	VPXOR          Y3, Y0, Y3
@@ -6273,7 +6279,7 @@ group:
 	VPADDD         Y10, Y9, Y9
 	VPADDD         Y3, Y4, Y3
 	VPBROADCASTD   constantsAVX2<>+1036(SB), Y4
-	VMOVDQU        Y4, 384(SP)
+	VMOVDQU        Y4, 384(AX)
 	VPXOR          Y2, Y1, Y4
 	VPAND          Y3, Y4, Y4
 	VPXOR          Y4, Y1, Y4
@@ -6310,7 +6316,7 @@ group:
 	VPADDD         Y10, Y5, Y5
 	VPADDD         Y0, Y7, Y0
 	VPBROADCASTD   constantsAVX2<>+1036(SB), Y7
-	VMOVDQU        Y7, 416(SP)
+	VMOVDQU        Y7, 416(AX)
 	VPXOR          Y3, Y2, Y7
 	VPAND          Y0, Y7, Y7
 	VPXOR          Y7, Y2, Y7
@@ -6347,7 +6353,7 @@ group:
 	VPADDD         Y10, Y4, Y4
 	VPADDD         Y1, Y6, Y1
 	VPBROADCASTD   constantsAVX2<>+1036(SB), Y6
-	VMOVDQU        Y6, 448(SP)
+	VMOVDQU        Y6, 448(AX)
 	VPXOR          Y0, Y3, Y6
 	VPAND          Y1, Y6, Y6
 	VPXOR          Y6, Y3, Y6
@@ -6384,7 +6390,7 @@ group:
 	VPADDD         Y10, Y7, Y7
 	VPADDD         Y2, Y8, Y2
 	VPBROADCASTD   constantsAVX2<>+1068(SB), Y8
-	VMOVDQU        Y8, 480(SP)
+	VMOVDQU        Y8, 480(AX)
 	VPXOR          Y1, Y0, Y8
 	VPAND          Y2, Y8, Y8
 	VPXOR          Y8, Y0, Y8
@@ -6420,27 +6426,27 @@ group:
 	VPADDD         Y6, Y3, Y6
 	VPADDD         Y8, Y6, Y6
 	VPADDD         Y3, Y9, Y3
-	LEAQ           constantsAVX2<>+320(SB), BX
-	MOVQ           $0x00000003, SI
-	VMOVDQU        Y6, 768(SP)
-	VMOVDQU        Y7, 800(SP)
-	VMOVDQU        Y4, 832(SP)
-	VMOVDQU        Y5, 864(SP)
-	VMOVDQU        Y3, 896(SP)
-	VMOVDQU        Y2, 928(SP)
-	VMOVDQU        Y1, 960(SP)
-	VMOVDQU        Y0, 992(SP)
+	LEAQ           constantsAVX2<>+320(SB), SI
+	MOVQ           $0x00000003, DI
+	VMOVDQU        Y6, 768(AX)
+	VMOVDQU        Y7, 800(AX)
+	VMOVDQU        Y4, 832(AX)
+	VMOVDQU        Y5, 864(AX)
+	VMOVDQU        Y3, 896(AX)
+	VMOVDQU        Y2, 928(AX)
+	VMOVDQU        Y1, 960(AX)
+	VMOVDQU        Y0, 992(AX)
 
 rounds5:
-	VMOVDQU      768(SP), Y0
-	VMOVDQU      800(SP), Y1
-	VMOVDQU      832(SP), Y2
-	VMOVDQU      864(SP), Y3
-	VMOVDQU      896(SP), Y4
-	VMOVDQU      928(SP), Y5
-	VMOVDQU      960(SP), Y6
-	VMOVDQU      992(SP), Y7
-	VMOVDQU      32(SP), Y8
+	VMOVDQU      768(AX), Y0
+	VMOVDQU      800(AX), Y1
+	VMOVDQU      832(AX), Y2
+	VMOVDQU      864(AX), Y3
+	VMOVDQU      896(AX), Y4
+	VMOVDQU      928(AX), Y5
+	VMOVDQU      960(AX), Y6
+	VMOVDQU      992(AX), Y7
+	VMOVDQU      32(AX), Y8
 	VPSRLD       $0x07, Y8, Y9
 	VPSLLD       $0x19, Y8, Y10
 	VPXOR        Y10, Y9, Y9
@@ -6450,7 +6456,7 @@ rounds5:
 	VPXOR        Y10, Y9, Y9
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y9, Y8
-	VMOVDQU      448(SP), Y9
+	VMOVDQU      448(AX), Y9
 	VPSRLD       $0x11, Y9, Y10
 	VPSLLD       $0x0f, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -6460,11 +6466,11 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPADDD       Y8, Y10, Y8
-	VPADDD       288(SP), Y8, Y8
+	VPADDD       288(AX), Y8, Y8
 	VPADDD       Y9, Y8, Y8
-	VMOVDQU      Y8, (SP)
+	VMOVDQU      Y8, (AX)
 	VPXOR        Y5, Y6, Y9
 	VPAND        Y4, Y9, Y9
 	VPXOR        Y9, Y6, Y9
@@ -6479,7 +6485,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y4, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD (BX), Y11
+	VPBROADCASTD (SI), Y11
 	VPADDD       Y11, Y7, Y7
 	VPADDD       Y8, Y7, Y7
 	VPADDD       Y9, Y7, Y7
@@ -6502,7 +6508,7 @@ rounds5:
 	VPADDD       Y8, Y7, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y7, Y3, Y3
-	VMOVDQU      64(SP), Y7
+	VMOVDQU      64(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -6512,7 +6518,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      480(SP), Y10
+	VMOVDQU      480(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -6522,11 +6528,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      32(SP), Y11
+	VMOVDQU      32(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       320(SP), Y7, Y7
+	VPADDD       320(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 32(SP)
+	VMOVDQU      Y7, 32(AX)
 	VPXOR        Y4, Y5, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y5, Y10
@@ -6541,7 +6547,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 4(BX), Y12
+	VPBROADCASTD 4(SI), Y12
 	VPADDD       Y12, Y6, Y6
 	VPADDD       Y7, Y6, Y6
 	VPADDD       Y10, Y6, Y6
@@ -6563,7 +6569,7 @@ rounds5:
 	VPADDD       Y9, Y6, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y6, Y2, Y2
-	VMOVDQU      96(SP), Y6
+	VMOVDQU      96(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -6573,7 +6579,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -6583,11 +6589,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      64(SP), Y11
+	VMOVDQU      64(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       352(SP), Y6, Y6
+	VPADDD       352(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 64(SP)
+	VMOVDQU      Y6, 64(AX)
 	VPXOR        Y3, Y4, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y4, Y10
@@ -6602,7 +6608,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 8(BX), Y12
+	VPBROADCASTD 8(SI), Y12
 	VPADDD       Y12, Y5, Y5
 	VPADDD       Y6, Y5, Y5
 	VPADDD       Y10, Y5, Y5
@@ -6624,7 +6630,7 @@ rounds5:
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y5, Y1, Y1
-	VMOVDQU      128(SP), Y5
+	VMOVDQU      128(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -6634,7 +6640,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      32(SP), Y10
+	VMOVDQU      32(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -6644,11 +6650,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      96(SP), Y11
+	VMOVDQU      96(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       384(SP), Y5, Y5
+	VPADDD       384(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 96(SP)
+	VMOVDQU      Y5, 96(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -6663,7 +6669,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 12(BX), Y12
+	VPBROADCASTD 12(SI), Y12
 	VPADDD       Y12, Y4, Y4
 	VPADDD       Y5, Y4, Y4
 	VPADDD       Y10, Y4, Y4
@@ -6685,7 +6691,7 @@ rounds5:
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y4, Y0, Y0
-	VMOVDQU      160(SP), Y4
+	VMOVDQU      160(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -6695,7 +6701,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      64(SP), Y10
+	VMOVDQU      64(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -6705,11 +6711,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      128(SP), Y11
+	VMOVDQU      128(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       416(SP), Y4, Y4
+	VPADDD       416(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 128(SP)
+	VMOVDQU      Y4, 128(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -6724,7 +6730,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 16(BX), Y12
+	VPBROADCASTD 16(SI), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y4, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -6746,7 +6752,7 @@ rounds5:
 	VPADDD       Y5, Y3, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y3, Y8, Y3
-	VMOVDQU      192(SP), Y8
+	VMOVDQU      192(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -6756,7 +6762,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      96(SP), Y10
+	VMOVDQU      96(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -6766,11 +6772,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      160(SP), Y11
+	VMOVDQU      160(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       448(SP), Y8, Y8
+	VPADDD       448(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 160(SP)
+	VMOVDQU      Y8, 160(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -6785,7 +6791,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 20(BX), Y12
+	VPBROADCASTD 20(SI), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y8, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -6807,7 +6813,7 @@ rounds5:
 	VPADDD       Y4, Y2, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y2, Y9, Y2
-	VMOVDQU      224(SP), Y9
+	VMOVDQU      224(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -6817,7 +6823,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      128(SP), Y10
+	VMOVDQU      128(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -6827,11 +6833,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      192(SP), Y11
+	VMOVDQU      192(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       480(SP), Y9, Y9
+	VPADDD       480(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 192(SP)
+	VMOVDQU      Y9, 192(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -6846,7 +6852,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 24(BX), Y12
+	VPBROADCASTD 24(SI), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y9, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -6868,7 +6874,7 @@ rounds5:
 	VPADDD       Y8, Y1, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y1, Y7, Y1
-	VMOVDQU      256(SP), Y7
+	VMOVDQU      256(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -6878,7 +6884,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      160(SP), Y10
+	VMOVDQU      160(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -6888,11 +6894,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      224(SP), Y11
+	VMOVDQU      224(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       (SP), Y7, Y7
+	VPADDD       (AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 224(SP)
+	VMOVDQU      Y7, 224(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -6907,7 +6913,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 28(BX), Y12
+	VPBROADCASTD 28(SI), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y7, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -6929,7 +6935,7 @@ rounds5:
 	VPADDD       Y9, Y0, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y0, Y6, Y0
-	VMOVDQU      288(SP), Y6
+	VMOVDQU      288(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -6939,7 +6945,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      192(SP), Y10
+	VMOVDQU      192(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -6949,11 +6955,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      256(SP), Y11
+	VMOVDQU      256(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       32(SP), Y6, Y6
+	VPADDD       32(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 256(SP)
+	VMOVDQU      Y6, 256(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -6968,7 +6974,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 32(BX), Y12
+	VPBROADCASTD 32(SI), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y6, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -6990,7 +6996,7 @@ rounds5:
 	VPADDD       Y7, Y3, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y3, Y5, Y3
-	VMOVDQU      320(SP), Y5
+	VMOVDQU      320(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -7000,7 +7006,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      224(SP), Y10
+	VMOVDQU      224(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -7010,11 +7016,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      288(SP), Y11
+	VMOVDQU      288(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       64(SP), Y5, Y5
+	VPADDD       64(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 288(SP)
+	VMOVDQU      Y5, 288(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -7029,7 +7035,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 36(BX), Y12
+	VPBROADCASTD 36(SI), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y5, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -7051,7 +7057,7 @@ rounds5:
 	VPADDD       Y6, Y2, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y2, Y4, Y2
-	VMOVDQU      352(SP), Y4
+	VMOVDQU      352(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -7061,7 +7067,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      256(SP), Y10
+	VMOVDQU      256(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -7071,11 +7077,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      320(SP), Y11
+	VMOVDQU      320(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       96(SP), Y4, Y4
+	VPADDD       96(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 320(SP)
+	VMOVDQU      Y4, 320(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -7090,7 +7096,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 40(BX), Y12
+	VPBROADCASTD 40(SI), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y4, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -7112,7 +7118,7 @@ rounds5:
 	VPADDD       Y5, Y1, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y1, Y8, Y1
-	VMOVDQU      384(SP), Y8
+	VMOVDQU      384(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -7122,7 +7128,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      288(SP), Y10
+	VMOVDQU      288(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -7132,11 +7138,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      352(SP), Y11
+	VMOVDQU      352(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       128(SP), Y8, Y8
+	VPADDD       128(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 352(SP)
+	VMOVDQU      Y8, 352(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -7151,7 +7157,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 44(BX), Y12
+	VPBROADCASTD 44(SI), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y8, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -7173,7 +7179,7 @@ rounds5:
 	VPADDD       Y4, Y0, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y0, Y9, Y0
-	VMOVDQU      416(SP), Y9
+	VMOVDQU      416(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -7183,7 +7189,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      320(SP), Y10
+	VMOVDQU      320(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -7193,11 +7199,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      384(SP), Y11
+	VMOVDQU      384(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       160(SP), Y9, Y9
+	VPADDD       160(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 384(SP)
+	VMOVDQU      Y9, 384(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -7212,7 +7218,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 48(BX), Y12
+	VPBROADCASTD 48(SI), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y9, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -7234,7 +7240,7 @@ rounds5:
 	VPADDD       Y8, Y3, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y3, Y7, Y3
-	VMOVDQU      448(SP), Y7
+	VMOVDQU      448(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -7244,7 +7250,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      352(SP), Y10
+	VMOVDQU      352(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -7254,11 +7260,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      416(SP), Y11
+	VMOVDQU      416(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       192(SP), Y7, Y7
+	VPADDD       192(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 416(SP)
+	VMOVDQU      Y7, 416(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -7273,7 +7279,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 52(BX), Y12
+	VPBROADCASTD 52(SI), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y7, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -7295,7 +7301,7 @@ rounds5:
 	VPADDD       Y9, Y2, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y2, Y6, Y2
-	VMOVDQU      480(SP), Y6
+	VMOVDQU      480(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -7305,7 +7311,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      384(SP), Y10
+	VMOVDQU      384(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -7315,11 +7321,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      448(SP), Y11
+	VMOVDQU      448(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       224(SP), Y6, Y6
+	VPADDD       224(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 448(SP)
+	VMOVDQU      Y6, 448(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -7334,7 +7340,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 56(BX), Y12
+	VPBROADCASTD 56(SI), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y6, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -7356,7 +7362,7 @@ rounds5:
 	VPADDD       Y7, Y1, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y1, Y5, Y1
-	VMOVDQU      (SP), Y5
+	VMOVDQU      (AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -7366,7 +7372,7 @@ rounds5:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      416(SP), Y10
+	VMOVDQU      416(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -7376,11 +7382,11 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      480(SP), Y11
+	VMOVDQU      480(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       256(SP), Y5, Y5
+	VPADDD       256(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 480(SP)
+	VMOVDQU      Y5, 480(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -7395,7 +7401,7 @@ rounds5:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 60(BX), Y12
+	VPBROADCASTD 60(SI), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y5, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -7417,39 +7423,39 @@ rounds5:
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y6, Y5, Y5
 	VPADDD       Y0, Y4, Y0
-	VMOVDQU      Y5, 768(SP)
-	VMOVDQU      Y7, 800(SP)
-	VMOVDQU      Y9, 832(SP)
-	VMOVDQU      Y8, 864(SP)
-	VMOVDQU      Y0, 896(SP)
-	VMOVDQU      Y1, 928(SP)
-	VMOVDQU      Y2, 960(SP)
-	VMOVDQU      Y3, 992(SP)
-	ADDQ         $0x40, BX
-	DECQ         SI
+	VMOVDQU      Y5, 768(AX)
+	VMOVDQU      Y7, 800(AX)
+	VMOVDQU      Y9, 832(AX)
+	VMOVDQU      Y8, 864(AX)
+	VMOVDQU      Y0, 896(AX)
+	VMOVDQU      Y1, 928(AX)
+	VMOVDQU      Y2, 960(AX)
+	VMOVDQU      Y3, 992(AX)
+	ADDQ         $0x40, SI
+	DECQ         DI
 	JNZ          rounds5
-	VMOVDQU      768(SP), Y0
+	VMOVDQU      768(AX), Y0
 	VPBROADCASTD constantsAVX2<>+56(SB), Y1
 	VPADDD       Y1, Y0, Y0
-	VMOVDQU      800(SP), Y1
+	VMOVDQU      800(AX), Y1
 	VPBROADCASTD constantsAVX2<>+60(SB), Y2
 	VPADDD       Y2, Y1, Y1
-	VMOVDQU      832(SP), Y2
+	VMOVDQU      832(AX), Y2
 	VPBROADCASTD constantsAVX2<>+64(SB), Y3
 	VPADDD       Y3, Y2, Y2
-	VMOVDQU      864(SP), Y3
+	VMOVDQU      864(AX), Y3
 	VPBROADCASTD constantsAVX2<>+40(SB), Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVDQU      896(SP), Y4
+	VMOVDQU      896(AX), Y4
 	VPBROADCASTD constantsAVX2<>+44(SB), Y5
 	VPADDD       Y5, Y4, Y4
-	VMOVDQU      928(SP), Y5
+	VMOVDQU      928(AX), Y5
 	VPBROADCASTD constantsAVX2<>+48(SB), Y6
 	VPADDD       Y6, Y5, Y5
-	VMOVDQU      960(SP), Y6
+	VMOVDQU      960(AX), Y6
 	VPBROADCASTD constantsAVX2<>+512(SB), Y7
 	VPADDD       Y7, Y6, Y6
-	VMOVDQU      992(SP), Y7
+	VMOVDQU      992(AX), Y7
 	VPBROADCASTD constantsAVX2<>+516(SB), Y8
 	VPADDD       Y8, Y7, Y7
 	VPUNPCKLDQ   Y1, Y0, Y8
@@ -7461,17 +7467,17 @@ rounds5:
 	VPUNPCKLQDQ  Y2, Y0, Y8
 	VPUNPCKHQDQ  Y2, Y0, Y0
 	VPSHUFB      constantsAVX2<>+0(SB), Y3, Y2
-	VMOVDQU      X2, (AX)
-	VEXTRACTI128 $0x01, Y2, 128(AX)
+	VMOVDQU      X2, (CX)
+	VEXTRACTI128 $0x01, Y2, 128(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y1, Y1
-	VMOVDQU      X1, 32(AX)
-	VEXTRACTI128 $0x01, Y1, 160(AX)
+	VMOVDQU      X1, 32(CX)
+	VEXTRACTI128 $0x01, Y1, 160(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y8, Y1
-	VMOVDQU      X1, 64(AX)
-	VEXTRACTI128 $0x01, Y1, 192(AX)
+	VMOVDQU      X1, 64(CX)
+	VEXTRACTI128 $0x01, Y1, 192(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y0, Y0
-	VMOVDQU      X0, 96(AX)
-	VEXTRACTI128 $0x01, Y0, 224(AX)
+	VMOVDQU      X0, 96(CX)
+	VEXTRACTI128 $0x01, Y0, 224(CX)
 	VPUNPCKLDQ   Y5, Y4, Y0
 	VPUNPCKHDQ   Y5, Y4, Y1
 	VPUNPCKLDQ   Y7, Y6, Y2
@@ -7481,74 +7487,76 @@ rounds5:
 	VPUNPCKLQDQ  Y3, Y1, Y2
 	VPUNPCKHQDQ  Y3, Y1, Y1
 	VPSHUFB      constantsAVX2<>+0(SB), Y4, Y3
-	VMOVDQU      X3, 16(AX)
-	VEXTRACTI128 $0x01, Y3, 144(AX)
+	VMOVDQU      X3, 16(CX)
+	VEXTRACTI128 $0x01, Y3, 144(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y0, Y0
-	VMOVDQU      X0, 48(AX)
-	VEXTRACTI128 $0x01, Y0, 176(AX)
+	VMOVDQU      X0, 48(CX)
+	VEXTRACTI128 $0x01, Y0, 176(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y2, Y0
-	VMOVDQU      X0, 80(AX)
-	VEXTRACTI128 $0x01, Y0, 208(AX)
+	VMOVDQU      X0, 80(CX)
+	VEXTRACTI128 $0x01, Y0, 208(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y1, Y0
-	VMOVDQU      X0, 112(AX)
-	VEXTRACTI128 $0x01, Y0, 240(AX)
+	VMOVDQU      X0, 112(CX)
+	VEXTRACTI128 $0x01, Y0, 240(CX)
+	ADDQ         $+256, DX
 	ADDQ         $+256, CX
-	ADDQ         $+256, AX
-	DECQ         DX
+	DECQ         BX
 	JNZ          group
 	VZEROUPPER
 	RET
 
 // func messagesAVX2(to *byte, from *byte, groups uint64, blocks uint64)
 // Requires: AVX, AVX2
-TEXT ·messagesAVX2(SB), $1280-32
-	MOVQ to+0(FP), AX
-	MOVQ from+8(FP), CX
-	MOVQ groups+16(FP), DX
-	MOVQ blocks+24(FP), BX
-	SHLQ $0x06, BX
-	LEAQ (BX)(BX*2), SI
+TEXT ·messagesAVX2(SB), $1312-32
+	LEAQ 31(SP), AX
+	ANDQ $-32, AX
+	MOVQ to+0(FP), CX
+	MOVQ from+8(FP), DX
+	MOVQ groups+16(FP), BX
+	MOVQ blocks+24(FP), SI
+	SHLQ $0x06, SI
+	LEAQ (SI)(SI*2), DI
 
 group:
 	VPBROADCASTD constantsAVX2<>+56(SB), Y0
-	VMOVDQU      Y0, 1024(SP)
+	VMOVDQU      Y0, 1024(AX)
 	VPBROADCASTD constantsAVX2<>+60(SB), Y0
-	VMOVDQU      Y0, 1056(SP)
+	VMOVDQU      Y0, 1056(AX)
 	VPBROADCASTD constantsAVX2<>+64(SB), Y0
-	VMOVDQU      Y0, 1088(SP)
+	VMOVDQU      Y0, 1088(AX)
 	VPBROADCASTD constantsAVX2<>+40(SB), Y0
-	VMOVDQU      Y0, 1120(SP)
+	VMOVDQU      Y0, 1120(AX)
 	VPBROADCASTD constantsAVX2<>+44(SB), Y0
-	VMOVDQU      Y0, 1152(SP)
+	VMOVDQU      Y0, 1152(AX)
 	VPBROADCASTD constantsAVX2<>+48(SB), Y0
-	VMOVDQU      Y0, 1184(SP)
+	VMOVDQU      Y0, 1184(AX)
 	VPBROADCASTD constantsAVX2<>+512(SB), Y0
-	VMOVDQU      Y0, 1216(SP)
+	VMOVDQU      Y0, 1216(AX)
 	VPBROADCASTD constantsAVX2<>+516(SB), Y0
-	VMOVDQU      Y0, 1248(SP)
-	MOVQ         blocks+24(FP), DI
+	VMOVDQU      Y0, 1248(AX)
+	MOVQ         blocks+24(FP), R8
 
 block:
-	LEAQ           (CX)(BX*4), R8
-	VMOVDQU        1024(SP), Y0
-	VMOVDQU        1056(SP), Y1
-	VMOVDQU        1088(SP), Y2
-	VMOVDQU        1120(SP), Y3
-	VMOVDQU        1152(SP), Y4
-	VMOVDQU        1184(SP), Y5
-	VMOVDQU        1216(SP), Y6
-	VMOVDQU        1248(SP), Y7
-	VBROADCASTI128 (CX), Y8
-	VINSERTI128    $0x01, (R8), Y8, Y8
+	LEAQ           (DX)(SI*4), R9
+	VMOVDQU        1024(AX), Y0
+	VMOVDQU        1056(AX), Y1
+	VMOVDQU        1088(AX), Y2
+	VMOVDQU        1120(AX), Y3
+	VMOVDQU        1152(AX), Y4
+	VMOVDQU        1184(AX), Y5
+	VMOVDQU        1216(AX), Y6
+	VMOVDQU        1248(AX), Y7
+	VBROADCASTI128 (DX), Y8
+	VINSERTI128    $0x01, (R9), Y8, Y8
 	VPSHUFB        constantsAVX2<>+0(SB), Y8, Y8
-	VBROADCASTI128 (CX)(BX*1), Y9
-	VINSERTI128    $0x01, (R8)(BX*1), Y9, Y9
+	VBROADCASTI128 (DX)(SI*1), Y9
+	VINSERTI128    $0x01, (R9)(SI*1), Y9, Y9
 	VPSHUFB        constantsAVX2<>+0(SB), Y9, Y9
-	VBROADCASTI128 (CX)(BX*2), Y10
-	VINSERTI128    $0x01, (R8)(BX*2), Y10, Y10
+	VBROADCASTI128 (DX)(SI*2), Y10
+	VINSERTI128    $0x01, (R9)(SI*2), Y10, Y10
 	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
-	VBROADCASTI128 (CX)(SI*1), Y11
-	VINSERTI128    $0x01, (R8)(SI*1), Y11, Y11
+	VBROADCASTI128 (DX)(DI*1), Y11
+	VINSERTI128    $0x01, (R9)(DI*1), Y11, Y11
 	VPSHUFB        constantsAVX2<>+0(SB), Y11, Y11
 	VPUNPCKLDQ     Y9, Y8, Y12
 	VPUNPCKHDQ     Y9, Y8, Y8
@@ -7558,10 +7566,10 @@ block:
 	VPUNPCKHQDQ    Y9, Y12, Y9
 	VPUNPCKLQDQ    Y10, Y8, Y12
 	VPUNPCKHQDQ    Y10, Y8, Y8
-	VMOVDQU        Y9, 32(SP)
-	VMOVDQU        Y12, 64(SP)
-	VMOVDQU        Y8, 96(SP)
-	VMOVDQU        Y11, (SP)
+	VMOVDQU        Y9, 32(AX)
+	VMOVDQU        Y12, 64(AX)
+	VMOVDQU        Y8, 96(AX)
+	VMOVDQU        Y11, (AX)
 	VPXOR          Y5, Y6, Y8
 	VPAND          Y4, Y8, Y8
 	VPXOR          Y8, Y6, Y8
@@ -7615,7 +7623,7 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+1040(SB), Y11
 	VPADDD         Y11, Y6, Y6
-	VPADDD         32(SP), Y6, Y6
+	VPADDD         32(AX), Y6, Y6
 	VPADDD         Y7, Y6, Y6
 	VPADDD         Y10, Y6, Y6
 	VPXOR          Y8, Y0, Y7
@@ -7651,7 +7659,7 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+1044(SB), Y11
 	VPADDD         Y11, Y5, Y5
-	VPADDD         64(SP), Y5, Y5
+	VPADDD         64(AX), Y5, Y5
 	VPADDD         Y6, Y5, Y5
 	VPADDD         Y10, Y5, Y5
 	VPXOR          Y9, Y8, Y6
@@ -7687,7 +7695,7 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+1048(SB), Y11
 	VPADDD         Y11, Y4, Y4
-	VPADDD         96(SP), Y4, Y4
+	VPADDD         96(AX), Y4, Y4
 	VPADDD         Y5, Y4, Y4
 	VPADDD         Y10, Y4, Y4
 	VPXOR          Y7, Y9, Y5
@@ -7707,17 +7715,17 @@ block:
 	VPADDD         Y6, Y4, Y6
 	VPADDD         Y10, Y6, Y6
 	VPADDD         Y4, Y0, Y0
-	VBROADCASTI128 16(CX), Y4
-	VINSERTI128    $0x01, 16(R8), Y4, Y4
+	VBROADCASTI128 16(DX), Y4
+	VINSERTI128    $0x01, 16(R9), Y4, Y4
 	VPSHUFB        constantsAVX2<>+0(SB), Y4, Y4
-	VBROADCASTI128 16(CX)(BX*1), Y10
-	VINSERTI128    $0x01, 16(R8)(BX*1), Y10, Y10
+	VBROADCASTI128 16(DX)(SI*1), Y10
+	VINSERTI128    $0x01, 16(R9)(SI*1), Y10, Y10
 	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
-	VBROADCASTI128 16(CX)(BX*2), Y11
-	VINSERTI128    $0x01, 16(R8)(BX*2), Y11, Y11
+	VBROADCASTI128 16(DX)(SI*2), Y11
+	VINSERTI128    $0x01, 16(R9)(SI*2), Y11, Y11
 	VPSHUFB        constantsAVX2<>+0(SB), Y11, Y11
-	VBROADCASTI128 16(CX)(SI*1), Y12
-	VINSERTI128    $0x01, 16(R8)(SI*1), Y12, Y12
+	VBROADCASTI128 16(DX)(DI*1), Y12
+	VINSERTI128    $0x01, 16(R9)(DI*1), Y12, Y12
 	VPSHUFB        constantsAVX2<>+0(SB), Y12, Y12
 	VPUNPCKLDQ     Y10, Y4, Y13
 	VPUNPCKHDQ     Y10, Y4, Y4
@@ -7727,10 +7735,10 @@ block:
 	VPUNPCKHQDQ    Y10, Y13, Y10
 	VPUNPCKLQDQ    Y11, Y4, Y13
 	VPUNPCKHQDQ    Y11, Y4, Y4
-	VMOVDQU        Y10, 160(SP)
-	VMOVDQU        Y13, 192(SP)
-	VMOVDQU        Y4, 224(SP)
-	VMOVDQU        Y12, 128(SP)
+	VMOVDQU        Y10, 160(AX)
+	VMOVDQU        Y13, 192(AX)
+	VMOVDQU        Y4, 224(AX)
+	VMOVDQU        Y12, 128(AX)
 	VPXOR          Y1, Y2, Y4
 	VPAND          Y0, Y4, Y4
 	VPXOR          Y4, Y2, Y4
@@ -7783,7 +7791,7 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+80(SB), Y11
 	VPADDD         Y11, Y2, Y2
-	VPADDD         160(SP), Y2, Y2
+	VPADDD         160(AX), Y2, Y2
 	VPADDD         Y8, Y2, Y2
 	VPADDD         Y10, Y2, Y2
 	VPXOR          Y5, Y6, Y8
@@ -7819,7 +7827,7 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+84(SB), Y11
 	VPADDD         Y11, Y1, Y1
-	VPADDD         192(SP), Y1, Y1
+	VPADDD         192(AX), Y1, Y1
 	VPADDD         Y9, Y1, Y1
 	VPADDD         Y10, Y1, Y1
 	VPXOR          Y4, Y5, Y9
@@ -7855,7 +7863,7 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+88(SB), Y11
 	VPADDD         Y11, Y0, Y0
-	VPADDD         224(SP), Y0, Y0
+	VPADDD         224(AX), Y0, Y0
 	VPADDD         Y7, Y0, Y0
 	VPADDD         Y10, Y0, Y0
 	VPXOR          Y8, Y4, Y7
@@ -7875,17 +7883,17 @@ block:
 	VPADDD         Y9, Y0, Y9
 	VPADDD         Y10, Y9, Y9
 	VPADDD         Y0, Y6, Y0
-	VBROADCASTI128 32(CX), Y6
-	VINSERTI128    $0x01, 32(R8), Y6, Y6
+	VBROADCASTI128 32(DX), Y6
+	VINSERTI128    $0x01, 32(R9), Y6, Y6
 	VPSHUFB        constantsAVX2<>+0(SB), Y6, Y6
-	VBROADCASTI128 32(CX)(BX*1), Y10
-	VINSERTI128    $0x01, 32(R8)(BX*1), Y10, Y10
+	VBROADCASTI128 32(DX)(SI*1), Y10
+	VINSERTI128    $0x01, 32(R9)(SI*1), Y10, Y10
 	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
-	VBROADCASTI128 32(CX)(BX*2), Y11
-	VINSERTI128    $0x01, 32(R8)(BX*2), Y11, Y11
+	VBROADCASTI128 32(DX)(SI*2), Y11
+	VINSERTI128    $0x01, 32(R9)(SI*2), Y11, Y11
 	VPSHUFB        constantsAVX2<>+0(SB), Y11, Y11
-	VBROADCASTI128 32(CX)(SI*1), Y12
-	VINSERTI128    $0x01, 32(R8)(SI*1), Y12, Y12
+	VBROADCASTI128 32(DX)(DI*1), Y12
+	VINSERTI128    $0x01, 32(R9)(DI*1), Y12, Y12
 	VPSHUFB        constantsAVX2<>+0(SB), Y12, Y12
 	VPUNPCKLDQ     Y10, Y6, Y13
 	VPUNPCKHDQ     Y10, Y6, Y6
@@ -7895,10 +7903,10 @@ block:
 	VPUNPCKHQDQ    Y10, Y13, Y10
 	VPUNPCKLQDQ    Y11, Y6, Y13
 	VPUNPCKHQDQ    Y11, Y6, Y6
-	VMOVDQU        Y10, 288(SP)
-	VMOVDQU        Y13, 320(SP)
-	VMOVDQU        Y6, 352(SP)
-	VMOVDQU        Y12, 256(SP)
+	VMOVDQU        Y10, 288(AX)
+	VMOVDQU        Y13, 320(AX)
+	VMOVDQU        Y6, 352(AX)
+	VMOVDQU        Y12, 256(AX)
 	VPXOR          Y1, Y2, Y6
 	VPAND          Y0, Y6, Y6
 	VPXOR          Y6, Y2, Y6
@@ -7951,7 +7959,7 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+96(SB), Y11
 	VPADDD         Y11, Y2, Y2
-	VPADDD         288(SP), Y2, Y2
+	VPADDD         288(AX), Y2, Y2
 	VPADDD         Y5, Y2, Y2
 	VPADDD         Y10, Y2, Y2
 	VPXOR          Y7, Y9, Y5
@@ -7987,7 +7995,7 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+100(SB), Y11
 	VPADDD         Y11, Y1, Y1
-	VPADDD         320(SP), Y1, Y1
+	VPADDD         320(AX), Y1, Y1
 	VPADDD         Y4, Y1, Y1
 	VPADDD         Y10, Y1, Y1
 	VPXOR          Y6, Y7, Y4
@@ -8023,7 +8031,7 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+104(SB), Y11
 	VPADDD         Y11, Y0, Y0
-	VPADDD         352(SP), Y0, Y0
+	VPADDD         352(AX), Y0, Y0
 	VPADDD         Y8, Y0, Y0
 	VPADDD         Y10, Y0, Y0
 	VPXOR          Y5, Y6, Y8
@@ -8043,17 +8051,17 @@ block:
 	VPADDD         Y4, Y0, Y4
 	VPADDD         Y10, Y4, Y4
 	VPADDD         Y0, Y9, Y0
-	VBROADCASTI128 48(CX), Y9
-	VINSERTI128    $0x01, 48(R8), Y9, Y9
+	VBROADCASTI128 48(DX), Y9
+	VINSERTI128    $0x01, 48(R9), Y9, Y9
 	VPSHUFB        constantsAVX2<>+0(SB), Y9, Y9
-	VBROADCASTI128 48(CX)(BX*1), Y10
-	VINSERTI128    $0x01, 48(R8)(BX*1), Y10, Y10
+	VBROADCASTI128 48(DX)(SI*1), Y10
+	VINSERTI128    $0x01, 48(R9)(SI*1), Y10, Y10
 	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
-	VBROADCASTI128 48(CX)(BX*2), Y11
-	VINSERTI128    $0x01, 48(R8)(BX*2), Y11, Y11
+	VBROADCASTI128 48(DX)(SI*2), Y11
+	VINSERTI128    $0x01, 48(R9)(SI*2), Y11, Y11
 	VPSHUFB        constantsAVX2<>+0(SB), Y11, Y11
-	VBROADCASTI128 48(CX)(SI*1), Y12
-	VINSERTI128    $0x01, 48(R8)(SI*1), Y12, Y12
+	VBROADCASTI128 48(DX)(DI*1), Y12
+	VINSERTI128    $0x01, 48(R9)(DI*1), Y12, Y12
 	VPSHUFB        constantsAVX2<>+0(SB), Y12, Y12
 	VPUNPCKLDQ     Y10, Y9, Y13
 	VPUNPCKHDQ     Y10, Y9, Y9
@@ -8063,10 +8071,10 @@ block:
 	VPUNPCKHQDQ    Y10, Y13, Y10
 	VPUNPCKLQDQ    Y11, Y9, Y13
 	VPUNPCKHQDQ    Y11, Y9, Y9
-	VMOVDQU        Y10, 416(SP)
-	VMOVDQU        Y13, 448(SP)
-	VMOVDQU        Y9, 480(SP)
-	VMOVDQU        Y12, 384(SP)
+	VMOVDQU        Y10, 416(AX)
+	VMOVDQU        Y13, 448(AX)
+	VMOVDQU        Y9, 480(AX)
+	VMOVDQU        Y12, 384(AX)
 	VPXOR          Y1, Y2, Y9
 	VPAND          Y0, Y9, Y9
 	VPXOR          Y9, Y2, Y9
@@ -8119,7 +8127,7 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+112(SB), Y11
 	VPADDD         Y11, Y2, Y2
-	VPADDD         416(SP), Y2, Y2
+	VPADDD         416(AX), Y2, Y2
 	VPADDD         Y7, Y2, Y2
 	VPADDD         Y10, Y2, Y2
 	VPXOR          Y8, Y4, Y7
@@ -8155,7 +8163,7 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+116(SB), Y11
 	VPADDD         Y11, Y1, Y1
-	VPADDD         448(SP), Y1, Y1
+	VPADDD         448(AX), Y1, Y1
 	VPADDD         Y6, Y1, Y1
 	VPADDD         Y10, Y1, Y1
 	VPXOR          Y9, Y8, Y6
@@ -8191,7 +8199,7 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+120(SB), Y11
 	VPADDD         Y11, Y0, Y0
-	VPADDD         480(SP), Y0, Y0
+	VPADDD         480(AX), Y0, Y0
 	VPADDD         Y5, Y0, Y0
 	VPADDD         Y10, Y0, Y0
 	VPXOR          Y7, Y9, Y5
@@ -8211,27 +8219,27 @@ block:
 	VPADDD         Y5, Y0, Y5
 	VPADDD         Y6, Y5, Y5
 	VPADDD         Y0, Y4, Y0
-	LEAQ           constantsAVX2<>+320(SB), R9
-	MOVQ           $0x00000003, R10
-	VMOVDQU        Y5, 768(SP)
-	VMOVDQU        Y7, 800(SP)
-	VMOVDQU        Y9, 832(SP)
-	VMOVDQU        Y8, 864(SP)
-	VMOVDQU        Y0, 896(SP)
-	VMOVDQU        Y1, 928(SP)
-	VMOVDQU        Y2, 960(SP)
-	VMOVDQU        Y3, 992(SP)
+	LEAQ           constantsAVX2<>+320(SB), R10
+	MOVQ           $0x00000003, R11
+	VMOVDQU        Y5, 768(AX)
+	VMOVDQU        Y7, 800(AX)
+	VMOVDQU        Y9, 832(AX)
+	VMOVDQU        Y8, 864(AX)
+	VMOVDQU        Y0, 896(AX)
+	VMOVDQU        Y1, 928(AX)
+	VMOVDQU        Y2, 960(AX)
+	VMOVDQU        Y3, 992(AX)
 
 rounds6:
-	VMOVDQU      768(SP), Y0
-	VMOVDQU      800(SP), Y1
-	VMOVDQU      832(SP), Y2
-	VMOVDQU      864(SP), Y3
-	VMOVDQU      896(SP), Y4
-	VMOVDQU      928(SP), Y5
-	VMOVDQU      960(SP), Y6
-	VMOVDQU      992(SP), Y7
-	VMOVDQU      32(SP), Y8
+	VMOVDQU      768(AX), Y0
+	VMOVDQU      800(AX), Y1
+	VMOVDQU      832(AX), Y2
+	VMOVDQU      864(AX), Y3
+	VMOVDQU      896(AX), Y4
+	VMOVDQU      928(AX), Y5
+	VMOVDQU      960(AX), Y6
+	VMOVDQU      992(AX), Y7
+	VMOVDQU      32(AX), Y8
 	VPSRLD       $0x07, Y8, Y9
 	VPSLLD       $0x19, Y8, Y10
 	VPXOR        Y10, Y9, Y9
@@ -8241,7 +8249,7 @@ rounds6:
 	VPXOR        Y10, Y9, Y9
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y9, Y8
-	VMOVDQU      448(SP), Y9
+	VMOVDQU      448(AX), Y9
 	VPSRLD       $0x11, Y9, Y10
 	VPSLLD       $0x0f, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -8251,11 +8259,11 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPADDD       Y8, Y10, Y8
-	VPADDD       288(SP), Y8, Y8
+	VPADDD       288(AX), Y8, Y8
 	VPADDD       Y9, Y8, Y8
-	VMOVDQU      Y8, (SP)
+	VMOVDQU      Y8, (AX)
 	VPXOR        Y5, Y6, Y9
 	VPAND        Y4, Y9, Y9
 	VPXOR        Y9, Y6, Y9
@@ -8270,7 +8278,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y4, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD (R9), Y11
+	VPBROADCASTD (R10), Y11
 	VPADDD       Y11, Y7, Y7
 	VPADDD       Y8, Y7, Y7
 	VPADDD       Y9, Y7, Y7
@@ -8293,7 +8301,7 @@ rounds6:
 	VPADDD       Y8, Y7, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y7, Y3, Y3
-	VMOVDQU      64(SP), Y7
+	VMOVDQU      64(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -8303,7 +8311,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      480(SP), Y10
+	VMOVDQU      480(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -8313,11 +8321,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      32(SP), Y11
+	VMOVDQU      32(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       320(SP), Y7, Y7
+	VPADDD       320(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 32(SP)
+	VMOVDQU      Y7, 32(AX)
 	VPXOR        Y4, Y5, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y5, Y10
@@ -8332,7 +8340,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 4(R9), Y12
+	VPBROADCASTD 4(R10), Y12
 	VPADDD       Y12, Y6, Y6
 	VPADDD       Y7, Y6, Y6
 	VPADDD       Y10, Y6, Y6
@@ -8354,7 +8362,7 @@ rounds6:
 	VPADDD       Y9, Y6, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y6, Y2, Y2
-	VMOVDQU      96(SP), Y6
+	VMOVDQU      96(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -8364,7 +8372,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -8374,11 +8382,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      64(SP), Y11
+	VMOVDQU      64(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       352(SP), Y6, Y6
+	VPADDD       352(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 64(SP)
+	VMOVDQU      Y6, 64(AX)
 	VPXOR        Y3, Y4, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y4, Y10
@@ -8393,7 +8401,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 8(R9), Y12
+	VPBROADCASTD 8(R10), Y12
 	VPADDD       Y12, Y5, Y5
 	VPADDD       Y6, Y5, Y5
 	VPADDD       Y10, Y5, Y5
@@ -8415,7 +8423,7 @@ rounds6:
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y5, Y1, Y1
-	VMOVDQU      128(SP), Y5
+	VMOVDQU      128(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -8425,7 +8433,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      32(SP), Y10
+	VMOVDQU      32(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -8435,11 +8443,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      96(SP), Y11
+	VMOVDQU      96(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       384(SP), Y5, Y5
+	VPADDD       384(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 96(SP)
+	VMOVDQU      Y5, 96(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -8454,7 +8462,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 12(R9), Y12
+	VPBROADCASTD 12(R10), Y12
 	VPADDD       Y12, Y4, Y4
 	VPADDD       Y5, Y4, Y4
 	VPADDD       Y10, Y4, Y4
@@ -8476,7 +8484,7 @@ rounds6:
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y4, Y0, Y0
-	VMOVDQU      160(SP), Y4
+	VMOVDQU      160(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -8486,7 +8494,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      64(SP), Y10
+	VMOVDQU      64(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -8496,11 +8504,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      128(SP), Y11
+	VMOVDQU      128(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       416(SP), Y4, Y4
+	VPADDD       416(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 128(SP)
+	VMOVDQU      Y4, 128(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -8515,7 +8523,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 16(R9), Y12
+	VPBROADCASTD 16(R10), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y4, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -8537,7 +8545,7 @@ rounds6:
 	VPADDD       Y5, Y3, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y3, Y8, Y3
-	VMOVDQU      192(SP), Y8
+	VMOVDQU      192(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -8547,7 +8555,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      96(SP), Y10
+	VMOVDQU      96(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -8557,11 +8565,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      160(SP), Y11
+	VMOVDQU      160(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       448(SP), Y8, Y8
+	VPADDD       448(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 160(SP)
+	VMOVDQU      Y8, 160(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -8576,7 +8584,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 20(R9), Y12
+	VPBROADCASTD 20(R10), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y8, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -8598,7 +8606,7 @@ rounds6:
 	VPADDD       Y4, Y2, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y2, Y9, Y2
-	VMOVDQU      224(SP), Y9
+	VMOVDQU      224(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -8608,7 +8616,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      128(SP), Y10
+	VMOVDQU      128(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -8618,11 +8626,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      192(SP), Y11
+	VMOVDQU      192(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       480(SP), Y9, Y9
+	VPADDD       480(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 192(SP)
+	VMOVDQU      Y9, 192(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -8637,7 +8645,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 24(R9), Y12
+	VPBROADCASTD 24(R10), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y9, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -8659,7 +8667,7 @@ rounds6:
 	VPADDD       Y8, Y1, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y1, Y7, Y1
-	VMOVDQU      256(SP), Y7
+	VMOVDQU      256(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -8669,7 +8677,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      160(SP), Y10
+	VMOVDQU      160(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -8679,11 +8687,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      224(SP), Y11
+	VMOVDQU      224(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       (SP), Y7, Y7
+	VPADDD       (AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 224(SP)
+	VMOVDQU      Y7, 224(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -8698,7 +8706,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 28(R9), Y12
+	VPBROADCASTD 28(R10), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y7, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -8720,7 +8728,7 @@ rounds6:
 	VPADDD       Y9, Y0, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y0, Y6, Y0
-	VMOVDQU      288(SP), Y6
+	VMOVDQU      288(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -8730,7 +8738,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      192(SP), Y10
+	VMOVDQU      192(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -8740,11 +8748,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      256(SP), Y11
+	VMOVDQU      256(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       32(SP), Y6, Y6
+	VPADDD       32(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 256(SP)
+	VMOVDQU      Y6, 256(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -8759,7 +8767,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 32(R9), Y12
+	VPBROADCASTD 32(R10), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y6, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -8781,7 +8789,7 @@ rounds6:
 	VPADDD       Y7, Y3, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y3, Y5, Y3
-	VMOVDQU      320(SP), Y5
+	VMOVDQU      320(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -8791,7 +8799,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      224(SP), Y10
+	VMOVDQU      224(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -8801,11 +8809,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      288(SP), Y11
+	VMOVDQU      288(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       64(SP), Y5, Y5
+	VPADDD       64(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 288(SP)
+	VMOVDQU      Y5, 288(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -8820,7 +8828,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 36(R9), Y12
+	VPBROADCASTD 36(R10), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y5, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -8842,7 +8850,7 @@ rounds6:
 	VPADDD       Y6, Y2, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y2, Y4, Y2
-	VMOVDQU      352(SP), Y4
+	VMOVDQU      352(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -8852,7 +8860,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      256(SP), Y10
+	VMOVDQU      256(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -8862,11 +8870,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      320(SP), Y11
+	VMOVDQU      320(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       96(SP), Y4, Y4
+	VPADDD       96(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 320(SP)
+	VMOVDQU      Y4, 320(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -8881,7 +8889,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 40(R9), Y12
+	VPBROADCASTD 40(R10), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y4, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -8903,7 +8911,7 @@ rounds6:
 	VPADDD       Y5, Y1, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y1, Y8, Y1
-	VMOVDQU      384(SP), Y8
+	VMOVDQU      384(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -8913,7 +8921,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      288(SP), Y10
+	VMOVDQU      288(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -8923,11 +8931,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      352(SP), Y11
+	VMOVDQU      352(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       128(SP), Y8, Y8
+	VPADDD       128(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 352(SP)
+	VMOVDQU      Y8, 352(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -8942,7 +8950,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 44(R9), Y12
+	VPBROADCASTD 44(R10), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y8, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -8964,7 +8972,7 @@ rounds6:
 	VPADDD       Y4, Y0, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y0, Y9, Y0
-	VMOVDQU      416(SP), Y9
+	VMOVDQU      416(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -8974,7 +8982,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      320(SP), Y10
+	VMOVDQU      320(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -8984,11 +8992,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      384(SP), Y11
+	VMOVDQU      384(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       160(SP), Y9, Y9
+	VPADDD       160(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 384(SP)
+	VMOVDQU      Y9, 384(AX)
 	VPXOR        Y1, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -9003,7 +9011,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 48(R9), Y12
+	VPBROADCASTD 48(R10), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y9, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -9025,7 +9033,7 @@ rounds6:
 	VPADDD       Y8, Y3, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y3, Y7, Y3
-	VMOVDQU      448(SP), Y7
+	VMOVDQU      448(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -9035,7 +9043,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      352(SP), Y10
+	VMOVDQU      352(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -9045,11 +9053,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      416(SP), Y11
+	VMOVDQU      416(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       192(SP), Y7, Y7
+	VPADDD       192(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 416(SP)
+	VMOVDQU      Y7, 416(AX)
 	VPXOR        Y0, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -9064,7 +9072,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 52(R9), Y12
+	VPBROADCASTD 52(R10), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y7, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -9086,7 +9094,7 @@ rounds6:
 	VPADDD       Y9, Y2, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y2, Y6, Y2
-	VMOVDQU      480(SP), Y6
+	VMOVDQU      480(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -9096,7 +9104,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      384(SP), Y10
+	VMOVDQU      384(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -9106,11 +9114,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      448(SP), Y11
+	VMOVDQU      448(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       224(SP), Y6, Y6
+	VPADDD       224(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 448(SP)
+	VMOVDQU      Y6, 448(AX)
 	VPXOR        Y3, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -9125,7 +9133,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 56(R9), Y12
+	VPBROADCASTD 56(R10), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y6, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -9147,7 +9155,7 @@ rounds6:
 	VPADDD       Y7, Y1, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y1, Y5, Y1
-	VMOVDQU      (SP), Y5
+	VMOVDQU      (AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -9157,7 +9165,7 @@ rounds6:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      416(SP), Y10
+	VMOVDQU      416(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -9167,11 +9175,11 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      480(SP), Y11
+	VMOVDQU      480(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       256(SP), Y5, Y5
+	VPADDD       256(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 480(SP)
+	VMOVDQU      Y5, 480(AX)
 	VPXOR        Y2, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -9186,7 +9194,7 @@ rounds6:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD 60(R9), Y12
+	VPBROADCASTD 60(R10), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y5, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -9208,48 +9216,48 @@ rounds6:
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y6, Y5, Y5
 	VPADDD       Y0, Y4, Y0
-	VMOVDQU      Y5, 768(SP)
-	VMOVDQU      Y7, 800(SP)
-	VMOVDQU      Y9, 832(SP)
-	VMOVDQU      Y8, 864(SP)
-	VMOVDQU      Y0, 896(SP)
-	VMOVDQU      Y1, 928(SP)
-	VMOVDQU      Y2, 960(SP)
-	VMOVDQU      Y3, 992(SP)
-	ADDQ         $0x40, R9
-	DECQ         R10
+	VMOVDQU      Y5, 768(AX)
+	VMOVDQU      Y7, 800(AX)
+	VMOVDQU      Y9, 832(AX)
+	VMOVDQU      Y8, 864(AX)
+	VMOVDQU      Y0, 896(AX)
+	VMOVDQU      Y1, 928(AX)
+	VMOVDQU      Y2, 960(AX)
+	VMOVDQU      Y3, 992(AX)
+	ADDQ         $0x40, R10
+	DECQ         R11
 	JNZ          rounds6
-	VMOVDQU      768(SP), Y0
-	VPADDD       1024(SP), Y0, Y0
-	VMOVDQU      Y0, 1024(SP)
-	VMOVDQU      800(SP), Y0
-	VPADDD       1056(SP), Y0, Y0
-	VMOVDQU      Y0, 1056(SP)
-	VMOVDQU      832(SP), Y0
-	VPADDD       1088(SP), Y0, Y0
-	VMOVDQU      Y0, 1088(SP)
-	VMOVDQU      864(SP), Y0
-	VPADDD       1120(SP), Y0, Y0
-	VMOVDQU      Y0, 1120(SP)
-	VMOVDQU      896(SP), Y0
-	VPADDD       1152(SP), Y0, Y0
-	VMOVDQU      Y0, 1152(SP)
-	VMOVDQU      928(SP), Y0
-	VPADDD       1184(SP), Y0, Y0
-	VMOVDQU      Y0, 1184(SP)
-	VMOVDQU      960(SP), Y0
-	VPADDD       1216(SP), Y0, Y0
-	VMOVDQU      Y0, 1216(SP)
-	VMOVDQU      992(SP), Y0
-	VPADDD       1248(SP), Y0, Y0
-	VMOVDQU      Y0, 1248(SP)
-	ADDQ         $+64, CX
-	DECQ         DI
+	VMOVDQU      768(AX), Y0
+	VPADDD       1024(AX), Y0, Y0
+	VMOVDQU      Y0, 1024(AX)
+	VMOVDQU      800(AX), Y0
+	VPADDD       1056(AX), Y0, Y0
+	VMOVDQU      Y0, 1056(AX)
+	VMOVDQU      832(AX), Y0
+	VPADDD       1088(AX), Y0, Y0
+	VMOVDQU      Y0, 1088(AX)
+	VMOVDQU      864(AX), Y0
+	VPADDD       1120(AX), Y0, Y0
+	VMOVDQU      Y0, 1120(AX)
+	VMOVDQU      896(AX), Y0
+	VPADDD       1152(AX), Y0, Y0
+	VMOVDQU      Y0, 1152(AX)
+	VMOVDQU      928(AX), Y0
+	VPADDD       1184(AX), Y0, Y0
+	VMOVDQU      Y0, 1184(AX)
+	VMOVDQU      960(AX), Y0
+	VPADDD       1216(AX), Y0, Y0
+	VMOVDQU      Y0, 1216(AX)
+	VMOVDQU      992(AX), Y0
+	VPADDD       1248(AX), Y0, Y0
+	VMOVDQU      Y0, 1248(AX)
+	ADDQ         $+64, DX
+	DECQ         R8
 	JNZ          block
-	VMOVDQU      1024(SP), Y0
-	VMOVDQU      1056(SP), Y1
-	VMOVDQU      1088(SP), Y2
-	VMOVDQU      1120(SP), Y3
+	VMOVDQU      1024(AX), Y0
+	VMOVDQU      1056(AX), Y1
+	VMOVDQU      1088(AX), Y2
+	VMOVDQU      1120(AX), Y3
 	VPUNPCKLDQ   Y1, Y0, Y4
 	VPUNPCKHDQ   Y1, Y0, Y0
 	VPUNPCKLDQ   Y3, Y2, Y1
@@ -9259,21 +9267,21 @@ rounds6:
 	VPUNPCKLQDQ  Y2, Y0, Y4
 	VPUNPCKHQDQ  Y2, Y0, Y0
 	VPSHUFB      constantsAVX2<>+0(SB), Y3, Y2
-	VMOVDQU      X2, (AX)
-	VEXTRACTI128 $0x01, Y2, 128(AX)
+	VMOVDQU      X2, (CX)
+	VEXTRACTI128 $0x01, Y2, 128(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y1, Y1
-	VMOVDQU      X1, 32(AX)
-	VEXTRACTI128 $0x01, Y1, 160(AX)
+	VMOVDQU      X1, 32(CX)
+	VEXTRACTI128 $0x01, Y1, 160(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y4, Y1
-	VMOVDQU      X1, 64(AX)
-	VEXTRACTI128 $0x01, Y1, 192(AX)
+	VMOVDQU      X1, 64(CX)
+	VEXTRACTI128 $0x01, Y1, 192(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y0, Y0
-	VMOVDQU      X0, 96(AX)
-	VEXTRACTI128 $0x01, Y0, 224(AX)
-	VMOVDQU      1152(SP), Y0
-	VMOVDQU      1184(SP), Y1
-	VMOVDQU      1216(SP), Y2
-	VMOVDQU      1248(SP), Y3
+	VMOVDQU      X0, 96(CX)
+	VEXTRACTI128 $0x01, Y0, 224(CX)
+	VMOVDQU      1152(AX), Y0
+	VMOVDQU      1184(AX), Y1
+	VMOVDQU      1216(AX), Y2
+	VMOVDQU      1248(AX), Y3
 	VPUNPCKLDQ   Y1, Y0, Y4
 	VPUNPCKHDQ   Y1, Y0, Y0
 	VPUNPCKLDQ   Y3, Y2, Y1
@@ -9283,56 +9291,58 @@ rounds6:
 	VPUNPCKLQDQ  Y2, Y0, Y4
 	VPUNPCKHQDQ  Y2, Y0, Y0
 	VPSHUFB      constantsAVX2<>+0(SB), Y3, Y2
-	VMOVDQU      X2, 16(AX)
-	VEXTRACTI128 $0x01, Y2, 144(AX)
+	VMOVDQU      X2, 16(CX)
+	VEXTRACTI128 $0x01, Y2, 144(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y1, Y1
-	VMOVDQU      X1, 48(AX)
-	VEXTRACTI128 $0x01, Y1, 176(AX)
+	VMOVDQU      X1, 48(CX)
+	VEXTRACTI128 $0x01, Y1, 176(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y4, Y1
-	VMOVDQU      X1, 80(AX)
-	VEXTRACTI128 $0x01, Y1, 208(AX)
+	VMOVDQU      X1, 80(CX)
+	VEXTRACTI128 $0x01, Y1, 208(CX)
 	VPSHUFB      constantsAVX2<>+0(SB), Y0, Y0
-	VMOVDQU      X0, 112(AX)
-	VEXTRACTI128 $0x01, Y0, 240(AX)
-	ADDQ         $+256, AX
-	MOVQ         BX, R11
-	IMUL3Q       $+7, BX, R11
-	ADDQ         R11, CX
-	DECQ         DX
+	VMOVDQU      X0, 112(CX)
+	VEXTRACTI128 $0x01, Y0, 240(CX)
+	ADDQ         $+256, CX
+	MOVQ         SI, R12
+	IMUL3Q       $+7, SI, R12
+	ADDQ         R12, DX
+	DECQ         BX
 	JNZ          group
 	VZEROUPPER
 	RET
 
 // func noncesAVX2(table *uint32, first uint32, groups uint64, limit uint32) (tried uint64)
 // Requires: AVX, AVX2
-TEXT ·noncesAVX2(SB), $1120-40
-	MOVQ         table+0(FP), AX
-	MOVQ         groups+16(FP), CX
-	XORQ         DX, DX
+TEXT ·noncesAVX2(SB), $1312-40
+	LEAQ         31(SP), AX
+	ANDQ         $-32, AX
+	MOVQ         table+0(FP), CX
+	MOVQ         groups+16(FP), DX
+	XORQ         BX, BX
 	VMOVDQU      constantsAVX2<>+0(SB), Y0
-	VMOVDQU      Y0, 1056(SP)
-	MOVL         first+8(FP), BX
-	VMOVD        BX, X0
-	VPBROADCASTD X0, Y0
-	VPADDD       constantsAVX2<>+1088(SB), Y0, Y0
-	VMOVDQU      Y0, 1024(SP)
-	MOVL         limit+24(FP), SI
+	VMOVDQU      Y0, 1056(AX)
+	MOVL         first+8(FP), SI
 	VMOVD        SI, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      Y0, 1088(SP)
+	VPADDD       constantsAVX2<>+1088(SB), Y0, Y0
+	VMOVDQU      Y0, 1024(AX)
+	MOVL         limit+24(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      Y0, 1088(AX)
 
 group:
-	VMOVDQU      1024(SP), Y0
-	VPSHUFB      1056(SP), Y0, Y0
-	VMOVDQU      Y0, 96(SP)
-	VPBROADCASTD (AX), Y1
+	VMOVDQU      1024(AX), Y0
+	VPSHUFB      1056(AX), Y0, Y0
+	VMOVDQU      Y0, 96(AX)
+	VPBROADCASTD (CX), Y1
 	VPADDD       Y1, Y0, Y0
-	VPBROADCASTD 4(AX), Y1
+	VPBROADCASTD 4(CX), Y1
 	VPADDD       Y1, Y0, Y1
-	VPBROADCASTD 8(AX), Y2
+	VPBROADCASTD 8(CX), Y2
 	VPADDD       Y2, Y0, Y0
-	VPBROADCASTD 12(AX), Y2
-	VPBROADCASTD 16(AX), Y3
+	VPBROADCASTD 12(CX), Y2
+	VPBROADCASTD 16(CX), Y3
 	VPXOR        Y2, Y3, Y2
 	VPAND        Y0, Y2, Y2
 	VPXOR        Y2, Y3, Y2
@@ -9347,11 +9357,11 @@ group:
 	VPXOR        Y4, Y3, Y3
 	VPSLLD       $0x07, Y0, Y4
 	VPXOR        Y4, Y3, Y3
-	VPBROADCASTD 20(AX), Y4
+	VPBROADCASTD 20(CX), Y4
 	VPADDD       Y4, Y2, Y2
 	VPADDD       Y3, Y2, Y2
-	VPBROADCASTD 24(AX), Y3
-	VPBROADCASTD 28(AX), Y4
+	VPBROADCASTD 24(CX), Y3
+	VPBROADCASTD 28(CX), Y4
 	VPXOR        Y3, Y4, Y4
 	VPXOR        Y1, Y3, Y5
 	VPAND        Y5, Y4, Y4
@@ -9369,9 +9379,9 @@ group:
 	VPXOR        Y6, Y4, Y4
 	VPADDD       Y3, Y2, Y3
 	VPADDD       Y4, Y3, Y3
-	VPBROADCASTD 32(AX), Y4
+	VPBROADCASTD 32(CX), Y4
 	VPADDD       Y4, Y2, Y2
-	VPBROADCASTD 12(AX), Y4
+	VPBROADCASTD 12(CX), Y4
 	VPXOR        Y0, Y4, Y6
 	VPAND        Y2, Y6, Y6
 	VPXOR        Y6, Y4, Y4
@@ -9386,7 +9396,7 @@ group:
 	VPXOR        Y7, Y6, Y6
 	VPSLLD       $0x07, Y2, Y7
 	VPXOR        Y7, Y6, Y6
-	VPBROADCASTD 36(AX), Y7
+	VPBROADCASTD 36(CX), Y7
 	VPADDD       Y7, Y4, Y4
 	VPADDD       Y6, Y4, Y4
 	VPXOR        Y3, Y1, Y6
@@ -9405,7 +9415,7 @@ group:
 	VPXOR        Y8, Y7, Y7
 	VPADDD       Y5, Y4, Y5
 	VPADDD       Y7, Y5, Y5
-	VPBROADCASTD 28(AX), Y7
+	VPBROADCASTD 28(CX), Y7
 	VPADDD       Y7, Y4, Y4
 	VPXOR        Y2, Y0, Y7
 	VPAND        Y4, Y7, Y7
@@ -9421,7 +9431,7 @@ group:
 	VPXOR        Y9, Y8, Y8
 	VPSLLD       $0x07, Y4, Y9
 	VPXOR        Y9, Y8, Y8
-	VPBROADCASTD 40(AX), Y9
+	VPBROADCASTD 40(CX), Y9
 	VPADDD       Y9, Y7, Y7
 	VPADDD       Y8, Y7, Y7
 	VPXOR        Y5, Y3, Y8
@@ -9440,7 +9450,7 @@ group:
 	VPXOR        Y10, Y9, Y9
 	VPADDD       Y6, Y7, Y6
 	VPADDD       Y9, Y6, Y6
-	VPBROADCASTD 24(AX), Y9
+	VPBROADCASTD 24(CX), Y9
 	VPADDD       Y9, Y7, Y7
 	VPXOR        Y4, Y2, Y9
 	VPAND        Y7, Y9, Y9
@@ -9771,7 +9781,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y0, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 44(AX), Y11
+	VPBROADCASTD 44(CX), Y11
 	VPADDD       Y11, Y1, Y1
 	VPADDD       Y7, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -9806,7 +9816,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y1, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD 48(AX), Y11
+	VPBROADCASTD 48(CX), Y11
 	VPADDD       Y11, Y2, Y2
 	VPADDD       Y6, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -9827,7 +9837,7 @@ group:
 	VPADDD       Y7, Y2, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y2, Y8, Y2
-	VMOVDQU      96(SP), Y8
+	VMOVDQU      96(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -9837,9 +9847,9 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VPBROADCASTD 52(AX), Y10
+	VPBROADCASTD 52(CX), Y10
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 64(SP)
+	VMOVDQU      Y8, 64(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -9876,10 +9886,10 @@ group:
 	VPADDD       Y6, Y3, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y3, Y9, Y3
-	VMOVDQU      96(SP), Y9
-	VPBROADCASTD 56(AX), Y10
+	VMOVDQU      96(AX), Y9
+	VPBROADCASTD 56(CX), Y10
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 96(SP)
+	VMOVDQU      Y9, 96(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -9916,7 +9926,7 @@ group:
 	VPADDD       Y8, Y0, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y0, Y5, Y0
-	VMOVDQU      64(SP), Y5
+	VMOVDQU      64(AX), Y5
 	VPSRLD       $0x11, Y5, Y10
 	VPSLLD       $0x0f, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -9928,7 +9938,7 @@ group:
 	VPXOR        Y5, Y10, Y5
 	VPBROADCASTD constantsAVX2<>+1060(SB), Y10
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 128(SP)
+	VMOVDQU      Y5, 128(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -9965,7 +9975,7 @@ group:
 	VPADDD       Y9, Y1, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y1, Y4, Y1
-	VMOVDQU      96(SP), Y4
+	VMOVDQU      96(AX), Y4
 	VPSRLD       $0x11, Y4, Y10
 	VPSLLD       $0x0f, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -9975,7 +9985,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      Y4, 160(SP)
+	VMOVDQU      Y4, 160(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -10012,7 +10022,7 @@ group:
 	VPADDD       Y5, Y2, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y2, Y7, Y2
-	VMOVDQU      128(SP), Y7
+	VMOVDQU      128(AX), Y7
 	VPSRLD       $0x11, Y7, Y10
 	VPSLLD       $0x0f, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10024,7 +10034,7 @@ group:
 	VPXOR        Y7, Y10, Y7
 	VPBROADCASTD constantsAVX2<>+1140(SB), Y10
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 192(SP)
+	VMOVDQU      Y7, 192(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -10061,7 +10071,7 @@ group:
 	VPADDD       Y4, Y3, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y3, Y6, Y3
-	VMOVDQU      160(SP), Y6
+	VMOVDQU      160(AX), Y6
 	VPSRLD       $0x11, Y6, Y10
 	VPSLLD       $0x0f, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10071,9 +10081,9 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VPBROADCASTD 60(AX), Y10
+	VPBROADCASTD 60(CX), Y10
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 224(SP)
+	VMOVDQU      Y6, 224(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -10110,7 +10120,7 @@ group:
 	VPADDD       Y7, Y0, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y0, Y8, Y0
-	VMOVDQU      192(SP), Y8
+	VMOVDQU      192(AX), Y8
 	VPSRLD       $0x11, Y8, Y10
 	VPSLLD       $0x0f, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10120,9 +10130,9 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VPBROADCASTD 64(AX), Y10
+	VPBROADCASTD 64(CX), Y10
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 256(SP)
+	VMOVDQU      Y8, 256(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -10159,7 +10169,7 @@ group:
 	VPADDD       Y6, Y1, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y1, Y9, Y1
-	VMOVDQU      224(SP), Y9
+	VMOVDQU      224(AX), Y9
 	VPSRLD       $0x11, Y9, Y10
 	VPSLLD       $0x0f, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10169,9 +10179,9 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      64(SP), Y10
+	VMOVDQU      64(AX), Y10
 	VPADDD       Y9, Y10, Y9
-	VMOVDQU      Y9, 288(SP)
+	VMOVDQU      Y9, 288(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -10208,7 +10218,7 @@ group:
 	VPADDD       Y8, Y2, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y2, Y5, Y2
-	VMOVDQU      256(SP), Y5
+	VMOVDQU      256(AX), Y5
 	VPSRLD       $0x11, Y5, Y10
 	VPSLLD       $0x0f, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10218,9 +10228,9 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      96(SP), Y10
+	VMOVDQU      96(AX), Y10
 	VPADDD       Y5, Y10, Y5
-	VMOVDQU      Y5, 320(SP)
+	VMOVDQU      Y5, 320(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -10257,7 +10267,7 @@ group:
 	VPADDD       Y9, Y3, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y3, Y4, Y3
-	VMOVDQU      288(SP), Y4
+	VMOVDQU      288(AX), Y4
 	VPSRLD       $0x11, Y4, Y10
 	VPSLLD       $0x0f, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10267,9 +10277,9 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      128(SP), Y10
+	VMOVDQU      128(AX), Y10
 	VPADDD       Y4, Y10, Y4
-	VMOVDQU      Y4, 352(SP)
+	VMOVDQU      Y4, 352(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -10306,7 +10316,7 @@ group:
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y0, Y7, Y0
-	VMOVDQU      320(SP), Y7
+	VMOVDQU      320(AX), Y7
 	VPSRLD       $0x11, Y7, Y10
 	VPSLLD       $0x0f, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10316,9 +10326,9 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      160(SP), Y10
+	VMOVDQU      160(AX), Y10
 	VPADDD       Y7, Y10, Y7
-	VMOVDQU      Y7, 384(SP)
+	VMOVDQU      Y7, 384(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -10355,7 +10365,7 @@ group:
 	VPADDD       Y4, Y1, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y1, Y6, Y1
-	VMOVDQU      352(SP), Y6
+	VMOVDQU      352(AX), Y6
 	VPSRLD       $0x11, Y6, Y10
 	VPSLLD       $0x0f, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10365,9 +10375,9 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      192(SP), Y10
+	VMOVDQU      192(AX), Y10
 	VPADDD       Y6, Y10, Y6
-	VMOVDQU      Y6, 416(SP)
+	VMOVDQU      Y6, 416(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -10404,7 +10414,7 @@ group:
 	VPADDD       Y7, Y2, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y2, Y8, Y2
-	VMOVDQU      384(SP), Y8
+	VMOVDQU      384(AX), Y8
 	VPSRLD       $0x11, Y8, Y10
 	VPSLLD       $0x0f, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10414,11 +10424,11 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      224(SP), Y10
+	VMOVDQU      224(AX), Y10
 	VPBROADCASTD constantsAVX2<>+1176(SB), Y11
 	VPADDD       Y11, Y10, Y10
 	VPADDD       Y8, Y10, Y8
-	VMOVDQU      Y8, 448(SP)
+	VMOVDQU      Y8, 448(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -10455,7 +10465,7 @@ group:
 	VPADDD       Y6, Y3, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y3, Y9, Y3
-	VMOVDQU      416(SP), Y9
+	VMOVDQU      416(AX), Y9
 	VPSRLD       $0x11, Y9, Y10
 	VPSLLD       $0x0f, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10465,11 +10475,11 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      256(SP), Y10
-	VPBROADCASTD 68(AX), Y11
+	VMOVDQU      256(AX), Y10
+	VPBROADCASTD 68(CX), Y11
 	VPADDD       Y11, Y10, Y10
 	VPADDD       Y9, Y10, Y9
-	VMOVDQU      Y9, 480(SP)
+	VMOVDQU      Y9, 480(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -10506,7 +10516,7 @@ group:
 	VPADDD       Y8, Y0, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y0, Y5, Y0
-	VMOVDQU      448(SP), Y5
+	VMOVDQU      448(AX), Y5
 	VPSRLD       $0x11, Y5, Y10
 	VPSLLD       $0x0f, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10516,11 +10526,11 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      288(SP), Y10
-	VPBROADCASTD 72(AX), Y11
+	VMOVDQU      288(AX), Y10
+	VPBROADCASTD 72(CX), Y11
 	VPADDD       Y11, Y10, Y10
 	VPADDD       Y5, Y10, Y5
-	VMOVDQU      Y5, (SP)
+	VMOVDQU      Y5, (AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -10557,7 +10567,7 @@ group:
 	VPADDD       Y9, Y1, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y1, Y4, Y1
-	VMOVDQU      64(SP), Y4
+	VMOVDQU      64(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10567,7 +10577,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      480(SP), Y10
+	VMOVDQU      480(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -10577,11 +10587,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VPBROADCASTD 64(AX), Y11
+	VPBROADCASTD 64(CX), Y11
 	VPADDD       Y11, Y4, Y4
-	VPADDD       320(SP), Y4, Y4
+	VPADDD       320(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 32(SP)
+	VMOVDQU      Y4, 32(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -10618,7 +10628,7 @@ group:
 	VPADDD       Y5, Y2, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y2, Y7, Y2
-	VMOVDQU      96(SP), Y7
+	VMOVDQU      96(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10628,7 +10638,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -10638,11 +10648,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      64(SP), Y11
+	VMOVDQU      64(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       352(SP), Y7, Y7
+	VPADDD       352(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 64(SP)
+	VMOVDQU      Y7, 64(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -10679,7 +10689,7 @@ group:
 	VPADDD       Y4, Y3, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y3, Y6, Y3
-	VMOVDQU      128(SP), Y6
+	VMOVDQU      128(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10689,7 +10699,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      32(SP), Y10
+	VMOVDQU      32(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -10699,11 +10709,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      96(SP), Y11
+	VMOVDQU      96(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       384(SP), Y6, Y6
+	VPADDD       384(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 96(SP)
+	VMOVDQU      Y6, 96(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -10740,7 +10750,7 @@ group:
 	VPADDD       Y7, Y0, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y0, Y8, Y0
-	VMOVDQU      160(SP), Y8
+	VMOVDQU      160(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10750,7 +10760,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      64(SP), Y10
+	VMOVDQU      64(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -10760,11 +10770,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      128(SP), Y11
+	VMOVDQU      128(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       416(SP), Y8, Y8
+	VPADDD       416(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 128(SP)
+	VMOVDQU      Y8, 128(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -10801,7 +10811,7 @@ group:
 	VPADDD       Y6, Y1, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y1, Y9, Y1
-	VMOVDQU      192(SP), Y9
+	VMOVDQU      192(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10811,7 +10821,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      96(SP), Y10
+	VMOVDQU      96(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -10821,11 +10831,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      160(SP), Y11
+	VMOVDQU      160(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       448(SP), Y9, Y9
+	VPADDD       448(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 160(SP)
+	VMOVDQU      Y9, 160(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -10862,7 +10872,7 @@ group:
 	VPADDD       Y8, Y2, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y2, Y5, Y2
-	VMOVDQU      224(SP), Y5
+	VMOVDQU      224(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10872,7 +10882,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      128(SP), Y10
+	VMOVDQU      128(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -10882,11 +10892,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      192(SP), Y11
+	VMOVDQU      192(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       480(SP), Y5, Y5
+	VPADDD       480(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 192(SP)
+	VMOVDQU      Y5, 192(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -10923,7 +10933,7 @@ group:
 	VPADDD       Y9, Y3, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y3, Y4, Y3
-	VMOVDQU      256(SP), Y4
+	VMOVDQU      256(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10933,7 +10943,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      160(SP), Y10
+	VMOVDQU      160(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -10943,11 +10953,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      224(SP), Y11
+	VMOVDQU      224(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       (SP), Y4, Y4
+	VPADDD       (AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 224(SP)
+	VMOVDQU      Y4, 224(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -10984,7 +10994,7 @@ group:
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y0, Y7, Y0
-	VMOVDQU      288(SP), Y7
+	VMOVDQU      288(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -10994,7 +11004,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      192(SP), Y10
+	VMOVDQU      192(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11004,11 +11014,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      256(SP), Y11
+	VMOVDQU      256(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       32(SP), Y7, Y7
+	VPADDD       32(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 256(SP)
+	VMOVDQU      Y7, 256(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -11045,7 +11055,7 @@ group:
 	VPADDD       Y4, Y1, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y1, Y6, Y1
-	VMOVDQU      320(SP), Y6
+	VMOVDQU      320(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11055,7 +11065,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      224(SP), Y10
+	VMOVDQU      224(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11065,11 +11075,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      288(SP), Y11
+	VMOVDQU      288(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       64(SP), Y6, Y6
+	VPADDD       64(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 288(SP)
+	VMOVDQU      Y6, 288(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -11106,7 +11116,7 @@ group:
 	VPADDD       Y7, Y2, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y2, Y8, Y2
-	VMOVDQU      352(SP), Y8
+	VMOVDQU      352(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11116,7 +11126,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      256(SP), Y10
+	VMOVDQU      256(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11126,11 +11136,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      320(SP), Y11
+	VMOVDQU      320(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       96(SP), Y8, Y8
+	VPADDD       96(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 320(SP)
+	VMOVDQU      Y8, 320(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -11167,7 +11177,7 @@ group:
 	VPADDD       Y6, Y3, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y3, Y9, Y3
-	VMOVDQU      384(SP), Y9
+	VMOVDQU      384(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11177,7 +11187,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      288(SP), Y10
+	VMOVDQU      288(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11187,11 +11197,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      352(SP), Y11
+	VMOVDQU      352(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       128(SP), Y9, Y9
+	VPADDD       128(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 352(SP)
+	VMOVDQU      Y9, 352(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -11228,7 +11238,7 @@ group:
 	VPADDD       Y8, Y0, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y0, Y5, Y0
-	VMOVDQU      416(SP), Y5
+	VMOVDQU      416(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11238,7 +11248,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      320(SP), Y10
+	VMOVDQU      320(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11248,11 +11258,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      384(SP), Y11
+	VMOVDQU      384(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       160(SP), Y5, Y5
+	VPADDD       160(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 384(SP)
+	VMOVDQU      Y5, 384(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -11289,7 +11299,7 @@ group:
 	VPADDD       Y9, Y1, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y1, Y4, Y1
-	VMOVDQU      448(SP), Y4
+	VMOVDQU      448(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11299,7 +11309,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      352(SP), Y10
+	VMOVDQU      352(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11309,11 +11319,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      416(SP), Y11
+	VMOVDQU      416(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       192(SP), Y4, Y4
+	VPADDD       192(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 416(SP)
+	VMOVDQU      Y4, 416(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -11350,7 +11360,7 @@ group:
 	VPADDD       Y5, Y2, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y2, Y7, Y2
-	VMOVDQU      480(SP), Y7
+	VMOVDQU      480(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11360,7 +11370,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      384(SP), Y10
+	VMOVDQU      384(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11370,11 +11380,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      448(SP), Y11
+	VMOVDQU      448(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       224(SP), Y7, Y7
+	VPADDD       224(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 448(SP)
+	VMOVDQU      Y7, 448(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -11411,7 +11421,7 @@ group:
 	VPADDD       Y4, Y3, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y3, Y6, Y3
-	VMOVDQU      (SP), Y6
+	VMOVDQU      (AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11421,7 +11431,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      416(SP), Y10
+	VMOVDQU      416(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11431,11 +11441,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      480(SP), Y11
+	VMOVDQU      480(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       256(SP), Y6, Y6
+	VPADDD       256(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 480(SP)
+	VMOVDQU      Y6, 480(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -11472,7 +11482,7 @@ group:
 	VPADDD       Y7, Y0, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y0, Y8, Y0
-	VMOVDQU      32(SP), Y8
+	VMOVDQU      32(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11482,7 +11492,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      448(SP), Y10
+	VMOVDQU      448(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11492,11 +11502,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      (SP), Y11
+	VMOVDQU      (AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       288(SP), Y8, Y8
+	VPADDD       288(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, (SP)
+	VMOVDQU      Y8, (AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -11533,7 +11543,7 @@ group:
 	VPADDD       Y6, Y1, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y1, Y9, Y1
-	VMOVDQU      64(SP), Y9
+	VMOVDQU      64(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11543,7 +11553,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      480(SP), Y10
+	VMOVDQU      480(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11553,11 +11563,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      32(SP), Y11
+	VMOVDQU      32(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       320(SP), Y9, Y9
+	VPADDD       320(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 32(SP)
+	VMOVDQU      Y9, 32(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -11594,7 +11604,7 @@ group:
 	VPADDD       Y8, Y2, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y2, Y5, Y2
-	VMOVDQU      96(SP), Y5
+	VMOVDQU      96(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11604,7 +11614,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11614,11 +11624,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      64(SP), Y11
+	VMOVDQU      64(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       352(SP), Y5, Y5
+	VPADDD       352(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 64(SP)
+	VMOVDQU      Y5, 64(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -11655,7 +11665,7 @@ group:
 	VPADDD       Y9, Y3, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y3, Y4, Y3
-	VMOVDQU      128(SP), Y4
+	VMOVDQU      128(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11665,7 +11675,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      32(SP), Y10
+	VMOVDQU      32(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11675,11 +11685,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      96(SP), Y11
+	VMOVDQU      96(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       384(SP), Y4, Y4
+	VPADDD       384(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 96(SP)
+	VMOVDQU      Y4, 96(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -11716,7 +11726,7 @@ group:
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y0, Y7, Y0
-	VMOVDQU      160(SP), Y7
+	VMOVDQU      160(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11726,7 +11736,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      64(SP), Y10
+	VMOVDQU      64(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11736,11 +11746,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      128(SP), Y11
+	VMOVDQU      128(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       416(SP), Y7, Y7
+	VPADDD       416(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 128(SP)
+	VMOVDQU      Y7, 128(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -11777,7 +11787,7 @@ group:
 	VPADDD       Y4, Y1, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y1, Y6, Y1
-	VMOVDQU      192(SP), Y6
+	VMOVDQU      192(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11787,7 +11797,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      96(SP), Y10
+	VMOVDQU      96(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11797,11 +11807,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      160(SP), Y11
+	VMOVDQU      160(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       448(SP), Y6, Y6
+	VPADDD       448(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 160(SP)
+	VMOVDQU      Y6, 160(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -11838,7 +11848,7 @@ group:
 	VPADDD       Y7, Y2, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y2, Y8, Y2
-	VMOVDQU      224(SP), Y8
+	VMOVDQU      224(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11848,7 +11858,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      128(SP), Y10
+	VMOVDQU      128(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11858,11 +11868,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      192(SP), Y11
+	VMOVDQU      192(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       480(SP), Y8, Y8
+	VPADDD       480(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 192(SP)
+	VMOVDQU      Y8, 192(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -11899,7 +11909,7 @@ group:
 	VPADDD       Y6, Y3, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y3, Y9, Y3
-	VMOVDQU      256(SP), Y9
+	VMOVDQU      256(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11909,7 +11919,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      160(SP), Y10
+	VMOVDQU      160(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11919,11 +11929,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      224(SP), Y11
+	VMOVDQU      224(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       (SP), Y9, Y9
+	VPADDD       (AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 224(SP)
+	VMOVDQU      Y9, 224(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -11960,7 +11970,7 @@ group:
 	VPADDD       Y8, Y0, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y0, Y5, Y0
-	VMOVDQU      288(SP), Y5
+	VMOVDQU      288(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -11970,7 +11980,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      192(SP), Y10
+	VMOVDQU      192(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -11980,11 +11990,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      256(SP), Y11
+	VMOVDQU      256(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       32(SP), Y5, Y5
+	VPADDD       32(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 256(SP)
+	VMOVDQU      Y5, 256(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -12021,7 +12031,7 @@ group:
 	VPADDD       Y9, Y1, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y1, Y4, Y1
-	VMOVDQU      320(SP), Y4
+	VMOVDQU      320(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -12031,7 +12041,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      224(SP), Y10
+	VMOVDQU      224(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -12041,11 +12051,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      288(SP), Y11
+	VMOVDQU      288(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       64(SP), Y4, Y4
+	VPADDD       64(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 288(SP)
+	VMOVDQU      Y4, 288(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -12082,7 +12092,7 @@ group:
 	VPADDD       Y5, Y2, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y2, Y7, Y2
-	VMOVDQU      352(SP), Y7
+	VMOVDQU      352(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -12092,7 +12102,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      256(SP), Y10
+	VMOVDQU      256(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -12102,11 +12112,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      320(SP), Y11
+	VMOVDQU      320(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       96(SP), Y7, Y7
+	VPADDD       96(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 320(SP)
+	VMOVDQU      Y7, 320(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -12143,7 +12153,7 @@ group:
 	VPADDD       Y4, Y3, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y3, Y6, Y3
-	VMOVDQU      384(SP), Y6
+	VMOVDQU      384(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -12153,7 +12163,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      288(SP), Y10
+	VMOVDQU      288(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -12163,11 +12173,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      352(SP), Y11
+	VMOVDQU      352(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       128(SP), Y6, Y6
+	VPADDD       128(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 352(SP)
+	VMOVDQU      Y6, 352(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -12204,7 +12214,7 @@ group:
 	VPADDD       Y7, Y0, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y0, Y8, Y0
-	VMOVDQU      416(SP), Y8
+	VMOVDQU      416(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -12214,7 +12224,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      320(SP), Y10
+	VMOVDQU      320(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -12224,11 +12234,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      384(SP), Y11
+	VMOVDQU      384(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       160(SP), Y8, Y8
+	VPADDD       160(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 384(SP)
+	VMOVDQU      Y8, 384(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -12265,7 +12275,7 @@ group:
 	VPADDD       Y6, Y1, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y1, Y9, Y1
-	VMOVDQU      448(SP), Y9
+	VMOVDQU      448(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -12275,7 +12285,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      352(SP), Y10
+	VMOVDQU      352(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -12285,11 +12295,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      416(SP), Y11
+	VMOVDQU      416(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       192(SP), Y9, Y9
+	VPADDD       192(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 416(SP)
+	VMOVDQU      Y9, 416(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -12326,7 +12336,7 @@ group:
 	VPADDD       Y8, Y2, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y2, Y5, Y2
-	VMOVDQU      480(SP), Y5
+	VMOVDQU      480(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -12336,7 +12346,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      384(SP), Y10
+	VMOVDQU      384(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -12346,11 +12356,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      448(SP), Y11
+	VMOVDQU      448(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       224(SP), Y5, Y5
+	VPADDD       224(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 448(SP)
+	VMOVDQU      Y5, 448(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -12387,7 +12397,7 @@ group:
 	VPADDD       Y9, Y3, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y3, Y4, Y3
-	VMOVDQU      (SP), Y4
+	VMOVDQU      (AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -12397,7 +12407,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      416(SP), Y10
+	VMOVDQU      416(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -12407,11 +12417,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      480(SP), Y11
+	VMOVDQU      480(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       256(SP), Y4, Y4
+	VPADDD       256(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 480(SP)
+	VMOVDQU      Y4, 480(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -12448,31 +12458,31 @@ group:
 	VPADDD       Y4, Y0, Y4
 	VPADDD       Y5, Y4, Y4
 	VPADDD       Y0, Y7, Y0
-	VPBROADCASTD 8(AX), Y5
+	VPBROADCASTD 8(CX), Y5
 	VPADDD       Y5, Y4, Y4
-	VPBROADCASTD 76(AX), Y5
+	VPBROADCASTD 76(CX), Y5
 	VPADDD       Y5, Y9, Y5
-	VPBROADCASTD 80(AX), Y7
+	VPBROADCASTD 80(CX), Y7
 	VPADDD       Y7, Y8, Y7
-	VPBROADCASTD 84(AX), Y8
+	VPBROADCASTD 84(CX), Y8
 	VPADDD       Y8, Y6, Y6
-	VPBROADCASTD 88(AX), Y8
+	VPBROADCASTD 88(CX), Y8
 	VPADDD       Y8, Y0, Y0
-	VPBROADCASTD 92(AX), Y8
+	VPBROADCASTD 92(CX), Y8
 	VPADDD       Y8, Y3, Y3
-	VPBROADCASTD 96(AX), Y8
+	VPBROADCASTD 96(CX), Y8
 	VPADDD       Y8, Y2, Y2
-	VPBROADCASTD 100(AX), Y8
+	VPBROADCASTD 100(CX), Y8
 	VPADDD       Y8, Y1, Y1
-	VMOVDQU      Y4, (SP)
-	VMOVDQU      Y5, 32(SP)
-	VMOVDQU      Y7, 64(SP)
-	VMOVDQU      Y6, 96(SP)
-	VMOVDQU      Y0, 128(SP)
-	VMOVDQU      Y3, 160(SP)
-	VMOVDQU      Y2, 192(SP)
-	VMOVDQU      Y1, 224(SP)
-	VMOVDQU      (SP), Y0
+	VMOVDQU      Y4, (AX)
+	VMOVDQU      Y5, 32(AX)
+	VMOVDQU      Y7, 64(AX)
+	VMOVDQU      Y6, 96(AX)
+	VMOVDQU      Y0, 128(AX)
+	VMOVDQU      Y3, 160(AX)
+	VMOVDQU      Y2, 192(AX)
+	VMOVDQU      Y1, 224(AX)
+	VMOVDQU      (AX), Y0
 	VPBROADCASTD constantsAVX2<>+32(SB), Y1
 	VPADDD       Y1, Y0, Y0
 	VPBROADCASTD constantsAVX2<>+36(SB), Y1
@@ -12495,7 +12505,7 @@ group:
 	VPXOR        Y4, Y3, Y3
 	VPSLLD       $0x07, Y0, Y4
 	VPXOR        Y4, Y3, Y3
-	VMOVDQU      32(SP), Y4
+	VMOVDQU      32(AX), Y4
 	VPBROADCASTD constantsAVX2<>+52(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VPADDD       Y2, Y4, Y2
@@ -12536,7 +12546,7 @@ group:
 	VPXOR        Y7, Y6, Y6
 	VPSLLD       $0x07, Y2, Y7
 	VPXOR        Y7, Y6, Y6
-	VMOVDQU      64(SP), Y7
+	VMOVDQU      64(AX), Y7
 	VPBROADCASTD constantsAVX2<>+68(SB), Y8
 	VPADDD       Y8, Y7, Y7
 	VPADDD       Y4, Y7, Y4
@@ -12573,7 +12583,7 @@ group:
 	VPXOR        Y9, Y8, Y8
 	VPSLLD       $0x07, Y4, Y9
 	VPXOR        Y9, Y8, Y8
-	VMOVDQU      96(SP), Y9
+	VMOVDQU      96(AX), Y9
 	VPBROADCASTD constantsAVX2<>+72(SB), Y10
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y7, Y9, Y7
@@ -12612,7 +12622,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPBROADCASTD constantsAVX2<>+76(SB), Y11
 	VPADDD       Y11, Y0, Y0
-	VPADDD       128(SP), Y0, Y0
+	VPADDD       128(AX), Y0, Y0
 	VPADDD       Y9, Y0, Y0
 	VPADDD       Y10, Y0, Y0
 	VPXOR        Y6, Y5, Y9
@@ -12648,7 +12658,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPBROADCASTD constantsAVX2<>+80(SB), Y11
 	VPADDD       Y11, Y2, Y2
-	VPADDD       160(SP), Y2, Y2
+	VPADDD       160(AX), Y2, Y2
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y10, Y1, Y1
 	VPXOR        Y8, Y6, Y2
@@ -12684,7 +12694,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPBROADCASTD constantsAVX2<>+84(SB), Y11
 	VPADDD       Y11, Y4, Y4
-	VPADDD       192(SP), Y4, Y4
+	VPADDD       192(AX), Y4, Y4
 	VPADDD       Y3, Y4, Y3
 	VPADDD       Y10, Y3, Y3
 	VPXOR        Y9, Y8, Y4
@@ -12720,7 +12730,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPBROADCASTD constantsAVX2<>+88(SB), Y11
 	VPADDD       Y11, Y7, Y7
-	VPADDD       224(SP), Y7, Y7
+	VPADDD       224(AX), Y7, Y7
 	VPADDD       Y5, Y7, Y5
 	VPADDD       Y10, Y5, Y5
 	VPXOR        Y2, Y9, Y7
@@ -13020,7 +13030,7 @@ group:
 	VPADDD       Y6, Y3, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y3, Y9, Y3
-	VMOVDQU      32(SP), Y9
+	VMOVDQU      32(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13030,9 +13040,9 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPADDD       Y9, Y10, Y9
-	VMOVDQU      Y9, (SP)
+	VMOVDQU      Y9, (AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -13069,7 +13079,7 @@ group:
 	VPADDD       Y8, Y0, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y0, Y5, Y0
-	VMOVDQU      64(SP), Y5
+	VMOVDQU      64(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13079,11 +13089,11 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      32(SP), Y10
+	VMOVDQU      32(AX), Y10
 	VPBROADCASTD constantsAVX2<>+1320(SB), Y11
 	VPADDD       Y11, Y10, Y10
 	VPADDD       Y5, Y10, Y5
-	VMOVDQU      Y5, 32(SP)
+	VMOVDQU      Y5, 32(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -13120,7 +13130,7 @@ group:
 	VPADDD       Y9, Y1, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y1, Y4, Y1
-	VMOVDQU      96(SP), Y4
+	VMOVDQU      96(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13130,7 +13140,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -13140,10 +13150,10 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      64(SP), Y11
+	VMOVDQU      64(AX), Y11
 	VPADDD       Y4, Y11, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 64(SP)
+	VMOVDQU      Y4, 64(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -13180,7 +13190,7 @@ group:
 	VPADDD       Y5, Y2, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y2, Y7, Y2
-	VMOVDQU      128(SP), Y7
+	VMOVDQU      128(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13190,7 +13200,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      32(SP), Y10
+	VMOVDQU      32(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -13200,10 +13210,10 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      96(SP), Y11
+	VMOVDQU      96(AX), Y11
 	VPADDD       Y7, Y11, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 96(SP)
+	VMOVDQU      Y7, 96(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -13240,7 +13250,7 @@ group:
 	VPADDD       Y4, Y3, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y3, Y6, Y3
-	VMOVDQU      160(SP), Y6
+	VMOVDQU      160(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13250,7 +13260,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      64(SP), Y10
+	VMOVDQU      64(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -13260,10 +13270,10 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      128(SP), Y11
+	VMOVDQU      128(AX), Y11
 	VPADDD       Y6, Y11, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 128(SP)
+	VMOVDQU      Y6, 128(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -13300,7 +13310,7 @@ group:
 	VPADDD       Y7, Y0, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y0, Y8, Y0
-	VMOVDQU      192(SP), Y8
+	VMOVDQU      192(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13310,7 +13320,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      96(SP), Y10
+	VMOVDQU      96(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -13320,10 +13330,10 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      160(SP), Y11
+	VMOVDQU      160(AX), Y11
 	VPADDD       Y8, Y11, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 160(SP)
+	VMOVDQU      Y8, 160(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -13360,7 +13370,7 @@ group:
 	VPADDD       Y6, Y1, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y1, Y9, Y1
-	VMOVDQU      224(SP), Y9
+	VMOVDQU      224(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13370,7 +13380,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      128(SP), Y10
+	VMOVDQU      128(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -13380,12 +13390,12 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      192(SP), Y11
+	VMOVDQU      192(AX), Y11
 	VPBROADCASTD constantsAVX2<>+1068(SB), Y12
 	VPADDD       Y12, Y11, Y11
 	VPADDD       Y9, Y11, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 192(SP)
+	VMOVDQU      Y9, 192(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -13422,7 +13432,7 @@ group:
 	VPADDD       Y8, Y2, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y2, Y5, Y2
-	VMOVDQU      160(SP), Y5
+	VMOVDQU      160(AX), Y5
 	VPSRLD       $0x11, Y5, Y10
 	VPSLLD       $0x0f, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13432,12 +13442,12 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      224(SP), Y10
+	VMOVDQU      224(AX), Y10
 	VPBROADCASTD constantsAVX2<>+1328(SB), Y11
 	VPADDD       Y11, Y10, Y10
-	VPADDD       (SP), Y10, Y10
+	VPADDD       (AX), Y10, Y10
 	VPADDD       Y5, Y10, Y5
-	VMOVDQU      Y5, 224(SP)
+	VMOVDQU      Y5, 224(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -13474,7 +13484,7 @@ group:
 	VPADDD       Y9, Y3, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y3, Y4, Y3
-	VMOVDQU      192(SP), Y4
+	VMOVDQU      192(AX), Y4
 	VPSRLD       $0x11, Y4, Y10
 	VPSLLD       $0x0f, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13484,11 +13494,11 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      32(SP), Y10
+	VMOVDQU      32(AX), Y10
 	VPBROADCASTD constantsAVX2<>+1060(SB), Y11
 	VPADDD       Y11, Y10, Y10
 	VPADDD       Y4, Y10, Y4
-	VMOVDQU      Y4, 256(SP)
+	VMOVDQU      Y4, 256(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -13525,7 +13535,7 @@ group:
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y0, Y7, Y0
-	VMOVDQU      224(SP), Y7
+	VMOVDQU      224(AX), Y7
 	VPSRLD       $0x11, Y7, Y10
 	VPSLLD       $0x0f, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13535,9 +13545,9 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      64(SP), Y10
+	VMOVDQU      64(AX), Y10
 	VPADDD       Y7, Y10, Y7
-	VMOVDQU      Y7, 288(SP)
+	VMOVDQU      Y7, 288(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -13574,7 +13584,7 @@ group:
 	VPADDD       Y4, Y1, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y1, Y6, Y1
-	VMOVDQU      256(SP), Y6
+	VMOVDQU      256(AX), Y6
 	VPSRLD       $0x11, Y6, Y10
 	VPSLLD       $0x0f, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13584,9 +13594,9 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      96(SP), Y10
+	VMOVDQU      96(AX), Y10
 	VPADDD       Y6, Y10, Y6
-	VMOVDQU      Y6, 320(SP)
+	VMOVDQU      Y6, 320(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -13623,7 +13633,7 @@ group:
 	VPADDD       Y7, Y2, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y2, Y8, Y2
-	VMOVDQU      288(SP), Y8
+	VMOVDQU      288(AX), Y8
 	VPSRLD       $0x11, Y8, Y10
 	VPSLLD       $0x0f, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13633,9 +13643,9 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      128(SP), Y10
+	VMOVDQU      128(AX), Y10
 	VPADDD       Y8, Y10, Y8
-	VMOVDQU      Y8, 352(SP)
+	VMOVDQU      Y8, 352(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -13672,7 +13682,7 @@ group:
 	VPADDD       Y6, Y3, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y3, Y9, Y3
-	VMOVDQU      320(SP), Y9
+	VMOVDQU      320(AX), Y9
 	VPSRLD       $0x11, Y9, Y10
 	VPSLLD       $0x0f, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13682,9 +13692,9 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      160(SP), Y10
+	VMOVDQU      160(AX), Y10
 	VPADDD       Y9, Y10, Y9
-	VMOVDQU      Y9, 384(SP)
+	VMOVDQU      Y9, 384(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -13721,7 +13731,7 @@ group:
 	VPADDD       Y8, Y0, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y0, Y5, Y0
-	VMOVDQU      352(SP), Y5
+	VMOVDQU      352(AX), Y5
 	VPSRLD       $0x11, Y5, Y10
 	VPSLLD       $0x0f, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13731,9 +13741,9 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      192(SP), Y10
+	VMOVDQU      192(AX), Y10
 	VPADDD       Y5, Y10, Y5
-	VMOVDQU      Y5, 416(SP)
+	VMOVDQU      Y5, 416(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -13770,7 +13780,7 @@ group:
 	VPADDD       Y9, Y1, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y1, Y4, Y1
-	VMOVDQU      384(SP), Y4
+	VMOVDQU      384(AX), Y4
 	VPSRLD       $0x11, Y4, Y10
 	VPSLLD       $0x0f, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13780,11 +13790,11 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      224(SP), Y10
+	VMOVDQU      224(AX), Y10
 	VPBROADCASTD constantsAVX2<>+1332(SB), Y11
 	VPADDD       Y11, Y10, Y10
 	VPADDD       Y4, Y10, Y4
-	VMOVDQU      Y4, 448(SP)
+	VMOVDQU      Y4, 448(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -13821,7 +13831,7 @@ group:
 	VPADDD       Y5, Y2, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y2, Y7, Y2
-	VMOVDQU      (SP), Y7
+	VMOVDQU      (AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13831,7 +13841,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      416(SP), Y10
+	VMOVDQU      416(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -13843,9 +13853,9 @@ group:
 	VPXOR        Y10, Y11, Y10
 	VPBROADCASTD constantsAVX2<>+1068(SB), Y11
 	VPADDD       Y11, Y7, Y7
-	VPADDD       256(SP), Y7, Y7
+	VPADDD       256(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 480(SP)
+	VMOVDQU      Y7, 480(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -13882,7 +13892,7 @@ group:
 	VPADDD       Y4, Y3, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y3, Y6, Y3
-	VMOVDQU      32(SP), Y6
+	VMOVDQU      32(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13892,7 +13902,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      448(SP), Y10
+	VMOVDQU      448(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -13902,11 +13912,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      (SP), Y11
+	VMOVDQU      (AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       288(SP), Y6, Y6
+	VPADDD       288(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, (SP)
+	VMOVDQU      Y6, (AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -13943,7 +13953,7 @@ group:
 	VPADDD       Y7, Y0, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y0, Y8, Y0
-	VMOVDQU      64(SP), Y8
+	VMOVDQU      64(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -13953,7 +13963,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      480(SP), Y10
+	VMOVDQU      480(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -13963,11 +13973,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      32(SP), Y11
+	VMOVDQU      32(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       320(SP), Y8, Y8
+	VPADDD       320(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 32(SP)
+	VMOVDQU      Y8, 32(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -14004,7 +14014,7 @@ group:
 	VPADDD       Y6, Y1, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y1, Y9, Y1
-	VMOVDQU      96(SP), Y9
+	VMOVDQU      96(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14014,7 +14024,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14024,11 +14034,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      64(SP), Y11
+	VMOVDQU      64(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       352(SP), Y9, Y9
+	VPADDD       352(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 64(SP)
+	VMOVDQU      Y9, 64(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -14065,7 +14075,7 @@ group:
 	VPADDD       Y8, Y2, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y2, Y5, Y2
-	VMOVDQU      128(SP), Y5
+	VMOVDQU      128(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14075,7 +14085,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      32(SP), Y10
+	VMOVDQU      32(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14085,11 +14095,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      96(SP), Y11
+	VMOVDQU      96(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       384(SP), Y5, Y5
+	VPADDD       384(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 96(SP)
+	VMOVDQU      Y5, 96(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -14126,7 +14136,7 @@ group:
 	VPADDD       Y9, Y3, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y3, Y4, Y3
-	VMOVDQU      160(SP), Y4
+	VMOVDQU      160(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14136,7 +14146,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      64(SP), Y10
+	VMOVDQU      64(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14146,11 +14156,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      128(SP), Y11
+	VMOVDQU      128(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       416(SP), Y4, Y4
+	VPADDD       416(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 128(SP)
+	VMOVDQU      Y4, 128(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -14187,7 +14197,7 @@ group:
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y0, Y7, Y0
-	VMOVDQU      192(SP), Y7
+	VMOVDQU      192(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14197,7 +14207,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      96(SP), Y10
+	VMOVDQU      96(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14207,11 +14217,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      160(SP), Y11
+	VMOVDQU      160(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       448(SP), Y7, Y7
+	VPADDD       448(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 160(SP)
+	VMOVDQU      Y7, 160(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -14248,7 +14258,7 @@ group:
 	VPADDD       Y4, Y1, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y1, Y6, Y1
-	VMOVDQU      224(SP), Y6
+	VMOVDQU      224(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14258,7 +14268,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      128(SP), Y10
+	VMOVDQU      128(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14268,11 +14278,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      192(SP), Y11
+	VMOVDQU      192(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       480(SP), Y6, Y6
+	VPADDD       480(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 192(SP)
+	VMOVDQU      Y6, 192(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -14309,7 +14319,7 @@ group:
 	VPADDD       Y7, Y2, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y2, Y8, Y2
-	VMOVDQU      256(SP), Y8
+	VMOVDQU      256(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14319,7 +14329,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      160(SP), Y10
+	VMOVDQU      160(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14329,11 +14339,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      224(SP), Y11
+	VMOVDQU      224(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       (SP), Y8, Y8
+	VPADDD       (AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 224(SP)
+	VMOVDQU      Y8, 224(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -14370,7 +14380,7 @@ group:
 	VPADDD       Y6, Y3, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y3, Y9, Y3
-	VMOVDQU      288(SP), Y9
+	VMOVDQU      288(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14380,7 +14390,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      192(SP), Y10
+	VMOVDQU      192(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14390,11 +14400,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      256(SP), Y11
+	VMOVDQU      256(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       32(SP), Y9, Y9
+	VPADDD       32(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 256(SP)
+	VMOVDQU      Y9, 256(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -14431,7 +14441,7 @@ group:
 	VPADDD       Y8, Y0, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y0, Y5, Y0
-	VMOVDQU      320(SP), Y5
+	VMOVDQU      320(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14441,7 +14451,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      224(SP), Y10
+	VMOVDQU      224(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14451,11 +14461,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      288(SP), Y11
+	VMOVDQU      288(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       64(SP), Y5, Y5
+	VPADDD       64(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 288(SP)
+	VMOVDQU      Y5, 288(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -14492,7 +14502,7 @@ group:
 	VPADDD       Y9, Y1, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y1, Y4, Y1
-	VMOVDQU      352(SP), Y4
+	VMOVDQU      352(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14502,7 +14512,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      256(SP), Y10
+	VMOVDQU      256(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14512,11 +14522,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      320(SP), Y11
+	VMOVDQU      320(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       96(SP), Y4, Y4
+	VPADDD       96(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 320(SP)
+	VMOVDQU      Y4, 320(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -14553,7 +14563,7 @@ group:
 	VPADDD       Y5, Y2, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y2, Y7, Y2
-	VMOVDQU      384(SP), Y7
+	VMOVDQU      384(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14563,7 +14573,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      288(SP), Y10
+	VMOVDQU      288(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14573,11 +14583,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      352(SP), Y11
+	VMOVDQU      352(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       128(SP), Y7, Y7
+	VPADDD       128(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 352(SP)
+	VMOVDQU      Y7, 352(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -14614,7 +14624,7 @@ group:
 	VPADDD       Y4, Y3, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y3, Y6, Y3
-	VMOVDQU      416(SP), Y6
+	VMOVDQU      416(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14624,7 +14634,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      320(SP), Y10
+	VMOVDQU      320(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14634,11 +14644,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      384(SP), Y11
+	VMOVDQU      384(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       160(SP), Y6, Y6
+	VPADDD       160(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 384(SP)
+	VMOVDQU      Y6, 384(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -14675,7 +14685,7 @@ group:
 	VPADDD       Y7, Y0, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y0, Y8, Y0
-	VMOVDQU      448(SP), Y8
+	VMOVDQU      448(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14685,7 +14695,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      352(SP), Y10
+	VMOVDQU      352(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14695,11 +14705,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      416(SP), Y11
+	VMOVDQU      416(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       192(SP), Y8, Y8
+	VPADDD       192(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 416(SP)
+	VMOVDQU      Y8, 416(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -14736,7 +14746,7 @@ group:
 	VPADDD       Y6, Y1, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y1, Y9, Y1
-	VMOVDQU      480(SP), Y9
+	VMOVDQU      480(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14746,7 +14756,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      384(SP), Y10
+	VMOVDQU      384(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14756,11 +14766,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      448(SP), Y11
+	VMOVDQU      448(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       224(SP), Y9, Y9
+	VPADDD       224(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 448(SP)
+	VMOVDQU      Y9, 448(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -14797,7 +14807,7 @@ group:
 	VPADDD       Y8, Y2, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y2, Y5, Y2
-	VMOVDQU      (SP), Y5
+	VMOVDQU      (AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14807,7 +14817,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      416(SP), Y10
+	VMOVDQU      416(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14817,11 +14827,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      480(SP), Y11
+	VMOVDQU      480(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       256(SP), Y5, Y5
+	VPADDD       256(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 480(SP)
+	VMOVDQU      Y5, 480(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -14858,7 +14868,7 @@ group:
 	VPADDD       Y9, Y3, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y3, Y4, Y3
-	VMOVDQU      32(SP), Y4
+	VMOVDQU      32(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14868,7 +14878,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      448(SP), Y10
+	VMOVDQU      448(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14878,11 +14888,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      (SP), Y11
+	VMOVDQU      (AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       288(SP), Y4, Y4
+	VPADDD       288(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, (SP)
+	VMOVDQU      Y4, (AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -14919,7 +14929,7 @@ group:
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y0, Y7, Y0
-	VMOVDQU      64(SP), Y7
+	VMOVDQU      64(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14929,7 +14939,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      480(SP), Y10
+	VMOVDQU      480(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -14939,11 +14949,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      32(SP), Y11
+	VMOVDQU      32(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       320(SP), Y7, Y7
+	VPADDD       320(AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 32(SP)
+	VMOVDQU      Y7, 32(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -14980,7 +14990,7 @@ group:
 	VPADDD       Y4, Y1, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y1, Y6, Y1
-	VMOVDQU      96(SP), Y6
+	VMOVDQU      96(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -14990,7 +15000,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      (SP), Y10
+	VMOVDQU      (AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -15000,11 +15010,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      64(SP), Y11
+	VMOVDQU      64(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       352(SP), Y6, Y6
+	VPADDD       352(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 64(SP)
+	VMOVDQU      Y6, 64(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -15041,7 +15051,7 @@ group:
 	VPADDD       Y7, Y2, Y7
 	VPADDD       Y10, Y7, Y7
 	VPADDD       Y2, Y8, Y2
-	VMOVDQU      128(SP), Y8
+	VMOVDQU      128(AX), Y8
 	VPSRLD       $0x07, Y8, Y10
 	VPSLLD       $0x19, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -15051,7 +15061,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      32(SP), Y10
+	VMOVDQU      32(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -15061,11 +15071,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      96(SP), Y11
+	VMOVDQU      96(AX), Y11
 	VPADDD       Y8, Y11, Y8
-	VPADDD       384(SP), Y8, Y8
+	VPADDD       384(AX), Y8, Y8
 	VPADDD       Y10, Y8, Y8
-	VMOVDQU      Y8, 96(SP)
+	VMOVDQU      Y8, 96(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -15102,7 +15112,7 @@ group:
 	VPADDD       Y6, Y3, Y6
 	VPADDD       Y10, Y6, Y6
 	VPADDD       Y3, Y9, Y3
-	VMOVDQU      160(SP), Y9
+	VMOVDQU      160(AX), Y9
 	VPSRLD       $0x07, Y9, Y10
 	VPSLLD       $0x19, Y9, Y11
 	VPXOR        Y11, Y10, Y10
@@ -15112,7 +15122,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y9, Y9
 	VPXOR        Y9, Y10, Y9
-	VMOVDQU      64(SP), Y10
+	VMOVDQU      64(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -15122,11 +15132,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      128(SP), Y11
+	VMOVDQU      128(AX), Y11
 	VPADDD       Y9, Y11, Y9
-	VPADDD       416(SP), Y9, Y9
+	VPADDD       416(AX), Y9, Y9
 	VPADDD       Y10, Y9, Y9
-	VMOVDQU      Y9, 128(SP)
+	VMOVDQU      Y9, 128(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -15163,7 +15173,7 @@ group:
 	VPADDD       Y8, Y0, Y8
 	VPADDD       Y10, Y8, Y8
 	VPADDD       Y0, Y5, Y0
-	VMOVDQU      192(SP), Y5
+	VMOVDQU      192(AX), Y5
 	VPSRLD       $0x07, Y5, Y10
 	VPSLLD       $0x19, Y5, Y11
 	VPXOR        Y11, Y10, Y10
@@ -15173,7 +15183,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
-	VMOVDQU      96(SP), Y10
+	VMOVDQU      96(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -15183,11 +15193,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      160(SP), Y11
+	VMOVDQU      160(AX), Y11
 	VPADDD       Y5, Y11, Y5
-	VPADDD       448(SP), Y5, Y5
+	VPADDD       448(AX), Y5, Y5
 	VPADDD       Y10, Y5, Y5
-	VMOVDQU      Y5, 160(SP)
+	VMOVDQU      Y5, 160(AX)
 	VPXOR        Y3, Y2, Y10
 	VPAND        Y0, Y10, Y10
 	VPXOR        Y10, Y2, Y10
@@ -15224,7 +15234,7 @@ group:
 	VPADDD       Y9, Y1, Y9
 	VPADDD       Y10, Y9, Y9
 	VPADDD       Y1, Y4, Y1
-	VMOVDQU      224(SP), Y4
+	VMOVDQU      224(AX), Y4
 	VPSRLD       $0x07, Y4, Y10
 	VPSLLD       $0x19, Y4, Y11
 	VPXOR        Y11, Y10, Y10
@@ -15234,7 +15244,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y10, Y4
-	VMOVDQU      128(SP), Y10
+	VMOVDQU      128(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -15244,11 +15254,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      192(SP), Y11
+	VMOVDQU      192(AX), Y11
 	VPADDD       Y4, Y11, Y4
-	VPADDD       480(SP), Y4, Y4
+	VPADDD       480(AX), Y4, Y4
 	VPADDD       Y10, Y4, Y4
-	VMOVDQU      Y4, 192(SP)
+	VMOVDQU      Y4, 192(AX)
 	VPXOR        Y0, Y3, Y10
 	VPAND        Y1, Y10, Y10
 	VPXOR        Y10, Y3, Y10
@@ -15285,7 +15295,7 @@ group:
 	VPADDD       Y5, Y2, Y5
 	VPADDD       Y10, Y5, Y5
 	VPADDD       Y2, Y7, Y2
-	VMOVDQU      256(SP), Y7
+	VMOVDQU      256(AX), Y7
 	VPSRLD       $0x07, Y7, Y10
 	VPSLLD       $0x19, Y7, Y11
 	VPXOR        Y11, Y10, Y10
@@ -15295,7 +15305,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VMOVDQU      160(SP), Y10
+	VMOVDQU      160(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -15305,11 +15315,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      224(SP), Y11
+	VMOVDQU      224(AX), Y11
 	VPADDD       Y7, Y11, Y7
-	VPADDD       (SP), Y7, Y7
+	VPADDD       (AX), Y7, Y7
 	VPADDD       Y10, Y7, Y7
-	VMOVDQU      Y7, 224(SP)
+	VMOVDQU      Y7, 224(AX)
 	VPXOR        Y1, Y0, Y10
 	VPAND        Y2, Y10, Y10
 	VPXOR        Y10, Y0, Y10
@@ -15346,7 +15356,7 @@ group:
 	VPADDD       Y4, Y3, Y4
 	VPADDD       Y10, Y4, Y4
 	VPADDD       Y3, Y6, Y3
-	VMOVDQU      288(SP), Y6
+	VMOVDQU      288(AX), Y6
 	VPSRLD       $0x07, Y6, Y10
 	VPSLLD       $0x19, Y6, Y11
 	VPXOR        Y11, Y10, Y10
@@ -15356,7 +15366,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x03, Y6, Y6
 	VPXOR        Y6, Y10, Y6
-	VMOVDQU      192(SP), Y10
+	VMOVDQU      192(AX), Y10
 	VPSRLD       $0x11, Y10, Y11
 	VPSLLD       $0x0f, Y10, Y12
 	VPXOR        Y12, Y11, Y11
@@ -15366,11 +15376,11 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSRLD       $0x0a, Y10, Y10
 	VPXOR        Y10, Y11, Y10
-	VMOVDQU      256(SP), Y11
+	VMOVDQU      256(AX), Y11
 	VPADDD       Y6, Y11, Y6
-	VPADDD       32(SP), Y6, Y6
+	VPADDD       32(AX), Y6, Y6
 	VPADDD       Y10, Y6, Y6
-	VMOVDQU      Y6, 256(SP)
+	VMOVDQU      Y6, 256(AX)
 	VPXOR        Y2, Y1, Y10
 	VPAND        Y3, Y10, Y10
 	VPXOR        Y10, Y1, Y10
@@ -15407,7 +15417,7 @@ group:
 	VPADDD       Y6, Y0, Y6
 	VPADDD       Y7, Y6, Y6
 	VPADDD       Y0, Y8, Y0
-	VMOVDQU      320(SP), Y7
+	VMOVDQU      320(AX), Y7
 	VPSRLD       $0x07, Y7, Y8
 	VPSLLD       $0x19, Y7, Y10
 	VPXOR        Y10, Y8, Y8
@@ -15417,7 +15427,7 @@ group:
 	VPXOR        Y10, Y8, Y8
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y8, Y7
-	VMOVDQU      224(SP), Y8
+	VMOVDQU      224(AX), Y8
 	VPSRLD       $0x11, Y8, Y10
 	VPSLLD       $0x0f, Y8, Y11
 	VPXOR        Y11, Y10, Y10
@@ -15427,11 +15437,11 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y8, Y8
 	VPXOR        Y8, Y10, Y8
-	VMOVDQU      288(SP), Y10
+	VMOVDQU      288(AX), Y10
 	VPADDD       Y7, Y10, Y7
-	VPADDD       64(SP), Y7, Y7
+	VPADDD       64(AX), Y7, Y7
 	VPADDD       Y8, Y7, Y7
-	VMOVDQU      Y7, 288(SP)
+	VMOVDQU      Y7, 288(AX)
 	VPXOR        Y3, Y2, Y8
 	VPAND        Y0, Y8, Y8
 	VPXOR        Y8, Y2, Y8
@@ -15452,7 +15462,7 @@ group:
 	VPADDD       Y8, Y1, Y1
 	VPADDD       Y10, Y1, Y1
 	VPADDD       Y1, Y9, Y1
-	VMOVDQU      352(SP), Y7
+	VMOVDQU      352(AX), Y7
 	VPSRLD       $0x07, Y7, Y8
 	VPSLLD       $0x19, Y7, Y9
 	VPXOR        Y9, Y8, Y8
@@ -15462,7 +15472,7 @@ group:
 	VPXOR        Y9, Y8, Y8
 	VPSRLD       $0x03, Y7, Y7
 	VPXOR        Y7, Y8, Y7
-	VMOVDQU      256(SP), Y8
+	VMOVDQU      256(AX), Y8
 	VPSRLD       $0x11, Y8, Y9
 	VPSLLD       $0x0f, Y8, Y10
 	VPXOR        Y10, Y9, Y9
@@ -15472,11 +15482,11 @@ group:
 	VPXOR        Y10, Y9, Y9
 	VPSRLD       $0x0a, Y8, Y8
 	VPXOR        Y8, Y9, Y8
-	VMOVDQU      320(SP), Y9
+	VMOVDQU      320(AX), Y9
 	VPADDD       Y7, Y9, Y7
-	VPADDD       96(SP), Y7, Y7
+	VPADDD       96(AX), Y7, Y7
 	VPADDD       Y8, Y7, Y7
-	VMOVDQU      Y7, 320(SP)
+	VMOVDQU      Y7, 320(AX)
 	VPXOR        Y0, Y3, Y8
 	VPAND        Y1, Y8, Y8
 	VPXOR        Y8, Y3, Y8
@@ -15497,7 +15507,7 @@ group:
 	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y2, Y2
 	VPADDD       Y2, Y5, Y2
-	VMOVDQU      384(SP), Y5
+	VMOVDQU      384(AX), Y5
 	VPSRLD       $0x07, Y5, Y7
 	VPSLLD       $0x19, Y5, Y8
 	VPXOR        Y8, Y7, Y7
@@ -15507,7 +15517,7 @@ group:
 	VPXOR        Y8, Y7, Y7
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y7, Y5
-	VMOVDQU      288(SP), Y7
+	VMOVDQU      288(AX), Y7
 	VPSRLD       $0x11, Y7, Y8
 	VPSLLD       $0x0f, Y7, Y9
 	VPXOR        Y9, Y8, Y8
@@ -15517,11 +15527,11 @@ group:
 	VPXOR        Y9, Y8, Y8
 	VPSRLD       $0x0a, Y7, Y7
 	VPXOR        Y7, Y8, Y7
-	VMOVDQU      352(SP), Y8
+	VMOVDQU      352(AX), Y8
 	VPADDD       Y5, Y8, Y5
-	VPADDD       128(SP), Y5, Y5
+	VPADDD       128(AX), Y5, Y5
 	VPADDD       Y7, Y5, Y5
-	VMOVDQU      Y5, 352(SP)
+	VMOVDQU      Y5, 352(AX)
 	VPXOR        Y1, Y0, Y7
 	VPAND        Y2, Y7, Y7
 	VPXOR        Y7, Y0, Y7
@@ -15542,7 +15552,7 @@ group:
 	VPADDD       Y7, Y3, Y3
 	VPADDD       Y8, Y3, Y3
 	VPADDD       Y3, Y4, Y3
-	VMOVDQU      416(SP), Y4
+	VMOVDQU      416(AX), Y4
 	VPSRLD       $0x07, Y4, Y5
 	VPSLLD       $0x19, Y4, Y7
 	VPXOR        Y7, Y5, Y5
@@ -15552,7 +15562,7 @@ group:
 	VPXOR        Y7, Y5, Y5
 	VPSRLD       $0x03, Y4, Y4
 	VPXOR        Y4, Y5, Y4
-	VMOVDQU      320(SP), Y5
+	VMOVDQU      320(AX), Y5
 	VPSRLD       $0x11, Y5, Y7
 	VPSLLD       $0x0f, Y5, Y8
 	VPXOR        Y8, Y7, Y7
@@ -15562,11 +15572,11 @@ group:
 	VPXOR        Y8, Y7, Y7
 	VPSRLD       $0x0a, Y5, Y5
 	VPXOR        Y5, Y7, Y5
-	VMOVDQU      384(SP), Y7
+	VMOVDQU      384(AX), Y7
 	VPADDD       Y4, Y7, Y4
-	VPADDD       160(SP), Y4, Y4
+	VPADDD       160(AX), Y4, Y4
 	VPADDD       Y5, Y4, Y4
-	VMOVDQU      Y4, 384(SP)
+	VMOVDQU      Y4, 384(AX)
 	VPXOR        Y2, Y1, Y2
 	VPAND        Y3, Y2, Y2
 	VPXOR        Y2, Y1, Y1
@@ -15589,21 +15599,21 @@ group:
 	VPADDD       Y0, Y6, Y0
 	VPBROADCASTD constantsAVX2<>+516(SB), Y1
 	VPADDD       Y1, Y0, Y0
-	VPSHUFB      1056(SP), Y0, Y0
-	VPMINUD      1088(SP), Y0, Y1
+	VPSHUFB      1056(AX), Y0, Y0
+	VPMINUD      1088(AX), Y0, Y1
 	VPCMPEQD     Y1, Y0, Y0
-	VPMOVMSKB    Y0, DI
-	TESTL        DI, DI
+	VPMOVMSKB    Y0, R8
+	TESTL        R8, R8
 	JNZ          candidate
 	VPBROADCASTD constantsAVX2<>+1336(SB), Y0
-	VPADDD       1024(SP), Y0, Y0
-	VMOVDQU      Y0, 1024(SP)
-	INCQ         DX
-	CMPQ         DX, CX
+	VPADDD       1024(AX), Y0, Y0
+	VMOVDQU      Y0, 1024(AX)
+	INCQ         BX
+	CMPQ         BX, DX
 	JNE          group
 
 candidate:
-	MOVQ DX, tried+32(FP)
+	MOVQ BX, tried+32(FP)
 	VZEROUPPER
 	RET
 

@@ -61,13 +61,10 @@ func (s *sponges) write() {
 	s.Pragma("noescape")
 	s.SignatureExpr("func(to *byte, from *byte, groups uint64, blocks uint64)")
 	var places [2][keccakWords]operand.Mem
+	s.reserve(len(places) * keccakWords)
 	for half := range places {
-		frame := s.AllocLocal(keccakWords * s.size())
 		for index := range places[half] {
-			places[half][index] = frame.Offset(index * s.size())
-		}
-		if s.wide() {
-			break // the rest of the state is in registers
+			places[half][index] = s.place()
 		}
 	}
 	state := places[0]
@@ -204,17 +201,17 @@ func (s *sponges) permute(places [keccakWords]operand.Mem) {
 	}
 	constants := s.pool.bytes(roundConstants())
 	for round := range 24 {
-		var columns [5]reg.VecVirtual
-		for x := range columns {
-			columns[x] = s.load(state[x])
-			s.VPTERNLOGQ(operand.U8(exclusiveOr3), state[x+10], state[x+5], columns[x])
-			s.VPTERNLOGQ(operand.U8(exclusiveOr3), state[x+20], state[x+15], columns[x])
+		var sums [5]reg.VecVirtual
+		for x := range sums {
+			sums[x] = s.load(state[x])
+			s.VPTERNLOGQ(operand.U8(exclusiveOr3), state[x+10], state[x+5], sums[x])
+			s.VPTERNLOGQ(operand.U8(exclusiveOr3), state[x+20], state[x+15], sums[x])
 		}
-		for x := range columns {
+		for x := range sums {
 			turned := s.register()
-			s.VPROLQ(operand.U8(1), columns[(x+1)%5], turned)
+			s.VPROLQ(operand.U8(1), sums[(x+1)%5], turned)
 			for y := range 5 {
-				s.VPTERNLOGQ(operand.U8(exclusiveOr3), turned, columns[(x+4)%5], state[x+5*y])
+				s.VPTERNLOGQ(operand.U8(exclusiveOr3), turned, sums[(x+4)%5], state[x+5*y])
 			}
 		}
 		for index, count := range offsets {
@@ -249,11 +246,20 @@ func (s *sponges) permute(places [keccakWords]operand.Mem) {
 	}
 }
 
+// columns are the sums of the state's columns, where the state itself is in memory.
+var columns = [5]reg.VecPhysical{reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15}
+
 // circle is Keccak-f with the state in memory, two rounds at a time: from one half of the places to the other, and back.
 func (s *sponges) circle(places [2][keccakWords]operand.Mem) {
 	constants, left := s.GP64(), s.GP64()
 	s.LEAQ(s.pool.bytes(roundConstants()), constants)
 	s.MOVQ(operand.U32(12), left)
+	for x, column := range columns {
+		s.VMOVDQU(places[0][x], column)
+		for y := 1; y < 5; y++ {
+			s.VPXOR(places[0][x+5*y], column, column)
+		}
+	}
 	s.Label("rounds")
 	s.round(places[0], places[1], operand.Mem{Base: constants})
 	s.round(places[1], places[0], operand.Mem{Base: constants, Disp: 8})
@@ -262,15 +268,9 @@ func (s *sponges) circle(places [2][keccakWords]operand.Mem) {
 	s.JNZ(operand.LabelRef("rounds"))
 }
 
-// round is one round of Keccak-p (FIPS 202, section 3.3).
+// round is one round of Keccak-p (FIPS 202, section 3.3). It leaves the columns' sums for the next one.
 func (s *sponges) round(from, to [keccakWords]operand.Mem, constant operand.Mem) {
-	var columns, effect [5]operand.Op
-	for x := range columns {
-		columns[x] = s.load(from[x])
-		for y := 1; y < 5; y++ {
-			columns[x] = s.exclusive(from[x+5*y], columns[x])
-		}
-	}
+	var effect [5]operand.Op
 	for x := range effect {
 		effect[x] = s.exclusive(columns[(x+4)%5], s.rotated(columns[(x+1)%5], 1))
 	}
@@ -280,16 +280,22 @@ func (s *sponges) round(from, to [keccakWords]operand.Mem, constant operand.Mem)
 			index := source(x, y)
 			row[x] = s.rotated(s.exclusive(from[index], effect[index%5]), offsets[index])
 		}
-		for x := range row {
+		for x, column := range columns {
 			taken := s.register()
 			s.VPANDN(row[(x+2)%5], row[(x+1)%5], taken)
-			result := s.exclusive(taken, row[x])
-			if x == 0 && y == 0 {
+			if y > 0 {
+				result := s.exclusive(taken, row[x])
+				s.VPXOR(result, column, column)
+				s.VMOVDQU(result, to[x+5*y])
+				continue
+			}
+			s.VPXOR(taken, row[x], column)
+			if x == 0 {
 				value := s.register()
 				s.VPBROADCASTQ(constant, value)
-				result = s.exclusive(value, result)
+				s.VPXOR(value, column, column)
 			}
-			s.move(result, to[x+5*y])
+			s.VMOVDQU(column, to[x])
 		}
 	}
 }

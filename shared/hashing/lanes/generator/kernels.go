@@ -59,7 +59,7 @@ func (v *vectors) begin(name, doc, signature string) {
 	v.Doc(name + v.name() + " " + doc + ".")
 	v.Pragma("noescape")
 	v.SignatureExpr(signature)
-	v.locals()
+	v.locals(8)
 }
 
 func (v *vectors) end() {
@@ -86,7 +86,7 @@ func (v *vectors) overGroups(name, doc string, stride int, digest func(from lane
 
 // prefixed is the digest of 65 bytes: all words move by a byte.
 func (v *vectors) prefixed(from lanesOf) [8]word {
-	last := v.AllocLocal(v.size())
+	last := v.place()
 	read := v.chunks(from)
 	before := constant(1)
 	shifted := func(instruction func(...operand.Op), count int, w word) word {
@@ -122,9 +122,8 @@ func (v *vectors) messages() {
 	v.begin("messages", fmt.Sprintf("computes the digests of groups of %d padded messages of so many blocks each", v.lanes),
 		"func(to *byte, from *byte, groups uint64, blocks uint64)")
 	var state [8]operand.Mem
-	frame := v.AllocLocal(len(state) * v.size())
 	for index := range state {
-		state[index] = frame.Offset(index * v.size())
+		state[index] = v.place()
 	}
 	to, from, groups := v.Load(v.Param("to"), v.GP64()), v.Load(v.Param("from"), v.GP64()), v.Load(v.Param("groups"), v.GP64())
 	stride, stride3, blocks := v.GP64(), v.GP64(), v.GP64()
@@ -178,7 +177,7 @@ func (v *vectors) messages() {
 func (v *vectors) nonces() (prepare string) {
 	v.begin("nonces", fmt.Sprintf("tries groups of %d nonces from first on, and answers how many groups it went through "+
 		"before one with a candidate", v.lanes), "func(table *uint32, first uint32, groups uint64, limit uint32) (tried uint64)")
-	nonces, order := v.AllocLocal(v.size()), v.AllocLocal(v.size())
+	nonces, order := v.place(), v.place()
 	table := v.Load(v.Param("table"), v.GP64())
 	groups := v.Load(v.Param("groups"), v.GP64())
 	v.table = operand.Mem{Base: table}
@@ -201,7 +200,7 @@ func (v *vectors) nonces() (prepare string) {
 	begin := v.register()
 	v.VPADDD(v.pool.bytes(little(count...)), broadcast("first"), begin)
 	v.move(begin, nonces)
-	limit := v.AllocLocal(v.size())
+	limit := v.place()
 	v.move(broadcast("limit"), limit)
 
 	v.Label("group")

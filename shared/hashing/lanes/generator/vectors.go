@@ -22,7 +22,10 @@ type vectors struct {
 	schedule [16]operand.Mem
 	chain    [8]operand.Mem
 	working  [8]operand.Mem
-	labels   int
+	// room is where the next register goes on the stack, left how many more there may be.
+	room   operand.Mem
+	left   int
+	labels int
 }
 
 func (v *vectors) wide() bool { return v.lanes == 16 }
@@ -37,14 +40,32 @@ func (v *vectors) register() reg.VecVirtual {
 	return v.YMM()
 }
 
-// locals makes the places on the stack.
-func (v *vectors) locals() {
+// locals makes the places on the stack, and room for more.
+func (v *vectors) locals(extra int) {
+	v.reserve(len(v.schedule) + len(v.chain) + len(v.working) + extra)
 	for _, places := range [][]operand.Mem{v.schedule[:], v.chain[:], v.working[:]} {
-		frame := v.AllocLocal(len(places) * v.size())
 		for index := range places {
-			places[index] = frame.Offset(index * v.size())
+			places[index] = v.place()
 		}
 	}
+}
+
+// reserve makes room on the stack for so many registers, in such a way that none lies across two lines of the cache.
+func (v *vectors) reserve(registers int) {
+	frame, base := v.AllocLocal((registers+1)*v.size()), v.GP64()
+	v.LEAQ(frame.Offset(v.size()-1), base)
+	v.ANDQ(operand.I8(-v.size()), base)
+	v.room, v.left = operand.Mem{Base: base}, registers
+}
+
+// place is the next place of those that are reserved.
+func (v *vectors) place() operand.Mem {
+	if v.left == 0 {
+		panic("more places on the stack are wanted than were reserved")
+	}
+	next := v.room
+	v.room, v.left = v.room.Offset(v.size()), v.left-1
+	return next
 }
 
 func (v *vectors) load(from operand.Op) reg.VecVirtual {
