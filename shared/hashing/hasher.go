@@ -122,35 +122,33 @@ func (h *Hasher) sideBySide() bool {
 
 // fill computes the digests of inputs from first on, at most together, as many as there is room for.
 func (h *Hasher) fill(to []byte, batch *Batch, first int) {
-	count := len(to) / h.kind.Size()
-	switch h.kind {
-	case DoubleSHA256, HASH160:
-		for index := range count {
-			h.side.Add(&h.waiting[index], nil, batch.Input(first+index))
-		}
-		h.side.Flush()
-	default:
-		h.fillOnce(to, batch, first, count)
-		return
-	}
 	if h.kind == HASH160 {
-		for index := range count {
-			to = sum(h.outer, to[:index*ripemd160.Size], h.waiting[index][:])
-		}
+		h.fillTwice(to, batch, first)
 		return
 	}
-	lanes.Rehash(h.waiting[:count], h.waiting[:count])
-	for index := range count {
-		copy(to[index*sha256.Size:], h.waiting[index][:])
+	h.fillOnce(to, batch, first)
+	if h.kind == DoubleSHA256 {
+		lanes.Rehash(to)
 	}
 }
 
-// fillOnce is fill for the kinds that hash once. Inputs of one block of SHA-256 that follow one another are taken where
-// they are.
-func (h *Hasher) fillOnce(to []byte, batch *Batch, first, count int) {
+func (h *Hasher) fillTwice(to []byte, batch *Batch, first int) {
+	count := len(to) / ripemd160.Size
+	for index := range count {
+		h.side.Add(&h.waiting[index], nil, batch.Input(first+index))
+	}
+	h.side.Flush()
+	for index := range count {
+		to = sum(h.outer, to[:index*ripemd160.Size], h.waiting[index][:])
+	}
+}
+
+// fillOnce computes digests of 32 bytes. Inputs of one block of SHA-256 that follow one another are taken where they are.
+func (h *Hasher) fillOnce(to []byte, batch *Batch, first int) {
+	count := len(to) / sha256.Size
 	for index := 0; index < count; {
 		run := 0
-		if h.kind == SHA256 {
+		if h.kind == SHA256 || h.kind == DoubleSHA256 {
 			run = batch.run(first+index, count-index, sha256.BlockSize)
 		}
 		if run > 0 {

@@ -92,14 +92,15 @@ func Headers(to []Digest, headers []byte) {
 	}
 }
 
-// Rehash sets to[i] to the SHA-256 of from[i]. To may be from.
-func Rehash(to, from []Digest) {
-	done := inLanes(len(to), width)
+// Rehash replaces each 32 bytes by their SHA-256.
+func Rehash(digests []byte) {
+	done := inLanes(len(digests)/sha256.Size, width) * sha256.Size
 	if done > 0 {
-		rehash(flat(to[:done]), flat(from[:done]))
+		rehash(digests[:done], digests[:done])
 	}
-	for index := done; index < len(to); index++ {
-		to[index] = sha256.Sum256(from[index][:])
+	for ; done < len(digests); done += sha256.Size {
+		digest := sha256.Sum256(digests[done : done+sha256.Size])
+		copy(digests[done:], digest[:])
 	}
 }
 

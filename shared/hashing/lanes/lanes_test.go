@@ -1,9 +1,14 @@
 package lanes
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
+	"os"
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -37,7 +42,12 @@ func TestDigestsAreWhatTheStandardLibraryComputes(t *testing.T) {
 			func(from []Digest) Digest { return sha256.Sum256(slices.Concat([]byte{1}, flat(from))) }},
 		{"PrefixedPairs of others", 2, func(to, from []Digest) { PrefixedPairs(9, to, from) },
 			func(from []Digest) Digest { return sha256.Sum256(slices.Concat([]byte{9}, flat(from))) }},
-		{"Rehash", 1, Rehash, func(from []Digest) Digest { return sha256.Sum256(from[0][:]) }},
+		{"Rehash", 1, func(to, from []Digest) {
+			copy(to, from)
+			if len(to) > 0 {
+				Rehash(flat(to))
+			}
+		}, func(from []Digest) Digest { return sha256.Sum256(from[0][:]) }},
 		{"Blocks", 2, func(to, from []Digest) {
 			if len(to) > 0 {
 				Blocks(flat(to), flat(from))
@@ -148,7 +158,7 @@ func TestNothingIsAllocated(t *testing.T) {
 			Pairs(from[:500], from)
 			DoublePairs(from[:500], from)
 			PrefixedPairs(NodePrefix, from[:500], from)
-			Rehash(from, from)
+			Rehash(flat(from))
 			Headers(from[:100], headers)
 			nonces.Find(0, 1000, 0)
 			for _, function := range messages {
@@ -162,6 +172,91 @@ func TestNothingIsAllocated(t *testing.T) {
 			t.Errorf("%.0f allocations", allocated)
 		}
 	})
+}
+
+// TestTheVariableForcesAPath starts this test once more for each path, with the variable set.
+func TestTheVariableForcesAPath(t *testing.T) {
+	const asked = "DAVIT_HASHING_ASKED"
+	if os.Getenv(asked) != "" {
+		fmt.Printf("chosen: %s\n", Chosen())
+		return
+	}
+	paths := Paths()
+	fastest := paths[len(paths)-1]
+	for value, want := range map[Path]Path{"": fastest, "abacus": fastest, Portable: Portable, AVX2: AVX2, SHANI: SHANI, AVX512: AVX512, ARM64: ARM64} {
+		if want != fastest && !slices.Contains(paths, want) {
+			want = fastest
+		}
+		command := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$") // #nosec G204 G702 -- this test itself
+		command.Env = append(os.Environ(), asked+"=1", Variable+"="+string(value))
+		output, err := command.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", value, err, output)
+		}
+		if !strings.Contains(string(output), "chosen: "+string(want)+"\n") {
+			t.Errorf("%s=%s: want %s, got\n%s", Variable, value, want, output)
+		}
+		warned := strings.Contains(string(output), "is no way to hash on this CPU")
+		if forced := value == "" || slices.Contains(paths, value); warned == forced {
+			t.Errorf("%s=%s: a warning: %v\n%s", Variable, value, warned, output)
+		}
+	}
+}
+
+// FuzzPathsAgree cuts the data into messages and holds every path to the standard library.
+func FuzzPathsAgree(f *testing.F) {
+	f.Add([]byte("ab\x00\x40and more"), byte(7))
+	f.Add(make([]byte, 3000), byte(200))
+	f.Fuzz(func(t *testing.T, data []byte, cut byte) {
+		inputs := slices.Collect(slices.Chunk(data, int(cut)*3+1))
+		digests := make([]Digest, len(inputs))
+		before := chosen
+		defer func() { _ = choose(before) }()
+		for _, path := range Paths() {
+			if err := choose(path); err != nil {
+				t.Fatal(err)
+			}
+			for _, function := range functions {
+				messages := function.open()
+				for index, input := range inputs {
+					messages.Add(&digests[index], nil, input)
+				}
+				messages.Flush()
+				for index, input := range inputs {
+					if want := function.want(input); !bytes.Equal(digests[index][:], want) {
+						t.Fatalf("%s, %s of %x is %x, want %x", path, function.name, input, digests[index], want)
+					}
+				}
+			}
+			agreeOnPairs(t, path, digests)
+			agreeOnNonces(t, path, data)
+		}
+	})
+}
+
+func agreeOnPairs(t *testing.T, path Path, from []Digest) {
+	single, double, prefixed := make([]Digest, len(from)/2), make([]Digest, len(from)/2), make([]Digest, len(from)/2)
+	Pairs(single, from)
+	DoublePairs(double, from)
+	PrefixedPairs(NodePrefix, prefixed, from)
+	for index := range single {
+		left, right := from[2*index], from[2*index+1]
+		if single[index] != Pair(left, right) || double[index] != DoublePair(left, right) ||
+			prefixed[index] != PrefixedPair(NodePrefix, left, right) {
+			t.Fatalf("%s: pair %d is %x, %x, %x", path, index, single[index], double[index], prefixed[index])
+		}
+	}
+}
+
+func agreeOnNonces(t *testing.T, path Path, data []byte) {
+	var header [HeaderSize]byte
+	copy(header[:], data)
+	nonces := NewNonces(header)
+	first, limit := binary.LittleEndian.Uint32(header[4:])>>1, uint32(1<<27)
+	nonce, found := nonces.Find(first, 100, limit)
+	if want, exists := nonces.find(first, 100, limit); nonce != want || found != exists {
+		t.Fatalf("%s: nonce %d, %v, want %d, %v", path, nonce, found, want, exists)
+	}
 }
 
 // onEachPath runs a test on every path that this CPU has.
