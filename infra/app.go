@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/automation"
@@ -12,6 +13,7 @@ import (
 	"davit/infra/ecs"
 	"davit/infra/eks"
 	"davit/infra/foundation"
+	"davit/infra/ml"
 	"davit/infra/network"
 	"davit/infra/registry"
 	"davit/infra/storage"
@@ -25,6 +27,7 @@ const (
 	storageStack    = "davit-storage"
 	ecsStack        = "davit-ecs"
 	eksStack        = "davit-eks"
+	mlStack         = "davit-ml"
 	chainStack      = "davit-chain"
 	automationStack = "davit-automation"
 	chainwatchStack = "davit-chainwatch"
@@ -36,6 +39,7 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 	foundation.Tag(app, configuration)
 	var vpc *network.Network
 	var images *registry.Registry
+	var buckets map[string]awss3.Bucket
 	if configuration.Network != nil {
 		vpc = network.NewNetwork(app, jsii.String(networkStack), &network.NetworkProps{Configuration: configuration})
 	}
@@ -44,7 +48,7 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 			&registry.RegistryProps{Configuration: configuration})
 	}
 	if configuration.Storage != nil {
-		storage.NewStorage(app, jsii.String(storageStack), &storage.StorageProps{Configuration: configuration})
+		buckets = storage.NewStorage(app, jsii.String(storageStack), &storage.StorageProps{Configuration: configuration}).Buckets
 	}
 	var services *ecs.ECS
 	if configuration.ECS != nil {
@@ -79,9 +83,23 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 			Functions:     functions,
 		})
 	}
+	if configuration.ML != nil {
+		ml.NewML(app, jsii.String(mlStack), mlProps(configuration, vpc, cluster, buckets, automated))
+	}
 	if configuration.Chain != nil {
 		chain.NewChain(app, jsii.String(chainStack), chainProps(configuration, vpc, cluster, automated))
 	}
+}
+
+// mlProps are the properties of the stack of accelerators and notebooks, with what it gets of the others.
+func mlProps(configuration *config.Configuration, vpc *network.Network, cluster *eks.EKS,
+	buckets map[string]awss3.Bucket, automated *automation.Automation,
+) *ml.MLProps {
+	props := &ml.MLProps{Configuration: configuration, Network: vpc, Cluster: cluster, Buckets: buckets}
+	if automated != nil {
+		props.Topic = automated.Topic
+	}
+	return props
 }
 
 // chainProps are the properties of the chain's stack, with what it gets of the others.

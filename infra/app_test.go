@@ -69,6 +69,7 @@ var taggable = []string{
 	"AWS::CloudWatch::Alarm", "AWS::DynamoDB::Table", "AWS::EC2::EIP", "AWS::EC2::EgressOnlyInternetGateway", "AWS::EC2::FlowLog",
 	"AWS::EC2::InternetGateway",
 	"AWS::EC2::NatGateway", "AWS::EC2::RouteTable", "AWS::EC2::SecurityGroup", "AWS::EC2::Subnet", "AWS::EC2::VPC",
+	"AWS::SageMaker::NotebookInstance", "AWS::ECS::CapacityProvider",
 	"AWS::AutoScaling::AutoScalingGroup", "AWS::DLM::LifecyclePolicy", "AWS::EC2::Volume", "AWS::Route53::HostedZone",
 	"AWS::EC2::LaunchTemplate", "AWS::EC2::VPCEndpoint", "AWS::ECR::Repository", "AWS::EKS::AccessEntry", "AWS::EKS::Addon",
 	"AWS::EKS::Cluster", "AWS::EKS::FargateProfile", "AWS::EKS::Nodegroup", "AWS::EKS::PodIdentityAssociation",
@@ -85,7 +86,8 @@ var untaggable = []string{
 	"AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SubnetRouteTableAssociation",
 	"AWS::EC2::VPCCidrBlock", "AWS::EC2::VPCGatewayAttachment", "AWS::ElasticLoadBalancingV2::Listener", "AWS::IAM::Policy",
 	"AWS::ECR::PullThroughCacheRule", "AWS::ECR::RegistryPolicy", "AWS::ECR::ReplicationConfiguration", "AWS::KMS::Alias", "AWS::IAM::InstanceProfile",
-	"AWS::Lambda::Permission", "AWS::ManagedBlockchain::Node",
+	"AWS::ECS::ClusterCapacityProviderAssociations", "AWS::Lambda::Permission", "AWS::ManagedBlockchain::Node",
+	"AWS::SageMaker::NotebookInstanceLifecycleConfig",
 	"AWS::S3::BucketPolicy", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
 }
 

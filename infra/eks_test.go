@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
 
+	"davit/infra/config"
 	"davit/infra/eks"
 )
 
@@ -63,7 +64,7 @@ func TestTheControlPlaneIsEncryptedLoggedAndProtected(t *testing.T) {
 		if logs.Properties["LogGroupName"] != "/aws/eks/"+name+"/cluster" || logs.Properties["RetentionInDays"] == nil {
 			t.Errorf("its log is %s", asText(logs.Properties))
 		}
-		protected := configuration != privateCluster
+		protected := configured[configuration].Removal == config.Retain
 		if cluster.Properties["DeletionProtection"] != protected {
 			t.Errorf("protected from deletion: %v, want %v", cluster.Properties["DeletionProtection"], protected)
 		}
@@ -100,9 +101,9 @@ func TestOnlyWhoIsNamedIsLetIntoTheCluster(t *testing.T) {
 				t.Errorf("%s lets %s in", name, asText(entry.Properties["PrincipalArn"]))
 			}
 		}
-		want := 1
-		if configuration == privateCluster {
-			want = 0
+		want := 0
+		if *configured[configuration].EKS.Rollouts {
+			want = 1
 		}
 		if functions != want {
 			t.Errorf("%d functions are let in, want %d", functions, want)

@@ -3,8 +3,6 @@ package chain
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
@@ -93,30 +91,4 @@ func addManagedNode(stack awscdk.Stack, settings *config.ManagedBlockchain) {
 		Description: jsii.String("The day on which Amazon Managed Blockchain ends, and this node with it."),
 		Value:       jsii.String(config.EndOfManagedBlockchain),
 	})
-}
-
-// addAlarm makes an alarm that tells the topic.
-func addAlarm(stack awscdk.Stack, topic awssns.ITopic, id string, props *awscloudwatch.AlarmProps) {
-	alarm := awscloudwatch.NewAlarm(stack, jsii.String(id), props)
-	alarm.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
-	if topic == nil {
-		return
-	}
-	action := awscloudwatchactions.NewSnsAction(topic)
-	alarm.AddAlarmAction(action)
-	alarm.AddOkAction(action)
-}
-
-// allow is a statement of a role's own policy.
-func allow(sid string, resources []*string, conditions map[string]any, actions ...string) awsiam.PolicyStatement {
-	props := &awsiam.PolicyStatementProps{Sid: jsii.String(sid), Actions: jsii.Strings(actions...), Resources: &resources}
-	if conditions != nil {
-		props.Conditions = &conditions
-	}
-	return awsiam.NewPolicyStatement(props)
-}
-
-// policy is a policy document of the statements.
-func policy(statements ...awsiam.PolicyStatement) awsiam.PolicyDocument {
-	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements})
 }

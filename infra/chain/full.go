@@ -164,29 +164,29 @@ func newNodeRole(stack awscdk.Stack, configuration *config.Configuration, made *
 ) awsiam.Role {
 	volume := foundation.ARN(configuration, "ec2", "volume/"+*made.Volume.VolumeId())
 	instances := foundation.ARN(configuration, "ec2", "instance/*")
-	everything := []*string{jsii.String("*")}
+	everything := []string{"*"}
 	statements := []awsiam.PolicyStatement{
-		allow("TakeVolume", []*string{jsii.String(volume)}, nil, "ec2:AttachVolume"),
-		allow("OnNodes", []*string{jsii.String(instances)}, map[string]any{
+		foundation.AllowWhere("TakeVolume", []string{volume}, nil, "ec2:AttachVolume"),
+		foundation.AllowWhere("OnNodes", []string{instances}, map[string]any{
 			"StringEquals": map[string]string{"aws:ResourceTag/" + nodeTag: "full"},
 		}, "ec2:AttachVolume"),
-		allow("SeeVolumes", everything, nil, "ec2:DescribeVolumes"),
-		allow("TakeName", []*string{zone.HostedZoneArn()}, map[string]any{
+		foundation.AllowWhere("SeeVolumes", everything, nil, "ec2:DescribeVolumes"),
+		foundation.AllowWhere("TakeName", []string{*zone.HostedZoneArn()}, map[string]any{
 			"ForAllValues:StringEquals": map[string][]string{
 				"route53:ChangeResourceRecordSetsNormalizedRecordNames": {FullNodeName},
 				"route53:ChangeResourceRecordSetsRecordTypes":           {"A"},
 			},
 		}, "route53:ChangeResourceRecordSets"),
-		allow("Log", []*string{made.Log.LogGroupArn()}, nil, "logs:CreateLogStream", "logs:PutLogEvents"),
-		allow("Metrics", everything, map[string]any{
+		foundation.AllowWhere("Log", []string{*made.Log.LogGroupArn()}, nil, "logs:CreateLogStream", "logs:PutLogEvents"),
+		foundation.AllowWhere("Metrics", everything, foundation.Conditions{
 			"StringEquals": map[string]string{"cloudwatch:namespace": MetricNamespace},
 		}, "cloudwatch:PutMetricData"),
-		allow("SeeItself", everything, nil, "ec2:DescribeTags"),
+		foundation.AllowWhere("SeeItself", everything, nil, "ec2:DescribeTags"),
 	}
 	return awsiam.NewRole(stack, jsii.String("FullNodeRole"), &awsiam.RoleProps{
 		Description:    jsii.String("What the Ethereum full node may do."),
 		AssumedBy:      awsiam.NewServicePrincipal(jsii.String("ec2.amazonaws.com"), nil),
-		InlinePolicies: &map[string]awsiam.PolicyDocument{"node": policy(statements...)},
+		InlinePolicies: &map[string]awsiam.PolicyDocument{"node": foundation.Policy(statements...)},
 		ManagedPolicies: &[]awsiam.IManagedPolicy{
 			awsiam.ManagedPolicy_FromAwsManagedPolicyName(jsii.String("AmazonSSMManagedInstanceCore")),
 		},
@@ -224,7 +224,7 @@ func addNodeAlarms(stack awscdk.Stack, props *ChainProps) {
 			Statistic: jsii.String(statistic), Period: awscdk.Duration_Minutes(jsii.Number(5)),
 		})
 	}
-	addAlarm(stack, props.Topic, "DiskAlarm", &awscloudwatch.AlarmProps{
+	foundation.AddAlarm(stack, props.Topic, "DiskAlarm", &awscloudwatch.AlarmProps{
 		AlarmName: jsii.String("davit-chain-full-disk"),
 		AlarmDescription: jsii.String("The full node's volume is nearly full. Raise chain.full.volumeGiB, deploy, and grow the " +
 			"file system: xfs_growfs /data."),
@@ -235,7 +235,7 @@ func addNodeAlarms(stack awscdk.Stack, props *ChainProps) {
 		// A node that does not say how full its disk is has other troubles, of which the next alarm tells.
 		TreatMissingData: awscloudwatch.TreatMissingData_MISSING,
 	})
-	addAlarm(stack, props.Topic, "InstanceAlarm", &awscloudwatch.AlarmProps{
+	foundation.AddAlarm(stack, props.Topic, "InstanceAlarm", &awscloudwatch.AlarmProps{
 		AlarmName:          jsii.String("davit-chain-full-instance"),
 		AlarmDescription:   jsii.String("There is no full node in service. The group's activity history says why."),
 		Metric:             metric("AWS/AutoScaling", "GroupInServiceInstances", "Minimum"),
@@ -244,7 +244,7 @@ func addNodeAlarms(stack awscdk.Stack, props *ChainProps) {
 		ComparisonOperator: awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD,
 		TreatMissingData:   awscloudwatch.TreatMissingData_BREACHING,
 	})
-	addAlarm(stack, props.Topic, "StatusAlarm", &awscloudwatch.AlarmProps{
+	foundation.AddAlarm(stack, props.Topic, "StatusAlarm", &awscloudwatch.AlarmProps{
 		AlarmName:          jsii.String("davit-chain-full-status"),
 		AlarmDescription:   jsii.String("The full node's instance fails its status checks; the group replaces it."),
 		Metric:             metric("AWS/EC2", "StatusCheckFailed", "Maximum"),

@@ -61,7 +61,7 @@ func addLightService(made *Chain, vpc awsec2.IVpc, configuration *config.Configu
 			CpuArchitecture: architecture, OperatingSystemFamily: awsecs.OperatingSystemFamily_LINUX(),
 		},
 		ExecutionRole: newTaskRole(configuration, stack, "LightNodeExecutionRole", "Lets ECS write the light node's log.",
-			allow("Log", []*string{logs.LogGroupArn()}, nil, "logs:CreateLogStream", "logs:PutLogEvents")),
+			foundation.AllowWhere("Log", []string{*logs.LogGroupArn()}, nil, "logs:CreateLogStream", "logs:PutLogEvents")),
 		TaskRole: newTaskRole(configuration, stack, "LightNodeTaskRole", "What the light node may do in AWS: nothing."),
 	})
 	container := definition.AddContainer(jsii.String("light"), &awsecs.ContainerDefinitionOptions{
@@ -122,7 +122,7 @@ func newTaskRole(configuration *config.Configuration, stack awscdk.Stack, id, de
 		}),
 	}
 	if len(statements) > 0 {
-		props.InlinePolicies = &map[string]awsiam.PolicyDocument{"task": policy(statements...)}
+		props.InlinePolicies = &map[string]awsiam.PolicyDocument{"task": foundation.Policy(statements...)}
 	}
 	return awsiam.NewRole(stack, jsii.String(id), props).WithoutPolicyUpdates(nil)
 }

@@ -19,19 +19,19 @@ func addSnapshots(stack awscdk.Stack, configuration *config.Configuration, volum
 	copies := fmt.Sprintf("arn:%s:ec2:%s::snapshot/*", *awscdk.Aws_PARTITION(), configuration.Region)
 	source := foundation.ARN(configuration, "ec2", "volume/"+*volume.VolumeId())
 	ours := map[string]any{"StringEquals": map[string]string{"aws:ResourceTag/" + snapshotTag: "full"}}
-	everything := []*string{jsii.String("*")}
+	everything := []string{"*"}
 	role := awsiam.NewRole(stack, jsii.String("SnapshotRole"), &awsiam.RoleProps{
 		Description: jsii.String("Lets Data Lifecycle Manager copy the full node's volume, and delete its copies."),
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("dlm.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]any{"StringEquals": map[string]string{"aws:SourceAccount": configuration.Account}},
 		}),
-		InlinePolicies: &map[string]awsiam.PolicyDocument{"snapshots": policy(
-			allow("Copy", []*string{jsii.String(source), jsii.String(copies)}, nil, "ec2:CreateSnapshot"),
-			allow("Tag", []*string{jsii.String(copies)}, map[string]any{
+		InlinePolicies: &map[string]awsiam.PolicyDocument{"snapshots": foundation.Policy(
+			foundation.AllowWhere("Copy", []string{source, copies}, nil, "ec2:CreateSnapshot"),
+			foundation.AllowWhere("Tag", []string{copies}, map[string]any{
 				"StringEquals": map[string]string{"ec2:CreateAction": "CreateSnapshot"},
 			}, "ec2:CreateTags"),
-			allow("Delete", []*string{jsii.String(copies)}, ours, "ec2:DeleteSnapshot"),
-			allow("See", everything, nil, "ec2:DescribeSnapshots", "ec2:DescribeVolumes"),
+			foundation.AllowWhere("Delete", []string{copies}, ours, "ec2:DeleteSnapshot"),
+			foundation.AllowWhere("See", everything, nil, "ec2:DescribeSnapshots", "ec2:DescribeVolumes"),
 		)},
 	})
 	awsdlm.NewCfnLifecyclePolicy(stack, jsii.String("Snapshots"), &awsdlm.CfnLifecyclePolicyProps{

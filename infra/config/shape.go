@@ -11,6 +11,7 @@ import (
 // work are there too, and are refused with the reason and the way out.
 var Shapes = []string{
 	"web-eks-ec2", "web-eks-fargate",
+	"ml-ecs-ec2", "ml-ecs-fargate", "ml-eks-ec2", "ml-eks-fargate",
 	"chain-ecs-ec2", "chain-ecs-fargate", "chain-eks-ec2", "chain-eks-fargate",
 }
 
