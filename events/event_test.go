@@ -11,11 +11,14 @@ import (
 	"time"
 
 	"davit/events"
+	"davit/events/autoscaling"
 	"davit/events/cloudwatch"
 	"davit/events/davit"
+	"davit/events/ec2"
 	"davit/events/ecr"
 	"davit/events/ecs"
 	"davit/events/envelope"
+	"davit/events/health"
 	"davit/events/schedule"
 	"davit/events/tag"
 
@@ -164,6 +167,36 @@ func TestParseReadsWhatAWSDocuments(t *testing.T) {
 				Description: "Metrics Insights alarm for DynamoDB ConsumedWriteCapacity per TableName",
 				Metrics: []cloudwatch.Metric{{ID: "m1", ReturnData: true, Expression: "SELECT " +
 					`AVG(ConsumedWriteCapacityUnits) FROM "AWS/DynamoDB" GROUP BY TableName ORDER BY MAX() DESC`}}}},
+		"cloudwatch/testdata/anomaly.json": &cloudwatch.AlarmStateChange{
+			AlarmName:     "WebLatencyAnomaly",
+			ARN:           "arn:aws:cloudwatch:us-east-1:123456789012:alarm:WebLatencyAnomaly",
+			State:         cloudwatch.State{Value: "ALARM", Timestamp: at(t, "2026-02-03T14:05:06.789Z")},
+			PreviousState: cloudwatch.State{Value: "OK", Timestamp: at(t, "2026-02-03T13:05:06.789Z")},
+			Configuration: cloudwatch.Configuration{Metrics: []cloudwatch.Metric{
+				{ID: "m1", ReturnData: true, MetricStat: statistic("CPUUtilization", "Average")},
+				{ID: "ad1", Expression: "ANOMALY_DETECTION_BAND(m1, 2)", Label: "CPUUtilization (expected)", ReturnData: true}}}},
+		"ecs/testdata/container_instance.json": &ecs.ContainerInstanceStateChange{
+			ARN:        "arn:aws:ecs:us-east-1:111122223333:container-instance/b54a2a04-046f-4331-9d74-3f6d7f6ca315",
+			ClusterARN: "arn:aws:ecs:us-east-1:111122223333:cluster/default", InstanceID: "i-f3a8506b", Status: "ACTIVE",
+			AgentConnected: true, Version: 14801, UpdatedAt: at(t, "2016-12-06T16:41:06.991Z")},
+		"ec2/testdata/spot_interruption.json": &ec2.SpotInterruption{InstanceID: "i-1234567890abcdef0", InstanceAction: "terminate"},
+		"ec2/testdata/rebalance.json":         &ec2.Rebalance{InstanceID: "i-1234567890abcdef0"},
+		"autoscaling/testdata/terminate.json": &autoscaling.LifecycleAction{Token: "87654321-4321-4321-4321-210987654321",
+			GroupName: "my-asg", HookName: "my-lifecycle-hook", InstanceID: "i-1234567890abcdef0",
+			Transition: autoscaling.Terminating, Metadata: "additional-info", Origin: "AutoScalingGroup", Destination: "EC2"},
+		"health/testdata/instance.json": &health.Event{
+			ARN: "arn:aws:health:us-west-2::event/EC2/AWS_EC2_INSTANCE_STORE_DRIVE_PERFORMANCE_DEGRADED/" +
+				"AWS_EC2_INSTANCE_STORE_DRIVE_PERFORMANCE_DEGRADED_90353408594353980",
+			Service: "EC2", TypeCode: "AWS_EC2_INSTANCE_STORE_DRIVE_PERFORMANCE_DEGRADED", TypeCategory: "issue", Status: "open",
+			Region: "us-west-2", Descriptions: []health.Description{{Language: "en_US",
+				Latest: "An instance store drive of one of your instances is degraded."}},
+			Entities: []health.Entity{{Value: "i-abcd1111", Status: "IMPAIRED"}}},
+		"davit/testdata/incident_paged.json": &davit.Incident{Version: "1", Incident: "inc-20261122-095000-0a1b2c3d",
+			Workload: "ecs:davit/web", Playbook: "service-unhealthy", Action: "page", Code: "ladder-ended",
+			Reason: "every step was tried and the workload is not healthy", Cause: "alarm web-5xx went off",
+			OpenedAt: "2026-11-22T09:50:00Z", Tried: []string{"restart at 09:50:01: did not help"},
+			Evidence: []string{"alarm web-5xx: Threshold Crossed"}, Links: []string{"https://console.aws.amazon.com/"},
+			Command: "davit explain inc-20261122-095000-0a1b2c3d"},
 		"tag/testdata/change.json": &tag.Change{ChangedTagKeys: []string{"a-new-key", "an-updated-key", "a-deleted-key"},
 			Service: "ec2", ResourceType: "instance", Version: 3,
 			Resource: "arn:aws:ec2:us-east-1:123456789012:instance/i-0000000aaaaaaaaaa",
@@ -319,6 +352,20 @@ func TestParseNamesTheFieldThatIsWrong(t *testing.T) {
 			"detail.eventName: "},
 		{"service action of no service", "ecs/testdata/service_steady_state.json", "resources",
 			[]string{"arn:aws:ecs:us-west-2:111122223333:cluster/default"}, "resources: "},
+		{"container instance without status", "ecs/testdata/container_instance.json", "detail|status", nil, "detail.status: "},
+		{"container instance without version", "ecs/testdata/container_instance.json", "detail|version", nil, "detail.version: "},
+		{"interruption of no instance", "ec2/testdata/spot_interruption.json", "detail|instance-id", nil, "detail.instance-id: "},
+		{"interruption of what is no instance", "ec2/testdata/spot_interruption.json", "detail|instance-id", "vol-1",
+			"detail.instance-id: "},
+		{"interruption without action", "ec2/testdata/spot_interruption.json", "detail|instance-action", nil,
+			"detail.instance-action: "},
+		{"recommendation for no instance", "ec2/testdata/rebalance.json", "detail|instance-id", nil, "detail.instance-id: "},
+		{"lifecycle of no instance", "autoscaling/testdata/terminate.json", "detail|EC2InstanceId", nil, "detail.EC2InstanceId: "},
+		{"lifecycle without hook", "autoscaling/testdata/terminate.json", "detail|LifecycleHookName", nil,
+			"detail.LifecycleHookName: "},
+		{"health event without code", "health/testdata/instance.json", "detail|eventTypeCode", nil, "detail.eventTypeCode: "},
+		{"incident without ID", "davit/testdata/incident_paged.json", "detail|incident", nil, "detail.incident: "},
+		{"incident of another version", "davit/testdata/incident_paged.json", "detail|version", "2", "detail.version: "},
 		{"task without ARN", "ecs/testdata/task_stopped.json", "detail|taskArn", nil, "detail.taskArn: "},
 		{"task without definition", "ecs/testdata/task_stopped.json", "detail|taskDefinitionArn", nil,
 			"detail.taskDefinitionArn: "},

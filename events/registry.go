@@ -3,11 +3,14 @@ package events
 import (
 	"encoding/json"
 
+	"davit/events/autoscaling"
 	"davit/events/cloudwatch"
 	"davit/events/davit"
+	"davit/events/ec2"
 	"davit/events/ecr"
 	"davit/events/ecs"
 	"davit/events/envelope"
+	"davit/events/health"
 	"davit/events/schedule"
 	"davit/events/tag"
 )
@@ -17,22 +20,33 @@ type kind struct{ source, detailType string }
 
 // registry has every kind of event that davit knows.
 var registry = map[kind]func(envelope.Envelope) (any, error){
-	{ecr.Source, ecr.DetailTypeImageAction}:           detail[ecr.ImageAction],
-	{ecr.Source, ecr.DetailTypeReplicationAction}:     detail[ecr.ImageAction],
-	{ecs.Source, ecs.DetailTypeDeploymentStateChange}: detail[ecs.DeploymentStateChange],
-	{ecs.Source, ecs.DetailTypeServiceAction}:         detail[ecs.ServiceAction],
-	{ecs.Source, ecs.DetailTypeTaskStateChange}:       detail[ecs.TaskStateChange],
-	{cloudwatch.Source, cloudwatch.DetailTypeAlarm}:   detail[cloudwatch.AlarmStateChange],
-	{tag.Source, tag.DetailType}:                      detail[tag.Change],
-	{schedule.Source, schedule.DetailType}:            detail[schedule.Tick],
-	{schedule.SourceScheduler, schedule.DetailType}:   detail[schedule.Tick],
-	{davit.Source, davit.DetailTypeReconcile}:         detail[davit.Reconcile],
-	{davit.Source, davit.DetailTypeRolloutStarted}:    detail[davit.Rollout],
-	{davit.Source, davit.DetailTypeRolloutSucceeded}:  detail[davit.Rollout],
-	{davit.Source, davit.DetailTypeRolloutFailed}:     detail[davit.Rollout],
-	{davit.Source, davit.DetailTypeRolloutSuperseded}: detail[davit.Rollout],
-	{davit.Source, davit.DetailTypeRolloutRefused}:    detail[davit.Rollout],
-	{davit.Source, davit.DetailTypeRolloutOverdue}:    detail[davit.Rollout],
+	{ecr.Source, ecr.DetailTypeImageAction}:                  detail[ecr.ImageAction],
+	{ecr.Source, ecr.DetailTypeReplicationAction}:            detail[ecr.ImageAction],
+	{ecs.Source, ecs.DetailTypeDeploymentStateChange}:        detail[ecs.DeploymentStateChange],
+	{ecs.Source, ecs.DetailTypeServiceAction}:                detail[ecs.ServiceAction],
+	{ecs.Source, ecs.DetailTypeTaskStateChange}:              detail[ecs.TaskStateChange],
+	{ecs.Source, ecs.DetailTypeContainerInstanceStateChange}: detail[ecs.ContainerInstanceStateChange],
+	{ec2.Source, ec2.DetailTypeSpotInterruption}:             detail[ec2.SpotInterruption],
+	{ec2.Source, ec2.DetailTypeRebalance}:                    detail[ec2.Rebalance],
+	{autoscaling.Source, autoscaling.DetailTypeLaunch}:       detail[autoscaling.LifecycleAction],
+	{autoscaling.Source, autoscaling.DetailTypeTerminate}:    detail[autoscaling.LifecycleAction],
+	{health.Source, health.DetailType}:                       detail[health.Event],
+	{cloudwatch.Source, cloudwatch.DetailTypeAlarm}:          detail[cloudwatch.AlarmStateChange],
+	{tag.Source, tag.DetailType}:                             detail[tag.Change],
+	{schedule.Source, schedule.DetailType}:                   detail[schedule.Tick],
+	{schedule.SourceScheduler, schedule.DetailType}:          detail[schedule.Tick],
+	{davit.Source, davit.DetailTypeReconcile}:                detail[davit.Reconcile],
+	{davit.Source, davit.DetailTypeIncidentOpened}:           detail[davit.Incident],
+	{davit.Source, davit.DetailTypeIncidentAct}:              detail[davit.Incident],
+	{davit.Source, davit.DetailTypeIncidentPaged}:            detail[davit.Incident],
+	{davit.Source, davit.DetailTypeIncidentEnded}:            detail[davit.Incident],
+	{davit.Source, davit.DetailTypeStorm}:                    detail[davit.Incident],
+	{davit.Source, davit.DetailTypeRolloutStarted}:           detail[davit.Rollout],
+	{davit.Source, davit.DetailTypeRolloutSucceeded}:         detail[davit.Rollout],
+	{davit.Source, davit.DetailTypeRolloutFailed}:            detail[davit.Rollout],
+	{davit.Source, davit.DetailTypeRolloutSuperseded}:        detail[davit.Rollout],
+	{davit.Source, davit.DetailTypeRolloutRefused}:           detail[davit.Rollout],
+	{davit.Source, davit.DetailTypeRolloutOverdue}:           detail[davit.Rollout],
 }
 
 // completer is a pointer to a detail. Complete takes over what the event around the detail says of it, and checks that

@@ -25,6 +25,13 @@ const (
 	DetailTypeRolloutSuperseded = "Rollout Superseded"
 	DetailTypeRolloutRefused    = "Rollout Refused"
 	DetailTypeRolloutOverdue    = "Rollout Overdue"
+	// These tell what became of an incident.
+	DetailTypeIncidentOpened = "Incident Opened"
+	DetailTypeIncidentAct    = "Incident Act"
+	DetailTypeIncidentPaged  = "Incident Paged"
+	DetailTypeIncidentEnded  = "Incident Ended"
+	// DetailTypeStorm tells that there are so many incidents at once that davit stands back.
+	DetailTypeStorm = "Incident Storm"
 )
 
 func checkVersion(version string) error {

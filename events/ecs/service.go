@@ -13,6 +13,8 @@ const (
 	DetailTypeDeploymentStateChange = "ECS Deployment State Change"
 	DetailTypeServiceAction         = "ECS Service Action"
 	DetailTypeTaskStateChange       = "ECS Task State Change"
+	// DetailTypeContainerInstanceStateChange is of services on EC2 only.
+	DetailTypeContainerInstanceStateChange = "ECS Container Instance State Change"
 )
 
 var errNoService = errors.New("resources: has no ARN of an ECS service")

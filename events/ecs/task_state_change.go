@@ -19,14 +19,16 @@ type TaskStateChange struct {
 	LastStatus    string `json:"lastStatus"`
 	DesiredStatus string `json:"desiredStatus"`
 	// StopCode and StoppedReason say why the task stopped.
-	StopCode      string             `json:"stopCode,omitempty"`
-	StoppedReason string             `json:"stoppedReason,omitempty"`
-	LaunchType    string             `json:"launchType,omitempty"`
-	Containers    []Container        `json:"containers,omitempty"`
-	CreatedAt     envelope.Timestamp `json:"createdAt,omitzero"`
-	StartedAt     envelope.Timestamp `json:"startedAt,omitzero"`
-	StoppedAt     envelope.Timestamp `json:"stoppedAt,omitzero"`
-	UpdatedAt     envelope.Timestamp `json:"updatedAt,omitzero"`
+	StopCode      string `json:"stopCode,omitempty"`
+	StoppedReason string `json:"stoppedReason,omitempty"`
+	LaunchType    string `json:"launchType,omitempty"`
+	// ContainerInstanceARN is the host's; empty on Fargate.
+	ContainerInstanceARN string             `json:"containerInstanceArn,omitempty"`
+	Containers           []Container        `json:"containers,omitempty"`
+	CreatedAt            envelope.Timestamp `json:"createdAt,omitzero"`
+	StartedAt            envelope.Timestamp `json:"startedAt,omitzero"`
+	StoppedAt            envelope.Timestamp `json:"stoppedAt,omitzero"`
+	UpdatedAt            envelope.Timestamp `json:"updatedAt,omitzero"`
 	// Version counts the changes of the task: of two events of a task the one with the greater version is newer, and
 	// those with the same are the same event.
 	Version int64 `json:"version"`
