@@ -15,6 +15,7 @@ func (r Record) Clone() Record {
 	r.Request = clonePointer(r.Request)
 	r.Refusal = clonePointer(r.Refusal)
 	r.Announcements = slices.Clone(r.Announcements)
+	r.Recovery = r.Recovery.Clone()
 	return r
 }
 

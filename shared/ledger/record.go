@@ -132,6 +132,8 @@ type Record struct {
 	// Announcements are yet to be published. Whoever wrote them publishes them at once; if it died, the next to look
 	// does, once they are AnnouncementAge old.
 	Announcements []Announcement `json:"announcements,omitempty"`
+	// Recovery is what is known of the workload's incidents.
+	Recovery Recovery `json:"recovery,omitzero"`
 	// UpdatedAt is when the record was last written.
 	UpdatedAt time.Time `json:"updatedAt,omitzero"`
 }
@@ -151,6 +153,8 @@ type Entry struct {
 	Reason  string `json:"reason"`
 	Image   *Image `json:"image,omitempty"`
 	Rollout string `json:"rollout,omitempty"`
+	// Incident is the ID of the incident that the entry is about, if it is about one.
+	Incident string `json:"incident,omitempty"`
 	// Evidence is what the platform said: stopped tasks with their exit codes and reasons.
 	Evidence []string `json:"evidence,omitempty"`
 }

@@ -38,6 +38,11 @@ const (
 // Where the stored version is another, or someone else writes at this moment, nothing changes and the error wraps
 // ErrConflict. After any other error the write may have happened or not: only reading tells.
 func (l *Ledger) Write(ctx context.Context, record Record, entries ...Entry) (Record, error) {
+	return l.store(ctx, record, nil, entries)
+}
+
+// store writes the record and the entries, with what else belongs into the same transaction.
+func (l *Ledger) store(ctx context.Context, record Record, extra []types.TransactWriteItem, entries []Entry) (Record, error) {
 	read := record.Version
 	written := record
 	written.Version, written.UpdatedAt = read+1, l.now().UTC().Truncate(time.Millisecond)
@@ -45,6 +50,7 @@ func (l *Ledger) Write(ctx context.Context, record Record, entries ...Entry) (Re
 	if err != nil {
 		return Record{}, err
 	}
+	prepared.extra = extra
 	if read == 0 {
 		err = l.create(ctx, prepared)
 	} else {
@@ -69,6 +75,8 @@ type prepared struct {
 	record       string
 	repositories []string
 	entries      []preparedEntry
+	// extra are items of incidents.
+	extra []types.TransactWriteItem
 }
 
 type preparedEntry struct {
@@ -238,7 +246,7 @@ func (l *Ledger) actions(prepared prepared, record *types.Put) []types.TransactW
 		stored[attributeExpires] = numberValue(line.at.AddDate(0, 0, l.keptDays()).Unix())
 		actions = append(actions, l.put(stored))
 	}
-	return actions
+	return append(actions, prepared.extra...)
 }
 
 // indexChanges lead the index from the repositories before to those of the record.

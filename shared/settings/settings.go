@@ -21,6 +21,10 @@ type Settings struct {
 	OutcomeTimeout Duration `json:"outcomeTimeout,omitempty"`
 	// HistoryDays is how long the ledger keeps history, 1 to 3650 days; 400 if absent.
 	HistoryDays int `json:"historyDays,omitempty"`
+	// Recovery is how incidents are remediated.
+	Recovery Recovery `json:"recovery,omitzero"`
+	// Stop is the global stop, if there is one. It is no part of the document.
+	Stop *Stop `json:"-"`
 }
 
 // Freeze is a window in which nothing rolls out, unless a human overrides it.

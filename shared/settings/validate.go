@@ -48,6 +48,7 @@ func (s Settings) Validate() error {
 		}
 	}
 	s.validateFreezes(&found)
+	s.Recovery.validate(&found)
 	return found.err()
 }
 

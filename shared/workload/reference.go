@@ -16,9 +16,11 @@ type Kind string
 const (
 	ECS Kind = "ecs"
 	EKS Kind = "eks"
+	// EC2 is a host of containers, by the ID of its instance. Nothing rolls out on one; incidents are about it.
+	EC2 Kind = "ec2"
 )
 
-// Reference names one workload: "ecs:CLUSTER/SERVICE" or "eks:CLUSTER/NAMESPACE/DEPLOYMENT". A Reference that is not
+// Reference names one workload: "ecs:CLUSTER/SERVICE" or "eks:CLUSTER/NAMESPACE/DEPLOYMENT", or a host: "ec2:INSTANCE". A Reference that is not
 // the zero value is valid; it is comparable and can be a map key.
 type Reference struct {
 	kind      Kind
@@ -36,6 +38,7 @@ const (
 	maximumEKSClusterName = 100
 	maximumDNSLabel       = 63
 	maximumDNSSubdomain   = 253
+	maximumInstanceID     = 32
 )
 
 var (
@@ -44,6 +47,8 @@ var (
 	ecsName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 	// eksClusterName follows the EKS API reference for a cluster's name.
 	eksClusterName = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]*$`)
+	// instanceID is the form of the IDs that EC2 gives, of 8 or 17 hexadecimal digits.
+	instanceID = regexp.MustCompile(`^i-[0-9a-f]+$`)
 	// dnsLabel is RFC 1123's label, which Kubernetes asks of a namespace.
 	dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 	// dnsSubdomain is RFC 1123's subdomain, which Kubernetes asks of a Deployment's name.
@@ -72,8 +77,16 @@ func EKSDeployment(cluster, namespace, deployment string) (Reference, error) {
 	return Reference{kind: EKS, cluster: cluster, namespace: namespace, name: deployment}, nil
 }
 
-// ParseReference reads "ecs:CLUSTER/SERVICE" or "eks:CLUSTER/NAMESPACE/DEPLOYMENT". It accepts nothing else: no
-// spaces, no ARN, no empty part.
+// EC2Instance is the reference of a host by the ID of its instance, such as i-0123456789abcdef0.
+func EC2Instance(id string) (Reference, error) {
+	if !within(id, maximumInstanceID, instanceID) {
+		return Reference{}, fmt.Errorf("%w: %q is not the ID of an EC2 instance", ErrReference, abbreviate(id))
+	}
+	return Reference{kind: EC2, name: id}, nil
+}
+
+// ParseReference reads "ecs:CLUSTER/SERVICE", "eks:CLUSTER/NAMESPACE/DEPLOYMENT" or "ec2:INSTANCE". It accepts nothing
+// else: no spaces, no ARN, no empty part.
 func ParseReference(text string) (Reference, error) {
 	kind, rest, _ := strings.Cut(text, ":")
 	parts := strings.Split(rest, "/")
@@ -82,6 +95,8 @@ func ParseReference(text string) (Reference, error) {
 		return ECSService(parts[0], parts[1])
 	case Kind(kind) == EKS && len(parts) == 3:
 		return EKSDeployment(parts[0], parts[1], parts[2])
+	case Kind(kind) == EC2 && len(parts) == 1:
+		return EC2Instance(parts[0])
 	}
 	return Reference{}, fmt.Errorf("%w: %q: want ecs:CLUSTER/SERVICE or eks:CLUSTER/NAMESPACE/DEPLOYMENT",
 		ErrReference, abbreviate(text))
@@ -105,13 +120,13 @@ func ParseServiceARN(arn string) (Reference, error) {
 // Kind is the system that runs the workload.
 func (r Reference) Kind() Kind { return r.kind }
 
-// Cluster is the name of the ECS or EKS cluster.
+// Cluster is the name of the ECS or EKS cluster; empty for a host.
 func (r Reference) Cluster() string { return r.cluster }
 
 // Namespace is the Kubernetes namespace; empty for ECS.
 func (r Reference) Namespace() string { return r.namespace }
 
-// Name is the name of the ECS service or of the Deployment.
+// Name is the name of the ECS service or of the Deployment, or the ID of the instance.
 func (r Reference) Name() string { return r.name }
 
 // IsZero tells whether the reference names nothing.
@@ -124,6 +139,8 @@ func (r Reference) String() string {
 		return "ecs:" + r.cluster + "/" + r.name
 	case EKS:
 		return "eks:" + r.cluster + "/" + r.namespace + "/" + r.name
+	case EC2:
+		return "ec2:" + r.name
 	}
 	return ""
 }

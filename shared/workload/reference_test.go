@@ -19,6 +19,7 @@ func TestReferencesAreReadInTheirOneForm(t *testing.T) {
 		{"ecs:Prod_1/web-2_B", workload.ECS, "Prod_1", "", "web-2_B"},
 		{"ecs:" + strings.Repeat("c", 255) + "/" + strings.Repeat("s", 255), workload.ECS, strings.Repeat("c", 255), "",
 			strings.Repeat("s", 255)},
+		{"ec2:i-0123456789abcdef0", workload.EC2, "", "", "i-0123456789abcdef0"},
 		{"eks:blue/shop/cart", workload.EKS, "blue", "shop", "cart"},
 		{"eks:0_Blue-1/kube-system/my.app-2", workload.EKS, "0_Blue-1", "kube-system", "my.app-2"},
 	} {
@@ -66,6 +67,8 @@ func TestReferencesRefuseEverythingElse(t *testing.T) {
 		"a Deployment in capitals":        "eks:c/a/B",
 		"a Deployment with two stops":     "eks:c/a/b..c",
 		"a Deployment of 254 letters":     "eks:c/a/" + strings.Repeat("d", 254),
+		"an instance without its i":       "ec2:0123456789abcdef0",
+		"an instance of two parts":        "ec2:i-0123/i-4567",
 		"a very long text":                strings.Repeat("ecs:", 100_000),
 	} {
 		got, err := workload.ParseReference(text)

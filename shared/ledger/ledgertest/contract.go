@@ -27,6 +27,12 @@ type Ledger interface {
 	Following(ctx context.Context, repository workload.Repository) ([]workload.Reference, error)
 	History(ctx context.Context, reference workload.Reference, limit int, before string) ([]ledger.Entry, error)
 	Workloads(ctx context.Context) iter.Seq2[workload.Reference, error]
+	WriteIncidents(ctx context.Context, record ledger.Record, incidents []ledger.Incident, entries ...ledger.Entry) (ledger.Record, error)
+	Open(ctx context.Context) iter.Seq2[workload.Reference, error]
+	Incidents(ctx context.Context, limit int, before string) ([]ledger.Incident, error)
+	Incident(ctx context.Context, id string) (ledger.Incident, error)
+	ReadFleet(ctx context.Context) (ledger.Fleet, error)
+	WriteFleet(ctx context.Context, fleet ledger.Fleet) (ledger.Fleet, error)
 }
 
 // Contract tests that a ledger keeps the contract. It uses workloads and repositories with names of its own, so the
@@ -50,6 +56,9 @@ func Contract(t *testing.T, tested Ledger) {
 		"what cannot be stored is refused and changes nothing":           refused,
 		"a context that is done changes nothing":                         contextDone,
 		"of many writers of one version exactly one wins":                manyWriters,
+		"incidents are listed newest first, and found by their ID":       incidentsListed,
+		"a workload is open as long as its record has an incident":       openWhile,
+		"the fleet is fenced":                                            fleetFenced,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newScene(t, tested)) })
 	}
@@ -540,4 +549,102 @@ func manyWriters(t *testing.T, s scene) {
 			}
 		}
 	}
+}
+
+func incidentsListed(t *testing.T, s scene) {
+	reference := s.workload(t, "web")
+	record := s.read(t, reference)
+	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	var want []ledger.Incident
+	for number := range 3 {
+		incident := ledger.Incident{ID: ledger.IncidentID(at.Add(time.Duration(number)*time.Second), []byte(s.cluster[1:])),
+			Workload: reference, Playbook: "service-unhealthy", Cause: "alarm", OpenedAt: at,
+			Tried: []ledger.Attempt{{Do: "restart", At: at, Outcome: ledger.NoHelp}}}
+		record.Recovery.Incidents = []ledger.Incident{incident}
+		var err error
+		if record, err = s.WriteIncidents(t.Context(), record, record.Recovery.Incidents, entry("e"+incident.ID, at)); err != nil {
+			t.Fatal(err)
+		}
+		want = append([]ledger.Incident{incident}, want...)
+	}
+	same(t, "the record", s.read(t, reference), record)
+	got, err := s.Incidents(t.Context(), 3, ledger.IncidentID(at.Add(3*time.Second), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the list", got, want)
+	got, err = s.Incidents(t.Context(), 1, want[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the next page", got, want[1:2])
+	one, err := s.Incident(t.Context(), want[1].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the one", one, want[1])
+	if _, err := s.Incident(t.Context(), "inc-none"); !errors.Is(err, ledger.ErrNoIncident) {
+		t.Errorf("an incident that is not there is %v", err)
+	}
+}
+
+func openWhile(t *testing.T, s scene) {
+	reference := s.workload(t, "web")
+	open := func() bool {
+		for found, err := range s.Open(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found == reference {
+				return true
+			}
+		}
+		return false
+	}
+	record := s.read(t, reference)
+	for _, incidents := range [][]ledger.Incident{{{ID: "inc-" + s.cluster, Workload: reference}}, nil} {
+		record.Recovery.Incidents = incidents
+		var err error
+		if record, err = s.WriteIncidents(t.Context(), record, incidents); err != nil {
+			t.Fatal(err)
+		}
+		if got := open(); got != (len(incidents) > 0) {
+			t.Errorf("with %d incidents open is %t", len(incidents), got)
+		}
+		stale := record
+		stale.Version--
+		stale.Recovery.Incidents = []ledger.Incident{{ID: "inc-" + s.cluster, Workload: reference}}
+		if _, err := s.WriteIncidents(t.Context(), stale, nil); !errors.Is(err, ledger.ErrConflict) {
+			t.Errorf("a stale write is %v", err)
+		}
+		if got := open(); got != (len(incidents) > 0) {
+			t.Errorf("a stale write made open %t", got)
+		}
+	}
+}
+
+func fleetFenced(t *testing.T, s scene) {
+	fleet, err := s.ReadFleet(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	changed := fleet.Clone()
+	changed.Workloads = 7
+	changed.Slots = []ledger.Slot{{Workload: s.workload(t, "web"), Act: "act", At: at}}
+	changed.Storm = &ledger.Storm{ID: "storm", Since: at, Until: at}
+	written, err := s.WriteFleet(t.Context(), changed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed.Version++
+	same(t, "what was written", written, changed)
+	if _, err := s.WriteFleet(t.Context(), fleet); !errors.Is(err, ledger.ErrConflict) {
+		t.Errorf("a stale write is %v", err)
+	}
+	read, err := s.ReadFleet(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "what is read back", read, changed)
 }

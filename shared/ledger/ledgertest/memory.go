@@ -27,6 +27,8 @@ const (
 	Following Operation = "Following"
 	History   Operation = "History"
 	Workloads Operation = "Workloads"
+	Incidents Operation = "Incidents"
+	Fleet     Operation = "Fleet"
 )
 
 // Call is one call of the ledger, as hooks see it.
@@ -53,6 +55,10 @@ type Memory struct {
 	records map[workload.Reference]ledger.Record
 	history map[workload.Reference][]ledger.Entry // oldest first
 	index   map[workload.Repository]map[workload.Reference]bool
+
+	incidents map[string]ledger.Incident
+	open      map[workload.Reference]bool
+	fleet     ledger.Fleet
 }
 
 // Read is ledger.Ledger's.
