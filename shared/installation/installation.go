@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -20,9 +21,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	events "davit/events/cloudwatch"
+	"davit/shared/alarm"
 	"davit/shared/ledger"
+	"davit/shared/names"
+	"davit/shared/recovery"
 	"davit/shared/registry"
 	"davit/shared/rollout"
 	"davit/shared/settings"
@@ -30,8 +34,8 @@ import (
 	ecsdriver "davit/shared/workload/ecs"
 )
 
-// settingsAge is how long settings that were read are in force.
-const settingsAge = time.Minute
+// settingsAge is how long settings that were read are in force: less than the minute within which a stop must work.
+const settingsAge = 45 * time.Second
 
 // Installation is one davit in one account and region.
 type Installation struct {
@@ -39,6 +43,9 @@ type Installation struct {
 	Driver *ecsdriver.Driver
 	// Reconciler has no Reporter: who acts sets one.
 	Reconciler *rollout.Reconciler
+	// Remedies has no Rollouts, Reporter and LookAgain: who acts sets them.
+	Remedies *recovery.Reconciler
+	Alarms   *alarm.Alarms
 }
 
 // Open makes the parts. It calls nothing.
@@ -49,8 +56,33 @@ func Open(configuration aws.Config, table, settingsParameter string, log *slog.L
 	driver := ecsdriver.New(ecsdriver.Clients{ECS: ecs.NewFromConfig(configuration), SSM: parameters, ECR: images,
 		IAM: iam.NewFromConfig(configuration), Logs: cloudwatchlogs.NewFromConfig(configuration),
 		Secrets: secretsmanager.NewFromConfig(configuration), Tagging: resourcegroupstaggingapi.NewFromConfig(configuration)})
-	return &Installation{Ledger: book, Driver: driver, Reconciler: &rollout.Reconciler{Driver: driver, Registry: registry.New(images),
+	made := &Installation{Ledger: book, Driver: driver, Reconciler: &rollout.Reconciler{Driver: driver, Registry: registry.New(images),
 		Ledger: book, Settings: current.get, Now: time.Now, Log: log}}
+	made.Alarms = alarm.New(cloudwatch.NewFromConfig(configuration), driver.BehindTargetGroup)
+	made.Remedies = &recovery.Reconciler{Drivers: map[workload.Kind]recovery.Driver{workload.ECS: ecsdriver.NewRemedies(driver)},
+		Alarms: made.Alarms, Ledger: book, Settings: current.get, Now: time.Now, Log: log}
+	return made
+}
+
+// Resolve is a recovery.Resolver.
+func (i *Installation) Resolve(ctx context.Context, change *events.AlarmStateChange) (workload.Reference, string, error) {
+	subject, err := i.Alarms.Resolve(ctx, change)
+	if errors.Is(err, alarm.ErrNoWorkload) {
+		return workload.Reference{}, "", &recovery.Unresolved{Reason: err.Error()}
+	}
+	return subject.Workload, subject.Playbook, err
+}
+
+// CountRemedied counts the workloads that opted in to remedies.
+func (i *Installation) CountRemedied(ctx context.Context) (int, error) {
+	count := 0
+	for page, err := range i.Driver.TaggedWith(ctx, names.TagPlaybook) {
+		if err != nil {
+			return 0, err
+		}
+		count += len(page.References)
+	}
+	return count, nil
 }
 
 // Fleet is a rollout.Fleet: the services that carry the tag now, then the workloads that the ledger knows, so that one
@@ -72,6 +104,9 @@ func (i *Installation) Fleet(ctx context.Context) iter.Seq2[workload.Reference, 
 			}
 		}
 		for reference, err := range i.Ledger.Workloads(ctx) {
+			if err == nil && reference.Kind() == workload.EC2 {
+				continue // nothing rolls out on a host
+			}
 			if !yield(reference, err) {
 				return
 			}
@@ -103,16 +138,27 @@ func (c *currentSettings) get(ctx context.Context) (settings.Settings, error) {
 	return read, nil
 }
 
+// read reads the settings and the global stop in one call.
 func (c *currentSettings) read(ctx context.Context) (settings.Settings, error) {
-	output, err := c.client.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(c.parameter)})
-	var missing *types.ParameterNotFound
-	if errors.As(err, &missing) {
-		return settings.Settings{Version: settings.Version}.WithDefaults(), nil
-	}
+	output, err := c.client.GetParameters(ctx, &ssm.GetParametersInput{Names: []string{c.parameter, names.StopParameter}})
 	if err != nil {
 		return settings.Settings{}, err
 	}
-	return settings.Parse([]byte(aws.ToString(output.Parameter.Value)))
+	read := settings.Settings{Version: settings.Version}.WithDefaults()
+	var stop *settings.Stop
+	for _, parameter := range output.Parameters {
+		value := aws.ToString(parameter.Value)
+		if aws.ToString(parameter.Name) == names.StopParameter {
+			stop, err = settings.ParseStop(value)
+		} else {
+			read, err = settings.Parse([]byte(value))
+		}
+		if err != nil {
+			return settings.Settings{}, err
+		}
+	}
+	read.Stop = stop
+	return read, nil
 }
 
 // historyDays is what the settings say that were read last.

@@ -29,6 +29,8 @@ type Recovery struct {
 type IncidentAnnouncement struct {
 	DetailType string         `json:"detailType"`
 	Detail     davit.Incident `json:"detail"`
+	// Paged is true where a human was paged before about the same incident.
+	Paged bool `json:"paged,omitempty"`
 }
 
 // Limits of what a record says of incidents.
@@ -84,9 +86,11 @@ type Attempt struct {
 	// Do is the step.
 	Do string `json:"do"`
 	// Act is the ID of the act; empty for a step that was left out.
-	Act     string    `json:"act,omitempty"`
-	At      time.Time `json:"at"`
-	EndedAt time.Time `json:"endedAt,omitzero"`
+	Act string `json:"act,omitempty"`
+	// Deployment is the one that the act started.
+	Deployment string    `json:"deployment,omitempty"`
+	At         time.Time `json:"at"`
+	EndedAt    time.Time `json:"endedAt,omitzero"`
 	// Outcome is empty while the act is under way.
 	Outcome string `json:"outcome,omitempty"`
 	// Reason says what was done, and what came of it.

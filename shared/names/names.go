@@ -13,8 +13,14 @@ const (
 	TagRepository = "davit/repository"
 	// TagHold leaves the workload alone; the value says who and why.
 	TagHold = "davit/hold"
-	// TagPlaybook names the playbook for the workload's incidents.
+	// TagPlaybook opts a workload in to remedies and names the playbook for its incidents; "default" chooses it by the
+	// cause. On an alarm it names the one for what the alarm tells. Without it on the workload davit remedies nothing,
+	// and IAM says so too.
 	TagPlaybook = "davit/playbook"
+	// TagMemoryLimit is up to how many MiB davit may raise the memory of the workload's tasks.
+	TagMemoryLimit = "davit/memory-limit"
+	// TagWorkload is on an alarm: the workload that it is about.
+	TagWorkload = "davit/workload"
 	// TagRollout is on every task definition revision that davit registers: the ID of the rollout it was made for.
 	TagRollout = "davit/rollout"
 )
@@ -27,6 +33,11 @@ const (
 	RolloutFunction        = "davit-rollout"
 	RolloutQueue           = "davit-rollout"
 	RolloutDeadLetterQueue = "davit-rollout-dead-letter"
+	RecoverFunction        = "davit-recover"
+	RecoverQueue           = "davit-recover"
+	RecoverDeadLetterQueue = "davit-recover-dead-letter"
+	// StopParameter is the SSM parameter with the global stop.
+	StopParameter = "/davit/stop"
 	// SettingsParameter is the SSM parameter with the settings that the functions and the command line read.
 	SettingsParameter = "/davit/settings"
 	// ImageParameterPrefix is the path under which the running image of each workload is kept.
@@ -47,6 +58,10 @@ const (
 	EnvironmentQueueURL           = "DAVIT_QUEUE_URL"
 	EnvironmentDeadLetterQueueURL = "DAVIT_DEAD_LETTER_QUEUE_URL"
 	EnvironmentSettingsParameter  = "DAVIT_SETTINGS_PARAMETER"
+	EnvironmentStopParameter      = "DAVIT_STOP_PARAMETER"
+	EnvironmentRolloutQueueURL    = "DAVIT_ROLLOUT_QUEUE_URL"
+	EnvironmentTopic              = "DAVIT_TOPIC"
+	EnvironmentAccount            = "DAVIT_ACCOUNT"
 )
 
 // EventSource is the source of every event that davit publishes, and of the messages it sends to itself.

@@ -50,6 +50,10 @@ func Decide(now time.Time, configured settings.Settings, record ledger.Record, s
 
 // decideImage chooses between rolling an image out and leaving the workload as it is.
 func decideImage(now time.Time, configured settings.Settings, record ledger.Record, view view, cause Cause) Decision {
+	if record.Recovering() && record.Request == nil {
+		return Decision{Action: Wait, Code: InProgress, Again: leaseLook,
+			Reason: "an incident of the workload is being remedied at this moment (" + record.Recovery.Act.Do + ")"}
+	}
 	if record.Request != nil {
 		return decideRequest(now, configured, record, view)
 	}
@@ -85,6 +89,10 @@ func decideRequest(now time.Time, configured settings.Settings, record ledger.Re
 			Reason:   fmt.Sprintf("%s runs already", describe(wanted.Tag, wanted.Digest)),
 			SetAside: view.passedOver(*request)}
 	}
+	if gate, closed := stopped(configured); closed {
+		gate.Image = &request.Image
+		return gate
+	}
 	if !request.Override {
 		if busy, reason := foreignDeployment(now, configured, view.observation); busy {
 			return Decision{Action: Wait, Code: InProgress, Reason: reason, Image: &request.Image}
@@ -102,6 +110,9 @@ func decideRequest(now time.Time, configured settings.Settings, record ledger.Re
 
 // closedGate tells whether a hold or a freeze window forbids to start anything.
 func closedGate(now time.Time, configured settings.Settings, record ledger.Record, observation workload.Observation) (Decision, bool) {
+	if gate, closed := stopped(configured); closed {
+		return gate, true
+	}
 	if hold := observation.Settings.Hold; hold != "" {
 		return Decision{Action: Refuse, Code: Held, Reason: "the davit/hold tag says: " + hold}, true
 	}
@@ -113,6 +124,14 @@ func closedGate(now time.Time, configured settings.Settings, record ledger.Recor
 			Reason: fmt.Sprintf("the freeze %q lasts until %s", window.Name, window.Ends.UTC().Format(time.RFC3339))}, true
 	}
 	return Decision{}, false
+}
+
+// stopped tells whether davit is stopped everywhere. Nobody passes that but by `davit start`.
+func stopped(configured settings.Settings) (Decision, bool) {
+	if configured.Stop == nil {
+		return Decision{}, false
+	}
+	return Decision{Action: Refuse, Code: Stopped, Reason: configured.Stop.String()}, true
 }
 
 // foreignDeployment tells whether a deployment that davit did not start is under way. One that has gone without an
@@ -175,7 +194,7 @@ func decideIntended(now time.Time, configured settings.Settings, record ledger.R
 	case observation.Settings.Policy == "":
 		return Decision{Action: Abandon, Code: NotOptedIn, Reason: "the workload no longer carries a davit/policy tag"}
 	}
-	if gate, closed := closedGate(now, configured, record, observation); closed && !current.Override {
+	if gate, closed := closedGate(now, configured, record, observation); closed && (!current.Override || gate.Code == Stopped) {
 		return Decision{Action: Abandon, Code: gate.Code, Reason: gate.Reason}
 	}
 	target, err := FindTarget(observation)

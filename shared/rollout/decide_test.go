@@ -138,6 +138,10 @@ func TestDecide(t *testing.T) {
 		}, Roll, NewerImage, "no image of web runs by digest yet"},
 		{"a missing repository is refused", func(s *scene) { s.seen.RepositoryMissing = true }, Refuse, NoRepository, "no repository web"},
 		{"a hold by tag refuses", func(s *scene) { s.seen.Workload.Settings.Hold = "migration of the database" }, Refuse, Held, "migration of the database"},
+		{"a global stop refuses", func(s *scene) { s.settings.Stop = &settings.Stop{Who: "kim", Why: "a storm", At: noon} }, Refuse, Stopped, "davit is stopped by kim"},
+		{"a remedy that is being started is waited for", func(s *scene) {
+			s.record.Recovery.Act = &ledger.Act{Do: "restart", Phase: ledger.Intended}
+		}, Wait, InProgress, "being remedied"},
 		{"a hold in the ledger refuses", func(s *scene) { s.record.Hold = &ledger.Hold{Who: "kim", Why: "load test", At: noon} }, Refuse, Held, "by kim since"},
 		{"a hold that has ended does not", func(s *scene) {
 			s.record.Hold = &ledger.Hold{Who: "kim", Why: "load test", At: noon, Until: noon.Add(time.Minute)}

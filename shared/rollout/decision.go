@@ -64,6 +64,7 @@ const (
 	BadDigest       Code = "bad-digest"
 	Held            Code = "hold"
 	Frozen          Code = "freeze"
+	Stopped         Code = "stop"
 	InProgress      Code = "in-progress"
 	Unverified      Code = "unverified"
 	Completed       Code = "completed"

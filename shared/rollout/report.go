@@ -83,6 +83,8 @@ func command(workload workload.Reference, decision Decision) string {
 		return "davit forgive " + reference + " " + decision.Image.Digest
 	case decision.Code == Held:
 		return "davit resume " + reference
+	case decision.Code == Stopped:
+		return "davit start"
 	case decision.Code == Frozen && decision.Image != nil:
 		return "davit rollout " + reference + " --to " + decision.Image.Digest + " --override --why …"
 	case decision.Action == ReportOverdue:

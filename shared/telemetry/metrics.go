@@ -30,6 +30,13 @@ const (
 	RolloutsOverdue Metric = "RolloutsOverdue"
 	// Refusals counts what was refused and told.
 	Refusals Metric = "Refusals"
+	// IncidentsOpened counts incidents that were opened, IncidentActs remedies that were done, IncidentsPaged incidents of
+	// which a human was told, IncidentsEnded those that ended, and IncidentStorms storms.
+	IncidentsOpened Metric = "IncidentsOpened"
+	IncidentActs    Metric = "IncidentActs"
+	IncidentsPaged  Metric = "IncidentsPaged"
+	IncidentsEnded  Metric = "IncidentsEnded"
+	IncidentStorms  Metric = "IncidentStorms"
 	// Conflicts counts writes of the ledger that another invocation won.
 	Conflicts Metric = "Conflicts"
 )

@@ -16,6 +16,8 @@ type Settings struct {
 	Hold string `json:"hold,omitempty"`
 	// Playbook names the playbook for the workload's incidents.
 	Playbook string `json:"playbook,omitempty"`
+	// MemoryLimit is up to how many MiB davit may raise a task's memory; empty allows no raise.
+	MemoryLimit string `json:"memoryLimit,omitempty"`
 }
 
 // Container is one container of the workload's running revision.

@@ -111,6 +111,8 @@ type Driver struct {
 	revisions *cache[*revision]
 	images    *cache[[]platform]
 	proofs    *cache[struct{}]
+
+	targetGroups targetGroups
 }
 
 var _ rollout.Driver = (*Driver)(nil)

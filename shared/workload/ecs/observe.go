@@ -169,7 +169,7 @@ func observation(reference workload.Reference, service types.Service) workload.O
 	name := parseARN(aws.ToString(service.ServiceArn))
 	observed.Exists = true
 	observed.Account, observed.Region = name.account, name.region
-	observed.Settings = settings(service.Tags)
+	observed.Settings = ownerSettings(service.Tags)
 	observed.Controller = controller(service.DeploymentController)
 	observed.RollsBack = rollsBack(observed.Controller, service.DeploymentConfiguration)
 	observed.Revision = runningRevision(service)
@@ -178,7 +178,7 @@ func observation(reference workload.Reference, service types.Service) workload.O
 	return observed
 }
 
-func settings(tags []types.Tag) workload.Settings {
+func ownerSettings(tags []types.Tag) workload.Settings {
 	var said workload.Settings
 	for _, tag := range tags {
 		value := aws.ToString(tag.Value)
@@ -193,6 +193,8 @@ func settings(tags []types.Tag) workload.Settings {
 			said.Hold = value
 		case names.TagPlaybook:
 			said.Playbook = value
+		case names.TagMemoryLimit:
+			said.MemoryLimit = value
 		}
 	}
 	return said

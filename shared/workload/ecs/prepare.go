@@ -110,6 +110,11 @@ func (d *Driver) register(ctx context.Context, from *revision, change rollout.Ch
 	if err != nil {
 		return "", err
 	}
+	return d.registerBody(ctx, from, body)
+}
+
+// registerBody registers a revision of the same family by the request as it goes over the wire.
+func (d *Driver) registerBody(ctx context.Context, from *revision, body []byte) (string, error) {
 	// The input satisfies the SDK's validation; what is sent is the body.
 	input := &ecs.RegisterTaskDefinitionInput{
 		Family: from.definition.Family, ContainerDefinitions: []types.ContainerDefinition{},
@@ -117,7 +122,7 @@ func (d *Driver) register(ctx context.Context, from *revision, change rollout.Ch
 	var answer []byte
 	output, err := d.clients.ECS.RegisterTaskDefinition(ctx, input, sendBody(body), captureBody(&answer), retryThrottlesOnly)
 	if err != nil {
-		return "", registerFailed(change, err)
+		return "", registerFailed(from, err)
 	}
 	arn := ""
 	if output.TaskDefinition != nil {
@@ -134,9 +139,9 @@ func (d *Driver) register(ctx context.Context, from *revision, change rollout.Ch
 
 // registerFailed tells a request that can never succeed from one that can. ECS calls two registrations for one family
 // at the same time a client's fault, too, but that passes.
-func registerFailed(change rollout.Change, err error) error {
+func registerFailed(from *revision, err error) error {
 	if hasCode(err, invalidCodes) && !strings.Contains(strings.ToLower(message(err)), "concurrent") {
-		return rollout.Refusef("ECS does not accept a revision made from %s: %s", change.From, message(err))
+		return rollout.Refusef("ECS does not accept a revision made from %s: %s", aws.ToString(from.definition.TaskDefinitionArn), message(err))
 	}
 	return failed("ecs:RegisterTaskDefinition", "*", err)
 }
@@ -159,11 +164,7 @@ func (r throttleRetryer) IsErrorRetryable(err error) bool {
 // changed is the request that registers the changed revision. Members are kept as they came over the wire, so that
 // what this version of davit does not know is kept too.
 func (r *revision) changed(change rollout.Change) ([]byte, error) {
-	request := maps.Clone(r.document)
-	for _, member := range answerOnly {
-		delete(request, member)
-	}
-	maps.DeleteFunc(request, func(_ string, value json.RawMessage) bool { return string(value) == "null" })
+	request := r.request()
 	containers, err := r.changedContainers(change)
 	if err != nil {
 		return nil, err
@@ -175,6 +176,16 @@ func (r *revision) changed(change rollout.Change) ([]byte, error) {
 		return nil, fmt.Errorf("write the tags: %w", err)
 	}
 	return json.Marshal(request)
+}
+
+// request is the description without what registering does not take.
+func (r *revision) request() map[string]json.RawMessage {
+	request := maps.Clone(r.document)
+	for _, member := range answerOnly {
+		delete(request, member)
+	}
+	maps.DeleteFunc(request, func(_ string, value json.RawMessage) bool { return string(value) == "null" })
+	return request
 }
 
 func (r *revision) changedContainers(change rollout.Change) ([]map[string]json.RawMessage, error) {

@@ -32,16 +32,21 @@ var errTooManyTagged = errors.New("more than 100,000 services carry the tag " + 
 // Tagged lists the ECS services of the account and region that carry names.TagPolicy, a page of up to 100 for each call
 // of tag:GetResources. The listing lags behind the tags by seconds. An error ends it.
 func (d *Driver) Tagged(ctx context.Context) iter.Seq2[TaggedPage, error] {
+	return d.TaggedWith(ctx, names.TagPolicy)
+}
+
+// TaggedWith is Tagged for another tag key.
+func (d *Driver) TaggedWith(ctx context.Context, key string) iter.Seq2[TaggedPage, error] {
 	return func(yield func(TaggedPage, error) bool) {
 		input := &tagging.GetResourcesInput{
 			ResourceTypeFilters: []string{"ecs:service"},
-			TagFilters:          []types.TagFilter{{Key: aws.String(names.TagPolicy)}},
+			TagFilters:          []types.TagFilter{{Key: &key}},
 			ResourcesPerPage:    aws.Int32(100),
 		}
 		for range maximumTaggedPages {
 			output, err := d.clients.Tagging.GetResources(ctx, input)
 			if err != nil {
-				yield(TaggedPage{}, fmt.Errorf("list the services tagged %s: %w", names.TagPolicy,
+				yield(TaggedPage{}, fmt.Errorf("list the services tagged %s: %w", key,
 					failed("tag:GetResources", "*", err)))
 				return
 			}

@@ -1,0 +1,165 @@
+package recovery
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"davit/events/davit"
+	"davit/shared/ledger"
+	"davit/shared/publisher"
+	"davit/shared/telemetry"
+)
+
+// Publisher puts events on the bus.
+type Publisher interface {
+	PublishAll(ctx context.Context, events []publisher.Event) error
+}
+
+// Pager tells humans: a subject of at most 100 characters, and a message.
+type Pager func(ctx context.Context, subject, message string) error
+
+// Announcer reports incidents as events on the bus davit and as metrics, and pages humans.
+type Announcer struct {
+	Publisher Publisher
+	Page      Pager
+	Metrics   *telemetry.Metrics
+}
+
+// Report pages first, since that is what must not be lost, and publishes in one call. What could not be told is an error,
+// and is told again.
+func (a *Announcer) Report(ctx context.Context, announcements ...ledger.IncidentAnnouncement) error {
+	events := make([]publisher.Event, len(announcements))
+	for index, announcement := range announcements {
+		events[index] = publisher.Event{DetailType: announcement.DetailType, Detail: announcement.Detail}
+		if !pages(announcement) {
+			continue
+		}
+		message, err := json.MarshalIndent(Notify(announcement), "", "  ")
+		if err != nil {
+			return fmt.Errorf("write the page about %s: %w", announcement.Detail.Incident, err)
+		}
+		if err := a.Page(ctx, subject(announcement), string(message)); err != nil {
+			return fmt.Errorf("page about %s: %w", announcement.Detail.Incident, err)
+		}
+	}
+	if err := a.Publisher.PublishAll(ctx, events); err != nil {
+		return err
+	}
+	for _, announcement := range announcements {
+		a.Metrics.Count(telemetry.Decisions, telemetry.Action(announcement.Detail.Action), telemetry.Code(announcement.Detail.Code))
+		a.Metrics.Count(metrics[announcement.DetailType])
+	}
+	return a.Metrics.Flush()
+}
+
+var metrics = map[string]telemetry.Metric{
+	davit.DetailTypeIncidentOpened: telemetry.IncidentsOpened,
+	davit.DetailTypeIncidentAct:    telemetry.IncidentActs,
+	davit.DetailTypeIncidentPaged:  telemetry.IncidentsPaged,
+	davit.DetailTypeIncidentEnded:  telemetry.IncidentsEnded,
+	davit.DetailTypeStorm:          telemetry.IncidentStorms,
+}
+
+// pages tells whether a human is told: of pages and storms, and of the end of what a human was paged for.
+func pages(announcement ledger.IncidentAnnouncement) bool {
+	switch announcement.DetailType {
+	case davit.DetailTypeIncidentPaged, davit.DetailTypeStorm:
+		return true
+	case davit.DetailTypeIncidentEnded:
+		return announcement.Paged
+	}
+	return false
+}
+
+// Notification is a custom notification of Amazon Q Developer in chat applications, which Slack and Teams show, version
+// 1.0 (docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html). As an e-mail it is read from the top.
+type Notification struct {
+	Version  string               `json:"version"`
+	Source   string               `json:"source"`
+	ID       string               `json:"id"`
+	Content  NotificationContent  `json:"content"`
+	Metadata NotificationMetadata `json:"metadata"`
+}
+
+// NotificationContent is what is shown. Title has up to 250 characters, description up to 8000.
+type NotificationContent struct {
+	TextType    string   `json:"textType"`
+	Title       string   `json:"title"`
+	Description string   `json:"description"`
+	NextSteps   []string `json:"nextSteps,omitempty"`
+	Keywords    []string `json:"keywords,omitempty"`
+}
+
+// NotificationMetadata is what threads and filters it.
+type NotificationMetadata struct {
+	ThreadID          string            `json:"threadId"`
+	Summary           string            `json:"summary"`
+	EventType         string            `json:"eventType"`
+	RelatedResources  []string          `json:"relatedResources,omitempty"`
+	AdditionalContext map[string]string `json:"additionalContext,omitempty"`
+}
+
+const (
+	maximumTitle       = 250
+	maximumDescription = 7500
+	maximumSubject     = 100
+)
+
+// Notify is the whole story of an incident for a human: the cause, what was tried, what was seen, links, and the command
+// to run.
+func Notify(announcement ledger.IncidentAnnouncement) Notification {
+	detail := announcement.Detail
+	title := announcement.DetailType
+	if detail.Workload != "" {
+		title += ": " + detail.Workload
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s\n\n*Cause:* %s, since %s\n", detail.Reason, detail.Cause, detail.OpenedAt)
+	section(&text, "Tried", detail.Tried)
+	section(&text, "Seen", detail.Evidence)
+	section(&text, "Links", detail.Links)
+	keywords := []string{"davit", detail.Code}
+	if detail.Playbook != "" {
+		keywords = append(keywords, detail.Playbook)
+	}
+	var resources []string
+	if detail.Workload != "" {
+		resources = []string{detail.Workload}
+	}
+	return Notification{Version: "1.0", Source: "custom", ID: detail.Incident + "-" + detail.Action,
+		Content: NotificationContent{TextType: "client-markdown", Title: cut(title, maximumTitle), Description: cut(text.String(), maximumDescription),
+			NextSteps: []string{"Run `" + detail.Command + "`"}, Keywords: keywords},
+		Metadata: NotificationMetadata{ThreadID: detail.Incident, Summary: cut(title+": "+detail.Reason, maximumTitle),
+			EventType: announcement.DetailType, RelatedResources: resources,
+			AdditionalContext: map[string]string{"incident": detail.Incident, "code": detail.Code, "command": detail.Command}}}
+}
+
+func section(text *strings.Builder, title string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(text, "\n*%s:*\n", title)
+	for _, line := range lines {
+		fmt.Fprintf(text, "- %s\n", line)
+	}
+}
+
+// subject is a subject as SNS takes it: ASCII, one line, up to 100 characters
+// (docs.aws.amazon.com/sns/latest/api/API_Publish.html).
+func subject(announcement ledger.IncidentAnnouncement) string {
+	text := "davit: " + announcement.DetailType
+	if announcement.Detail.Workload != "" {
+		text += ": " + announcement.Detail.Workload
+	}
+	return text[:min(len(text), maximumSubject)]
+}
+
+func cut(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	return string(runes[:most-1]) + "…"
+}

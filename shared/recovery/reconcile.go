@@ -1,0 +1,221 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"davit/shared/ledger"
+	"davit/shared/rollout"
+	"davit/shared/settings"
+	"davit/shared/workload"
+)
+
+// Reconciler brings the incidents of workloads to their end, a step at a time. All of its state is in the ledger; two
+// reconcilers of one workload do not act at once.
+type Reconciler struct {
+	// Drivers are those of the kinds of workload that can be remedied.
+	Drivers  map[workload.Kind]Driver
+	Alarms   Alarms
+	Rollouts Rollouts
+	Ledger   Ledger
+	Reporter Reporter
+	// LookAgain has the workload looked at again after a while. That it does is not certain: the schedule does, too.
+	LookAgain func(ctx context.Context, reference workload.Reference, after time.Duration) error
+	// Settings answers the settings in force, with the global stop.
+	Settings func(ctx context.Context) (settings.Settings, error)
+	// Now is the clock.
+	Now func() time.Time
+	// Log takes a line for each decision.
+	Log *slog.Logger
+	// SideBySide is how many reads of one look go on at once; 4 if zero. With 1 the order of all calls is fixed.
+	SideBySide int
+}
+
+const (
+	// maximumSteps bounds the decisions on one workload in one invocation: a ladder whose steps are all left out, and
+	// what comes before and after.
+	maximumSteps = 16
+	// defaultLease is how long an intent is its writer's alone where the context has no deadline.
+	defaultLease = time.Minute
+	// slotAge is how old a slot is when its act is taken to have never been written.
+	slotAge = 3 * time.Minute
+	// fleetAttempts is how often a write of the fleet that somebody else was faster with is tried again.
+	fleetAttempts = 4
+)
+
+// Reconcile looks at the workload and does what has to be done. It answers the last decision. A *Later asks for another
+// look.
+func (r *Reconciler) Reconcile(ctx context.Context, reference workload.Reference, cause Cause) (Decision, error) {
+	var decision Decision
+	for range maximumSteps {
+		current, err := r.look(ctx, reference, cause)
+		if err != nil {
+			return decision, fmt.Errorf("%s: %w", reference, err)
+		}
+		decision = current.decision
+		again, err := r.act(ctx, current, cause)
+		r.log(ctx, reference, decision, cause, err)
+		if err != nil {
+			return decision, fmt.Errorf("%s: %w", reference, err)
+		}
+		if !again {
+			return decision, nil
+		}
+	}
+	return decision, fmt.Errorf("%s: %w", reference, &Later{After: time.Second, Reason: "there is more to do than fits into one look"})
+}
+
+// Explanation is what would happen to a workload now, and all that the decision rests on.
+type Explanation struct {
+	Record   ledger.Record `json:"record"`
+	Fleet    ledger.Fleet  `json:"fleet"`
+	Seen     Seen          `json:"seen"`
+	Decision Decision      `json:"decision"`
+}
+
+// Explain decides without acting or writing.
+func (r *Reconciler) Explain(ctx context.Context, reference workload.Reference, cause Cause) (Explanation, error) {
+	current, err := r.look(ctx, reference, cause)
+	if err != nil {
+		return Explanation{}, fmt.Errorf("%s: %w", reference, err)
+	}
+	return Explanation{Record: current.record, Fleet: current.fleet, Seen: current.seen, Decision: current.decision}, nil
+}
+
+// look is one workload as it was seen, with the decision that follows.
+type look struct {
+	record     ledger.Record
+	fleet      ledger.Fleet
+	seen       Seen
+	configured settings.Settings
+	decision   Decision
+}
+
+// look reads all that deciding needs, side by side, but for the alarms, whose names are in the record.
+func (r *Reconciler) look(ctx context.Context, reference workload.Reference, cause Cause) (look, error) {
+	driver, found := r.Drivers[reference.Kind()]
+	if !found {
+		return look{}, fmt.Errorf("davit has no remedies for workloads of the kind %q", reference.Kind())
+	}
+	var current look
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(r.sideBySide())
+	group.Go(func() error { return r.readRecord(ctx, reference, cause, &current) })
+	group.Go(func() (err error) {
+		current.fleet, err = r.Ledger.ReadFleet(ctx)
+		return err
+	})
+	group.Go(func() (err error) {
+		current.seen.Observation, err = driver.Observe(ctx, reference)
+		return err
+	})
+	group.Go(func() (err error) {
+		current.configured, err = r.Settings(ctx)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return look{}, err
+	}
+	current.decision = Decide(r.Now(), current.configured, current.record, current.fleet, current.seen, cause.Signal)
+	return current, nil
+}
+
+// readRecord reads the record, and then what its alarms say.
+func (r *Reconciler) readRecord(ctx context.Context, reference workload.Reference, cause Cause, current *look) error {
+	records, err := r.Ledger.Read(ctx, []workload.Reference{reference})
+	if err != nil {
+		return err
+	}
+	current.record = records[reference]
+	var alarms []string
+	if cause.Signal != nil && cause.Signal.Alarm != "" {
+		alarms = append(alarms, cause.Signal.Alarm)
+	}
+	for _, incident := range current.record.Recovery.Incidents {
+		alarms = append(alarms, incident.Alarms...)
+	}
+	slices.Sort(alarms)
+	if alarms = slices.Compact(alarms); len(alarms) == 0 {
+		return nil
+	}
+	current.seen.Alarms, err = r.Alarms.States(ctx, alarms)
+	return err
+}
+
+// act carries out the decision and tells whether there may be more to do now.
+func (r *Reconciler) act(ctx context.Context, current look, cause Cause) (again bool, err error) {
+	step := &step{reconciler: r, look: current, cause: cause, record: current.record.Clone(), fleet: current.fleet.Clone()}
+	step.record.Workload = current.seen.Workload
+	if err := step.tidy(ctx); err != nil {
+		return false, err
+	}
+	switch decision := current.decision; decision.Action {
+	case Nothing, Refuse:
+		return false, nil
+	case Wait:
+		return false, step.wait(ctx)
+	case Open:
+		return true, step.open(ctx)
+	case Join:
+		return true, step.join(ctx)
+	case Note:
+		return true, step.note(ctx)
+	case LeaveOut:
+		return true, step.leaveOut(ctx)
+	case HoldUp:
+		return true, step.holdUp(ctx)
+	case Try, TakeBack:
+		return true, step.try(ctx)
+	case Resume:
+		return true, step.resume(ctx)
+	case Conclude:
+		return true, step.conclude(ctx)
+	case PageHuman:
+		return true, step.page(ctx)
+	case End:
+		return true, step.end(ctx)
+	}
+	return false, fmt.Errorf("no way to carry out %q", current.decision.Action)
+}
+
+func (r *Reconciler) log(ctx context.Context, reference workload.Reference, decision Decision, cause Cause, err error) {
+	level := slog.LevelInfo
+	attributes := []slog.Attr{slog.String("workload", reference.String()), slog.String("action", string(decision.Action)),
+		slog.String("code", string(decision.Code)), slog.String("reason", decision.Reason), slog.String("cause", cause.Text),
+		slog.String("incident", decision.Incident), slog.String("do", string(decision.Do))}
+	if err != nil {
+		level = slog.LevelWarn
+		attributes = append(attributes, slog.String("error", err.Error()))
+	}
+	r.Log.LogAttrs(ctx, level, "decided", attributes...)
+}
+
+func (r *Reconciler) sideBySide() int {
+	if r.SideBySide > 0 {
+		return r.SideBySide
+	}
+	return 4
+}
+
+// lease is until when this invocation may still act.
+func (r *Reconciler) lease(ctx context.Context) time.Time {
+	if deadline, found := ctx.Deadline(); found {
+		return r.Now().Add(time.Until(deadline))
+	}
+	return r.Now().Add(defaultLease)
+}
+
+// refused is the reason of a driver's answer that an act cannot be done.
+func refused(err error) (string, bool) {
+	var answer *rollout.Refused
+	if errors.As(err, &answer) {
+		return answer.Reason, true
+	}
+	return "", false
+}
