@@ -5,8 +5,6 @@ const (
 	ChainwatchFunction = "davit-chainwatch"
 	// ChainwatchParameter is the SSM parameter with the nodes that are watched.
 	ChainwatchParameter = "/davit/chainwatch"
-	// TagWorkload, on an alarm, is the reference of the workload that it is about.
-	TagWorkload = "davit/workload"
 	// PlaybookChainNodeBehind is the playbook for a node that is behind, stuck, dead or lying.
 	PlaybookChainNodeBehind = "chain-node-behind"
 	// EnvironmentNodesParameter names the SSM parameter to the function.

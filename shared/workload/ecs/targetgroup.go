@@ -49,7 +49,7 @@ func (d *Driver) BehindTargetGroup(ctx context.Context, targetGroup string) (wor
 }
 
 func (d *Driver) readTargetGroups(ctx context.Context, references []workload.Reference, into map[string]workload.Reference) error {
-	clusters, _, err := arrange(references)
+	clusters, err := byCluster(references)
 	if err != nil {
 		return err
 	}
