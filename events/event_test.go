@@ -19,6 +19,7 @@ import (
 	"davit/events/ecs"
 	"davit/events/envelope"
 	"davit/events/health"
+	"davit/events/s3"
 	"davit/events/schedule"
 	"davit/events/tag"
 
@@ -64,6 +65,9 @@ func TestParseReadsWhatAWSDocuments(t *testing.T) {
 		return read
 	}
 	for path, want := range map[string]any{
+		"s3/testdata/restore_completed.json": &s3.RestoreCompleted{Bucket: s3.Bucket{Name: "amzn-s3-demo-bucket1"},
+			Object:            s3.Object{Key: "example-key", Size: 5, VersionID: "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"},
+			RestoreExpiryTime: "2021-11-13T00:00:00Z", SourceStorageClass: "GLACIER"},
 		"ecr/testdata/push.json": &ecr.ImageAction{ActionType: "PUSH", Result: "SUCCESS", ImageTag: "latest",
 			RepositoryName: "my-repository-name", ImageDigest: shortDigest, Registry: "123456789012"},
 		"ecr/testdata/delete.json": &ecr.ImageAction{ActionType: "DELETE", Result: "SUCCESS", ImageTag: "latest",

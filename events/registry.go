@@ -11,6 +11,7 @@ import (
 	"davit/events/ecs"
 	"davit/events/envelope"
 	"davit/events/health"
+	"davit/events/s3"
 	"davit/events/schedule"
 	"davit/events/tag"
 )
@@ -47,6 +48,7 @@ var registry = map[kind]func(envelope.Envelope) (any, error){
 	{davit.Source, davit.DetailTypeRolloutSuperseded}:        detail[davit.Rollout],
 	{davit.Source, davit.DetailTypeRolloutRefused}:           detail[davit.Rollout],
 	{davit.Source, davit.DetailTypeRolloutOverdue}:           detail[davit.Rollout],
+	{s3.Source, s3.DetailTypeRestoreCompleted}:               detail[s3.RestoreCompleted],
 }
 
 // completer is a pointer to a detail. Complete takes over what the event around the detail says of it, and checks that

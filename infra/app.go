@@ -48,7 +48,10 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 			&registry.RegistryProps{Configuration: configuration})
 	}
 	if configuration.Storage != nil {
-		buckets = storage.NewStorage(app, jsii.String(storageStack), &storage.StorageProps{Configuration: configuration}).Buckets
+		buckets = storage.NewStorage(app, jsii.String(storageStack), &storage.StorageProps{
+			Configuration: configuration,
+			Functions:     functions,
+		}).Buckets
 	}
 	var services *ecs.ECS
 	if configuration.ECS != nil {

@@ -220,7 +220,7 @@ func TestBucketsAreVersionedClosedAndReachedByTLSOnly(t *testing.T) {
 	for _, configuration := range []string{local, development} {
 		have := synthesised[configuration][storageStack]
 		buckets := have.of("AWS::S3::Bucket")
-		if len(buckets) != 3 {
+		if len(buckets) != 4 {
 			t.Fatalf("%s has %d buckets", configuration, len(buckets))
 		}
 		for name, bucket := range buckets {

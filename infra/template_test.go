@@ -183,13 +183,19 @@ func synthesiseAndRun(m *testing.M) (int, error) {
 // emptyFunctions makes a folder in the form of the built functions.
 func emptyFunctions(folder string) (string, error) {
 	functions := filepath.Join(folder, "functions")
-	for _, built := range []string{"amd64/rollout", "amd64/chainwatch", "arm64/rollout", "arm64/chainwatch"} {
-		path := filepath.Join(functions, built)
-		if err := os.MkdirAll(path, 0o750); err != nil {
-			return "", err
-		}
-		if err := os.WriteFile(filepath.Join(path, "bootstrap"), []byte(built), 0o600); err != nil {
-			return "", err
+	sources, err := filepath.Glob(filepath.Join("..", "functions", "*", "main.go"))
+	if err != nil {
+		return "", err
+	}
+	for _, architecture := range []string{"amd64", "arm64"} {
+		for _, source := range sources {
+			path := filepath.Join(functions, architecture, filepath.Base(filepath.Dir(source)))
+			if err := os.MkdirAll(path, 0o750); err != nil {
+				return "", err
+			}
+			if err := os.WriteFile(filepath.Join(path, "bootstrap"), []byte(architecture), 0o600); err != nil {
+				return "", err
+			}
 		}
 	}
 	return functions, nil

@@ -9,6 +9,9 @@ import (
 	"davit/cmd/davit/command"
 	"davit/cmd/davit/job"
 	"davit/cmd/davit/local"
+	"davit/cmd/davit/restore"
 )
 
-func main() { os.Exit(command.Execute(os.Args[1:], advise.Command(), job.Command(), local.Command())) }
+func main() {
+	os.Exit(command.Execute(os.Args[1:], advise.Command(), job.Command(), local.Command(), restore.Command()))
+}

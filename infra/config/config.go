@@ -131,7 +131,7 @@ func (c *Configuration) Validate() error {
 		c.validateRegistry(p)
 	}
 	if c.Storage != nil {
-		c.Storage.validate(p)
+		c.validateStorage(p)
 	}
 	if c.ECS != nil {
 		c.validateECS(p)

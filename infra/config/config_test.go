@@ -65,7 +65,7 @@ func TestAbsentFieldsTakeTheirDefaults(t *testing.T) {
 		Registry: &Registry{Repositories: []Repository{{Name: "web", ImmutableTags: pointer(true),
 			ScanOnPush: pointer(true), ExpireUntaggedDays: pointer(30)}}},
 		Storage: &Storage{Buckets: []Bucket{{Name: "media", Class: Standard, NoncurrentDays: 90,
-			NoncurrentVersions: pointer(3)}}},
+			NoncurrentVersions: pointer(3)}}, AccessLogs: pointer(true), AccessLogDays: 90},
 		ECS: &ECS{Cluster: "davit", Services: []Service{{Name: "web", Repository: "web", Policy: "semver:1.x",
 			InitialImage: "public.ecr.aws/nginx/nginx-unprivileged:stable", Architecture: ARM64, CPU: 256, Memory: 512,
 			ContainerPort: 8080, LoadBalancer: pointer(true), HealthPath: "/", CircuitBreaker: pointer(true),

@@ -37,7 +37,10 @@ const (
 	RecoverQueue           = "davit-recover"
 	RecoverDeadLetterQueue = "davit-recover-dead-letter"
 	// StopParameter is the SSM parameter with the global stop.
-	StopParameter = "/davit/stop"
+	StopParameter          = "/davit/stop"
+	RestoreFunction        = "davit-restore"
+	RestoreQueue           = "davit-restore"
+	RestoreDeadLetterQueue = "davit-restore-dead-letter"
 	// SettingsParameter is the SSM parameter with the settings that the functions and the command line read.
 	SettingsParameter = "/davit/settings"
 	// ImageParameterPrefix is the path under which the running image of each workload is kept.

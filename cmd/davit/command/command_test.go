@@ -124,14 +124,14 @@ func TestTheAWSEnvironment(t *testing.T) {
 	}
 	t.Run("without a region it is said how to give one", func(t *testing.T) {
 		clear(t)
-		_, err := loadConfiguration(t.Context(), "")
+		_, err := LoadConfiguration(t.Context(), "")
 		if err == nil || !strings.Contains(err.Error(), "set AWS_REGION, or give --region") {
 			t.Errorf("the error is %v", err)
 		}
 	})
 	t.Run("without credentials it is said how to get them", func(t *testing.T) {
 		clear(t)
-		_, err := loadConfiguration(t.Context(), "eu-north-1")
+		_, err := LoadConfiguration(t.Context(), "eu-north-1")
 		if err == nil || !strings.Contains(err.Error(), "set AWS_PROFILE") {
 			t.Errorf("the error is %v", err)
 		}
@@ -139,7 +139,7 @@ func TestTheAWSEnvironment(t *testing.T) {
 	t.Run("a cloud on this machine needs neither", func(t *testing.T) {
 		clear(t)
 		t.Setenv("AWS_ENDPOINT_URL", "http://localhost:4566")
-		configuration, err := loadConfiguration(t.Context(), "")
+		configuration, err := LoadConfiguration(t.Context(), "")
 		fatal(t, err)
 		if key, err := configuration.Credentials.Retrieve(t.Context()); err != nil || key.AccessKeyID != "local" ||
 			configuration.Region != emulator.DefaultRegion || aws.ToString(configuration.BaseEndpoint) != "http://localhost:4566" {
@@ -152,12 +152,12 @@ func TestTheAWSEnvironment(t *testing.T) {
 		t.Setenv("AWS_ACCESS_KEY_ID", "mine")
 		t.Setenv("AWS_SECRET_ACCESS_KEY", "mine")
 		t.Setenv("AWS_REGION", "us-west-2")
-		configuration, err := loadConfiguration(t.Context(), "")
+		configuration, err := LoadConfiguration(t.Context(), "")
 		fatal(t, err)
 		if key, err := configuration.Credentials.Retrieve(t.Context()); err != nil || key.AccessKeyID != "mine" || configuration.Region != "us-west-2" {
 			t.Errorf("the configuration is %+v with %v, %v", configuration, key, err)
 		}
-		asked, err := loadConfiguration(t.Context(), "eu-north-1")
+		asked, err := LoadConfiguration(t.Context(), "eu-north-1")
 		if err != nil || asked.Region != "eu-north-1" {
 			t.Errorf("the region is %s, %v", asked.Region, err)
 		}

@@ -38,10 +38,10 @@ type environment struct {
 	now func() time.Time
 }
 
-func awsEnvironment() environment { return environment{load: loadConfiguration, now: time.Now} }
+func awsEnvironment() environment { return environment{load: LoadConfiguration, now: time.Now} }
 
-// loadConfiguration is the SDK's own, except that for a cloud on this machine region and credentials may be absent.
-func loadConfiguration(ctx context.Context, region string) (aws.Config, error) {
+// LoadConfiguration is the SDK's own, except that for a cloud on this machine region and credentials may be absent.
+func LoadConfiguration(ctx context.Context, region string) (aws.Config, error) {
 	var options []func(*config.LoadOptions) error
 	if region != "" {
 		options = append(options, config.WithRegion(region))

@@ -10,6 +10,7 @@ import sys
 import threading
 
 import alarm_events
+import archives
 import callers
 import cloudformation
 import connections
@@ -33,7 +34,7 @@ def main():
     """Install all hooks, then serve until the process is told to stop."""
     try:
         for module in (events, registry, task_definitions, containers, ecs_events, ecs_times, alarm_events, cloudformation,
-                       callers, deliveries, permissions, connections):
+                       callers, deliveries, permissions, connections, archives):
             module.install()
     except hooks.HookError as error:
         sys.exit(f"davit: this emulator does not fit its plugin: {error}")
