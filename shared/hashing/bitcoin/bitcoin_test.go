@@ -8,6 +8,7 @@ import (
 	"errors"
 	"math/big"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -410,6 +411,54 @@ func TestAHeaderWithoutWorkIsRefused(t *testing.T) {
 		if _, err := Mainnet().Check(make([]byte, size)); err == nil {
 			t.Errorf("%d bytes are a header", size)
 		}
+	}
+}
+
+// TestManyHeadersAreCheckedAsEachOfThem breaks a header of a long list, or none, and cuts the list anywhere.
+func TestManyHeadersAreCheckedAsEachOfThem(t *testing.T) {
+	data, err := os.ReadFile("testdata/mainnet-0-2020.headers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		first := rapid.IntRange(0, 1700).Draw(t, "first")
+		list := bytes.Clone(data[first*HeaderSize : (first+rapid.IntRange(0, 300).Draw(t, "count"))*HeaderSize])
+		if len(list) > 0 && rapid.Bool().Draw(t, "broken") {
+			list[rapid.IntRange(0, len(list)-1).Draw(t, "at")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
+		}
+		list = append(list, make([]byte, rapid.IntRange(0, HeaderSize-1).Draw(t, "rest"))...)
+		var want []Checked
+		var wrong error
+		for rest := list; len(rest) > 0 && wrong == nil; {
+			size := min(len(rest), HeaderSize)
+			var checked Checked
+			if checked, wrong = Mainnet().Check(rest[:size]); wrong == nil {
+				want = append(want, checked)
+			}
+			rest = rest[size:]
+		}
+		got, err := Mainnet().CheckAll(nil, list)
+		if !slices.Equal(got, want) || (err == nil) != (wrong == nil) {
+			t.Fatalf("%d headers hold, %v; one by one %d, %v", len(got), err, len(want), wrong)
+		}
+		var broken, same *HeaderError
+		if errors.As(wrong, &broken) && (!errors.As(err, &same) || *broken != *same) {
+			t.Fatalf("the error is %v, of the header alone %v", err, wrong)
+		}
+	})
+}
+
+func TestNothingIsAllocatedForAHeader(t *testing.T) {
+	data, err := os.ReadFile("testdata/mainnet-0-2020.headers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := make([]Checked, 0, len(data)/HeaderSize)
+	allocated := testing.AllocsPerRun(5, func() {
+		checked, err = Mainnet().CheckAll(checked[:0], data)
+	})
+	if err != nil || len(checked) != 2021 || allocated > 0 {
+		t.Errorf("%d headers, %v, %.0f allocations", len(checked), err, allocated)
 	}
 }
 

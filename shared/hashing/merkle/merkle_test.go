@@ -1,6 +1,7 @@
 package merkle_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -145,6 +146,24 @@ func TestLeafHashOfLongAndShortEntriesIsOfOneKind(t *testing.T) {
 			t.Errorf("an entry of %d bytes: %x, want %x", length, merkle.LeafHash(entry), want)
 		}
 	}
+}
+
+func TestManyLeavesAreThoseOfEachEntry(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		entries := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 400), 0, 100).Draw(t, "entries")
+		hasher, leaves := merkle.NewLeaves(), make([]merkle.Hash, len(entries))
+		for index, entry := range entries {
+			reused := bytes.Clone(entry)
+			hasher.Add(&leaves[index], reused)
+			clear(reused)
+		}
+		hasher.Flush()
+		for index, entry := range entries {
+			if leaves[index] != merkle.LeafHash(entry) {
+				t.Fatalf("leaf %d is %x, want %x", index, leaves[index], merkle.LeafHash(entry))
+			}
+		}
+	})
 }
 
 // build gives the leaves to the builder in pieces of any size that their place allows.
