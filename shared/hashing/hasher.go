@@ -28,9 +28,9 @@ type Hasher struct {
 	stream, outer hash.Hash
 	inner         [sha256.Size]byte
 	read          []byte
-	// side computes digests of a batch side by side, where the kind has lanes; waiting are those to be hashed again.
-	side    *lanes.Messages
-	waiting []lanes.Digest
+	// side computes digests of a batch side by side, where the kind has lanes; again hashes those that wait.
+	side, again *lanes.Messages
+	waiting     []lanes.Digest
 }
 
 // New is a Hasher of the kind, which is one of the package's constants; any other value is an error.
@@ -84,8 +84,8 @@ func (h *Hasher) Append(to, input []byte) []byte {
 // together is how many inputs of a batch are hashed once before their digests are hashed again.
 const together = 256
 
-// AppendBatch appends the digests of all inputs of the batch, in their order. Of SHA-256 and Keccak it computes several side
-// by side.
+// AppendBatch appends the digests of all inputs of the batch, in their order. Of all kinds but BLAKE2b it computes
+// several side by side.
 func (h *Hasher) AppendBatch(to []byte, batch *Batch) []byte {
 	size, start := h.kind.Size(), len(to)
 	to = slices.Grow(to, batch.Len()*size)
@@ -109,21 +109,28 @@ func (h *Hasher) sideBySide() bool {
 		return true
 	}
 	switch h.kind {
-	case SHA256, DoubleSHA256, HASH160:
+	case SHA256, DoubleSHA256:
 		h.side = lanes.NewSHA256()
-		h.waiting = make([]lanes.Digest, together)
 	case Keccak256:
 		h.side = lanes.NewKeccak256()
 	case SHA3256:
 		h.side = lanes.NewSHA3256()
+	case RIPEMD160:
+		h.side = lanes.NewRIPEMD160()
+	case HASH160:
+		h.side, h.again = lanes.NewSHA256(), lanes.NewRIPEMD160()
+	}
+	if h.kind.Size() < len(lanes.Digest{}) {
+		h.waiting = make([]lanes.Digest, together)
 	}
 	return h.side != nil
 }
 
 // fill computes the digests of inputs from first on, at most together, as many as there is room for.
 func (h *Hasher) fill(to []byte, batch *Batch, first int) {
-	if h.kind == HASH160 {
-		h.fillTwice(to, batch, first)
+	switch h.kind {
+	case RIPEMD160, HASH160:
+		h.fillShort(to, batch, first)
 		return
 	}
 	h.fillOnce(to, batch, first)
@@ -132,14 +139,21 @@ func (h *Hasher) fill(to []byte, batch *Batch, first int) {
 	}
 }
 
-func (h *Hasher) fillTwice(to []byte, batch *Batch, first int) {
-	count := len(to) / ripemd160.Size
-	for index := range count {
-		h.side.Add(&h.waiting[index], nil, batch.Input(first+index))
+// fillShort computes digests of 20 bytes.
+func (h *Hasher) fillShort(to []byte, batch *Batch, first int) {
+	waiting := h.waiting[:len(to)/ripemd160.Size]
+	for index := range waiting {
+		h.side.Add(&waiting[index], nil, batch.Input(first+index))
 	}
 	h.side.Flush()
-	for index := range count {
-		to = sum(h.outer, to[:index*ripemd160.Size], h.waiting[index][:])
+	if h.again != nil {
+		for index := range waiting {
+			h.again.Add(&waiting[index], nil, waiting[index][:])
+		}
+		h.again.Flush()
+	}
+	for index := range waiting {
+		copy(to[index*ripemd160.Size:(index+1)*ripemd160.Size], waiting[index][:])
 	}
 }
 

@@ -55,7 +55,7 @@ func TestGoHashesAsFastAfterwards(t *testing.T) {
 		}
 	}
 	onEachPath(t, func(t *testing.T) {
-		nonces, log, ethereum := NewNonces([HeaderSize]byte{}), NewSHA256(), NewKeccak256()
+		nonces, log, ethereum, address := NewNonces([HeaderSize]byte{}), NewSHA256(), NewKeccak256(), NewRIPEMD160()
 		for name, vectors := range map[string]func(){
 			"Pairs":         func() { Pairs(to[:32], from) },
 			"DoublePairs":   func() { DoublePairs(to[:32], from) },
@@ -65,6 +65,7 @@ func TestGoHashesAsFastAfterwards(t *testing.T) {
 			"Find":          func() { nonces.Find(0, 64, 0) },
 			"SHA-256":       func() { sumAll(log, to, from) },
 			"Keccak-256":    func() { sumAll(ethereum, to, from) },
+			"RIPEMD-160":    func() { sumAll(address, to, from) },
 		} {
 			const attempts, allowed = 20, 1.2
 			var ratios []float64

@@ -1,4 +1,4 @@
-// Package lanes computes SHA-256 and Keccak-256 digests of many inputs side by side, with the instructions that the CPU has:
+// Package lanes computes digests of many inputs side by side: SHA-256, Keccak-256, SHA3-256 and RIPEMD-160, with the instructions that the CPU has:
 // nodes of Merkle trees, headers, headers with many nonces, and small messages of any length. Nothing is allocated.
 package lanes
 
@@ -9,7 +9,7 @@ import (
 
 //go:generate go run -C generator . -directory ..
 
-// Digest is a SHA-256 or Keccak-256 digest.
+// Digest is a digest of 32 bytes.
 type Digest = [sha256.Size]byte
 
 // NodePrefix is what nodes of the tree of RFC 6962 begin with (section 2.1).

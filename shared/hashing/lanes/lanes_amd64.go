@@ -26,17 +26,17 @@ func native() []Path {
 	return paths
 }
 
-// widths are how many messages of SHA-256 and of Keccak the path has side by side.
-func widths(path Path) (width, sponges int) {
+// widths are how many messages of SHA-256, Keccak and RIPEMD-160 the path has side by side.
+func widths(path Path) (width, sponges, lines int) {
 	switch path {
 	case AVX2:
-		return 8, 4
+		return 8, 4, 8
 	case SHANI:
-		return 2, 4
+		return 2, 4, 8
 	case AVX512:
-		return 16, 8
+		return 16, 8, 16
 	}
-	return 0, 0
+	return 0, 0, 0
 }
 
 func groups(to []byte, width int) uint64 {
@@ -112,6 +112,16 @@ func squeezed(to, from []byte, blocks uint64) {
 		return
 	}
 	keccakAVX2(&to[0], &from[0], groups, blocks)
+}
+
+// twoLines computes the RIPEMD-160 digests of messages that have their padding, of so many blocks each.
+func twoLines(to, from []byte, blocks uint64) {
+	groups := groups(to, lines)
+	if chosen == AVX512 {
+		ripemdAVX512(&to[0], &from[0], groups, blocks)
+		return
+	}
+	ripemdAVX2(&to[0], &from[0], groups, blocks)
 }
 
 // preparedNonces is what all nonces of a header have in common.

@@ -15,12 +15,12 @@ func native() []Path {
 	return []Path{ARM64}
 }
 
-// widths are how many messages of SHA-256 and of Keccak the path has side by side.
-func widths(path Path) (width, sponges int) {
+// widths are how many messages of SHA-256, Keccak and RIPEMD-160 the path has side by side.
+func widths(path Path) (width, sponges, lines int) {
 	if path == ARM64 {
-		return 2, 0
+		return 2, 0, 0
 	}
-	return 0, 0
+	return 0, 0, 0
 }
 
 func groups(to []byte) uint64 {
@@ -54,8 +54,10 @@ func rehash(to, from []byte) { rehashSHA2(&to[0], &from[0], groups(to)) }
 // sums computes the SHA-256 digests of messages that have their padding, of so many blocks each.
 func sums(to, from []byte, blocks uint64) { messagesSHA2(&to[0], &from[0], groups(to), blocks) }
 
-// squeezed is for Keccak, which has no lanes here.
+// These are for Keccak and RIPEMD-160, which have no lanes here.
+
 func squeezed(_, _ []byte, _ uint64) {}
+func twoLines(_, _ []byte, _ uint64) {}
 
 // preparedNonces is what all nonces of a header have in common: the midstate, and the first words of the second block.
 type preparedNonces [12]uint32

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"hash"
 
+	//lint:ignore SA1019 Bitcoin's addresses are made of it.
+	"golang.org/x/crypto/ripemd160" // #nosec G507 -- as above
 	legacy "golang.org/x/crypto/sha3"
 )
 
@@ -18,9 +20,9 @@ const together = 32
 // Messages computes digests of messages of any length, with those of the same number of blocks side by side. It is made by
 // one of the functions that begin with New, and is not for several goroutines at once.
 type Messages struct {
-	// block is the length of a block in bytes, domain what a message ends with in Keccak, 0 in SHA-256.
-	block  int
-	domain byte
+	function function
+	// block is the length of a block in bytes.
+	block int
 	// alone computes what does not go through lanes.
 	alone   hash.Hash
 	waiting [mostBlocks + 1]waiting
@@ -33,25 +35,32 @@ type waiting struct {
 	count  int
 }
 
-// The first bytes of Keccak's padding: Ethereum's, and that of FIPS 202, section 6.1.
+// function is what is computed.
+type function uint8
+
 const (
-	keccakDomain = 0x01
-	sha3Domain   = 0x06
+	sha2 function = iota
+	keccak
+	sha3Function
+	ripemd
 )
 
 // NewSHA256 computes SHA-256.
-func NewSHA256() *Messages { return &Messages{block: sha256.BlockSize, alone: sha256.New()} }
+func NewSHA256() *Messages { return newMessages(sha2, sha256.New()) }
 
 // NewKeccak256 computes Keccak-256 as Ethereum has it.
-func NewKeccak256() *Messages {
-	alone := legacy.NewLegacyKeccak256()
-	return &Messages{block: alone.BlockSize(), domain: keccakDomain, alone: alone}
-}
+func NewKeccak256() *Messages { return newMessages(keccak, legacy.NewLegacyKeccak256()) }
 
 // NewSHA3256 computes SHA3-256.
-func NewSHA3256() *Messages {
-	alone := sha3.New256()
-	return &Messages{block: alone.BlockSize(), domain: sha3Domain, alone: alone}
+func NewSHA3256() *Messages { return newMessages(sha3Function, sha3.New256()) }
+
+// NewRIPEMD160 computes RIPEMD-160, in the first 20 bytes of a Digest; the others are of no use.
+func NewRIPEMD160() *Messages {
+	return newMessages(ripemd, ripemd160.New()) // #nosec G406 -- it was asked for
+}
+
+func newMessages(function function, alone hash.Hash) *Messages {
+	return &Messages{function: function, block: alone.BlockSize(), alone: alone}
 }
 
 // Add takes a copy of the message, which is the prefix and the input. Its digest is in to after Flush, or before.
@@ -86,15 +95,20 @@ func (m *Messages) Flush() {
 }
 
 func (m *Messages) width() int {
-	if m.domain == 0 {
+	switch m.function {
+	case sha2:
 		return width
+	case ripemd:
+		return lines
 	}
 	return sponges
 }
 
+func (m *Messages) sponge() bool { return m.function == keccak || m.function == sha3Function }
+
 // blocks is how many blocks a message of the length has with its padding.
 func (m *Messages) blocks(length int) int {
-	if m.domain == 0 {
+	if !m.sponge() {
 		length += 8 // the length itself
 	}
 	return length/m.block + 1
@@ -102,13 +116,21 @@ func (m *Messages) blocks(length int) int {
 
 func (m *Messages) pad(message []byte, length int) {
 	clear(message[length:])
-	if m.domain != 0 {
-		message[length] = m.domain
+	size := uint64(length) * 8 // #nosec G115 -- not negative
+	switch m.function {
+	case sha2:
+		message[length] = 0x80
+		binary.BigEndian.PutUint64(message[len(message)-8:], size)
+	case ripemd:
+		message[length] = 0x80
+		binary.LittleEndian.PutUint64(message[len(message)-8:], size)
+	case keccak: // as Ethereum has it
+		message[length] = 0x01
 		message[len(message)-1] |= 0x80
-		return
+	case sha3Function: // FIPS 202, section 6.1
+		message[length] = 0x06
+		message[len(message)-1] |= 0x80
 	}
-	message[length] = 0x80
-	binary.BigEndian.PutUint64(message[len(message)-8:], uint64(length)*8) // #nosec G115 -- not negative
 }
 
 func (m *Messages) flush(queue *waiting, blocks int) {
@@ -116,9 +138,12 @@ func (m *Messages) flush(queue *waiting, blocks int) {
 	// Lanes that stay empty compute what nobody reads.
 	groups := (queue.count + m.width() - 1) / m.width()
 	to, from := flat(digests[:groups*m.width()]), queue.padded[:groups*m.width()*blocks*m.block]
-	if m.domain == 0 {
+	switch m.function {
+	case sha2:
 		sums(to, from, uint64(blocks)) // #nosec G115 -- a few
-	} else {
+	case ripemd:
+		twoLines(to, from, uint64(blocks)) // #nosec G115 -- a few
+	default:
 		squeezed(to, from, uint64(blocks)) // #nosec G115 -- a few
 	}
 	for index, place := range queue.places[:queue.count] {
@@ -130,7 +155,7 @@ func (m *Messages) flush(queue *waiting, blocks int) {
 
 // sum computes one digest by itself.
 func (m *Messages) sum(to *Digest, prefix, input []byte) {
-	if m.domain == 0 && len(prefix) == 0 {
+	if m.function == sha2 && len(prefix) == 0 {
 		*to = sha256.Sum256(input)
 		return
 	}

@@ -11,15 +11,15 @@ import (
 // Path is a way to compute: the instructions used.
 type Path string
 
-// The paths. Each needs the instructions that it names; Keccak has lanes of its own only with AVX2 and AVX-512.
+// The paths. Each needs the instructions that it names. Keccak and RIPEMD-160 have lanes only with AVX2 and AVX-512.
 const (
 	// Portable is Go and its standard library alone; that may use the CPU's instructions too, one input after another.
 	Portable Path = "portable"
-	// AVX2 has 8 lanes of SHA-256 and 4 of Keccak.
+	// AVX2 has 8 lanes of SHA-256 and of RIPEMD-160, and 4 of Keccak.
 	AVX2 Path = "avx2"
-	// SHANI is the SHA extensions of x86, two inputs side by side, and AVX2 for Keccak.
+	// SHANI is the SHA extensions of x86, two inputs side by side, and AVX2 for the other functions.
 	SHANI Path = "sha-ni"
-	// AVX512 has 16 lanes of SHA-256 and 8 of Keccak.
+	// AVX512 has 16 lanes of SHA-256 and of RIPEMD-160, and 8 of Keccak.
 	AVX512 Path = "avx512"
 	// ARM64 is the SHA-2 instructions of ARMv8, two inputs side by side.
 	ARM64 Path = "arm64"
@@ -28,11 +28,11 @@ const (
 // Variable is the environment variable that forces a path.
 const Variable = "DAVIT_HASHING"
 
-// chosen is the path that is taken, width and sponges are how many messages it has side by side, 0 where it has no lanes
-// for SHA-256 or for Keccak. They change only before the program begins, and in tests.
+// chosen is the path that is taken; width, sponges and lines are how many messages it has side by side, 0 where it has no
+// lanes for SHA-256, Keccak or RIPEMD-160. They change only before the program begins, and in tests.
 var (
-	chosen         = Portable
-	width, sponges int
+	chosen                = Portable
+	width, sponges, lines int
 )
 
 func init() {
@@ -57,7 +57,7 @@ func choose(path Path) error {
 		return fmt.Errorf("%.40q is no way to hash on this CPU: it has %s", string(path), strings.Join(names, ", "))
 	}
 	chosen = path
-	width, sponges = widths(path)
+	width, sponges, lines = widths(path)
 	return nil
 }
 

@@ -24,6 +24,11 @@ func rehashAVX2(to *byte, from *byte, groups uint64)
 //go:noescape
 func messagesAVX2(to *byte, from *byte, groups uint64, blocks uint64)
 
+// ripemdAVX2 computes the RIPEMD-160 digests, each in the first 20 of 32 bytes, of groups of 8 padded messages of so many blocks each.
+//
+//go:noescape
+func ripemdAVX2(to *byte, from *byte, groups uint64, blocks uint64)
+
 // noncesAVX2 tries groups of 8 nonces from first on, and answers how many groups it went through before one with a candidate.
 //
 //go:noescape

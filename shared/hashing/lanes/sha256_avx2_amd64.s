@@ -7538,186 +7538,198 @@ group:
 
 block:
 	LEAQ           (DX)(SI*4), R9
-	VMOVDQU        1024(AX), Y0
-	VMOVDQU        1056(AX), Y1
-	VMOVDQU        1088(AX), Y2
+	VBROADCASTI128 (DX), Y0
+	VINSERTI128    $0x01, (R9), Y0, Y0
+	VPSHUFB        constantsAVX2<>+0(SB), Y0, Y0
+	VBROADCASTI128 (DX)(SI*1), Y1
+	VINSERTI128    $0x01, (R9)(SI*1), Y1, Y1
+	VPSHUFB        constantsAVX2<>+0(SB), Y1, Y1
+	VBROADCASTI128 (DX)(SI*2), Y2
+	VINSERTI128    $0x01, (R9)(SI*2), Y2, Y2
+	VPSHUFB        constantsAVX2<>+0(SB), Y2, Y2
+	VBROADCASTI128 (DX)(DI*1), Y3
+	VINSERTI128    $0x01, (R9)(DI*1), Y3, Y3
+	VPSHUFB        constantsAVX2<>+0(SB), Y3, Y3
+	VPUNPCKLDQ     Y1, Y0, Y4
+	VPUNPCKHDQ     Y1, Y0, Y0
+	VPUNPCKLDQ     Y3, Y2, Y1
+	VPUNPCKHDQ     Y3, Y2, Y2
+	VPUNPCKLQDQ    Y1, Y4, Y3
+	VPUNPCKHQDQ    Y1, Y4, Y1
+	VPUNPCKLQDQ    Y2, Y0, Y4
+	VPUNPCKHQDQ    Y2, Y0, Y0
+	VMOVDQU        Y1, 32(AX)
+	VMOVDQU        Y4, 64(AX)
+	VMOVDQU        Y0, 96(AX)
+	VMOVDQU        Y3, (AX)
+	VMOVDQU        1152(AX), Y0
+	VMOVDQU        1184(AX), Y1
+	VMOVDQU        1216(AX), Y2
+	VPXOR          Y1, Y2, Y1
+	VPAND          Y0, Y1, Y0
+	VPXOR          Y0, Y2, Y0
+	VMOVDQU        1152(AX), Y1
+	VPSRLD         $0x06, Y1, Y2
+	VPSLLD         $0x1a, Y1, Y4
+	VPXOR          Y4, Y2, Y2
+	VPSRLD         $0x0b, Y1, Y4
+	VPXOR          Y4, Y2, Y2
+	VPSLLD         $0x15, Y1, Y4
+	VPXOR          Y4, Y2, Y2
+	VPSRLD         $0x19, Y1, Y4
+	VPXOR          Y4, Y2, Y2
+	VPSLLD         $0x07, Y1, Y1
+	VPXOR          Y1, Y2, Y1
+	VMOVDQU        1248(AX), Y2
+	VPBROADCASTD   constantsAVX2<>+1032(SB), Y4
+	VPADDD         Y4, Y2, Y2
+	VPADDD         Y3, Y2, Y2
+	VPADDD         Y0, Y2, Y0
+	VPADDD         Y1, Y0, Y0
+	VMOVDQU        1024(AX), Y1
+	VMOVDQU        1056(AX), Y2
+	VMOVDQU        1088(AX), Y3
+	VPXOR          Y2, Y3, Y3
+	VPXOR          Y1, Y2, Y1
+	VPAND          Y1, Y3, Y3
+	VPXOR          Y3, Y2, Y2
+	VMOVDQU        1024(AX), Y3
+	VPSRLD         $0x02, Y3, Y4
+	VPSLLD         $0x1e, Y3, Y5
+	VPXOR          Y5, Y4, Y4
+	VPSRLD         $0x0d, Y3, Y5
+	VPXOR          Y5, Y4, Y4
+	VPSLLD         $0x13, Y3, Y5
+	VPXOR          Y5, Y4, Y4
+	VPSRLD         $0x16, Y3, Y5
+	VPXOR          Y5, Y4, Y4
+	VPSLLD         $0x0a, Y3, Y3
+	VPXOR          Y3, Y4, Y3
+	VPADDD         Y2, Y0, Y2
+	VPADDD         Y3, Y2, Y2
 	VMOVDQU        1120(AX), Y3
-	VMOVDQU        1152(AX), Y4
-	VMOVDQU        1184(AX), Y5
-	VMOVDQU        1216(AX), Y6
-	VMOVDQU        1248(AX), Y7
-	VBROADCASTI128 (DX), Y8
-	VINSERTI128    $0x01, (R9), Y8, Y8
-	VPSHUFB        constantsAVX2<>+0(SB), Y8, Y8
-	VBROADCASTI128 (DX)(SI*1), Y9
-	VINSERTI128    $0x01, (R9)(SI*1), Y9, Y9
-	VPSHUFB        constantsAVX2<>+0(SB), Y9, Y9
-	VBROADCASTI128 (DX)(SI*2), Y10
-	VINSERTI128    $0x01, (R9)(SI*2), Y10, Y10
-	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
-	VBROADCASTI128 (DX)(DI*1), Y11
-	VINSERTI128    $0x01, (R9)(DI*1), Y11, Y11
-	VPSHUFB        constantsAVX2<>+0(SB), Y11, Y11
-	VPUNPCKLDQ     Y9, Y8, Y12
-	VPUNPCKHDQ     Y9, Y8, Y8
-	VPUNPCKLDQ     Y11, Y10, Y9
-	VPUNPCKHDQ     Y11, Y10, Y10
-	VPUNPCKLQDQ    Y9, Y12, Y11
-	VPUNPCKHQDQ    Y9, Y12, Y9
-	VPUNPCKLQDQ    Y10, Y8, Y12
-	VPUNPCKHQDQ    Y10, Y8, Y8
-	VMOVDQU        Y9, 32(AX)
-	VMOVDQU        Y12, 64(AX)
-	VMOVDQU        Y8, 96(AX)
-	VMOVDQU        Y11, (AX)
-	VPXOR          Y5, Y6, Y8
-	VPAND          Y4, Y8, Y8
-	VPXOR          Y8, Y6, Y8
-	VPSRLD         $0x06, Y4, Y9
-	VPSLLD         $0x1a, Y4, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSRLD         $0x0b, Y4, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSLLD         $0x15, Y4, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSRLD         $0x19, Y4, Y10
-	VPXOR          Y10, Y9, Y9
-	VPSLLD         $0x07, Y4, Y10
-	VPXOR          Y10, Y9, Y9
-	VPBROADCASTD   constantsAVX2<>+1032(SB), Y10
-	VPADDD         Y10, Y7, Y7
-	VPADDD         Y11, Y7, Y7
-	VPADDD         Y8, Y7, Y7
-	VPADDD         Y9, Y7, Y7
-	VPXOR          Y1, Y2, Y8
-	VPXOR          Y0, Y1, Y9
-	VPAND          Y9, Y8, Y8
-	VPXOR          Y8, Y1, Y8
-	VPSRLD         $0x02, Y0, Y10
-	VPSLLD         $0x1e, Y0, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0d, Y0, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x13, Y0, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x16, Y0, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x0a, Y0, Y11
-	VPXOR          Y11, Y10, Y10
-	VPADDD         Y8, Y7, Y8
-	VPADDD         Y10, Y8, Y8
-	VPADDD         Y7, Y3, Y3
-	VPXOR          Y4, Y5, Y7
-	VPAND          Y3, Y7, Y7
-	VPXOR          Y7, Y5, Y7
-	VPSRLD         $0x06, Y3, Y10
-	VPSLLD         $0x1a, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0b, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x15, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x19, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x07, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPBROADCASTD   constantsAVX2<>+1040(SB), Y11
-	VPADDD         Y11, Y6, Y6
-	VPADDD         32(AX), Y6, Y6
-	VPADDD         Y7, Y6, Y6
-	VPADDD         Y10, Y6, Y6
-	VPXOR          Y8, Y0, Y7
-	VPAND          Y7, Y9, Y9
-	VPXOR          Y9, Y0, Y9
-	VPSRLD         $0x02, Y8, Y10
-	VPSLLD         $0x1e, Y8, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0d, Y8, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x13, Y8, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x16, Y8, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x0a, Y8, Y11
-	VPXOR          Y11, Y10, Y10
-	VPADDD         Y9, Y6, Y9
-	VPADDD         Y10, Y9, Y9
-	VPADDD         Y6, Y2, Y2
-	VPXOR          Y3, Y4, Y6
-	VPAND          Y2, Y6, Y6
-	VPXOR          Y6, Y4, Y6
-	VPSRLD         $0x06, Y2, Y10
-	VPSLLD         $0x1a, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0b, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x15, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x19, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x07, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPBROADCASTD   constantsAVX2<>+1044(SB), Y11
-	VPADDD         Y11, Y5, Y5
-	VPADDD         64(AX), Y5, Y5
+	VPADDD         Y0, Y3, Y0
+	VMOVDQU        1152(AX), Y3
+	VMOVDQU        1184(AX), Y4
+	VPXOR          Y3, Y4, Y3
+	VPAND          Y0, Y3, Y3
+	VPXOR          Y3, Y4, Y3
+	VPSRLD         $0x06, Y0, Y4
+	VPSLLD         $0x1a, Y0, Y5
+	VPXOR          Y5, Y4, Y4
+	VPSRLD         $0x0b, Y0, Y5
+	VPXOR          Y5, Y4, Y4
+	VPSLLD         $0x15, Y0, Y5
+	VPXOR          Y5, Y4, Y4
+	VPSRLD         $0x19, Y0, Y5
+	VPXOR          Y5, Y4, Y4
+	VPSLLD         $0x07, Y0, Y5
+	VPXOR          Y5, Y4, Y4
+	VMOVDQU        1216(AX), Y5
+	VPBROADCASTD   constantsAVX2<>+1040(SB), Y6
 	VPADDD         Y6, Y5, Y5
-	VPADDD         Y10, Y5, Y5
-	VPXOR          Y9, Y8, Y6
-	VPAND          Y6, Y7, Y7
-	VPXOR          Y7, Y8, Y7
-	VPSRLD         $0x02, Y9, Y10
-	VPSLLD         $0x1e, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0d, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x13, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x16, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x0a, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPADDD         Y7, Y5, Y7
-	VPADDD         Y10, Y7, Y7
-	VPADDD         Y5, Y1, Y1
-	VPXOR          Y2, Y3, Y5
-	VPAND          Y1, Y5, Y5
-	VPXOR          Y5, Y3, Y5
-	VPSRLD         $0x06, Y1, Y10
-	VPSLLD         $0x1a, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0b, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x15, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x19, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x07, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPBROADCASTD   constantsAVX2<>+1048(SB), Y11
-	VPADDD         Y11, Y4, Y4
-	VPADDD         96(AX), Y4, Y4
-	VPADDD         Y5, Y4, Y4
-	VPADDD         Y10, Y4, Y4
-	VPXOR          Y7, Y9, Y5
-	VPAND          Y5, Y6, Y6
-	VPXOR          Y6, Y9, Y6
-	VPSRLD         $0x02, Y7, Y10
-	VPSLLD         $0x1e, Y7, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0d, Y7, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x13, Y7, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x16, Y7, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x0a, Y7, Y11
-	VPXOR          Y11, Y10, Y10
-	VPADDD         Y6, Y4, Y6
-	VPADDD         Y10, Y6, Y6
-	VPADDD         Y4, Y0, Y0
-	VBROADCASTI128 16(DX), Y4
-	VINSERTI128    $0x01, 16(R9), Y4, Y4
-	VPSHUFB        constantsAVX2<>+0(SB), Y4, Y4
+	VPADDD         32(AX), Y5, Y5
+	VPADDD         Y3, Y5, Y3
+	VPADDD         Y4, Y3, Y3
+	VMOVDQU        1024(AX), Y4
+	VPXOR          Y2, Y4, Y5
+	VPAND          Y5, Y1, Y1
+	VPXOR          Y1, Y4, Y1
+	VPSRLD         $0x02, Y2, Y4
+	VPSLLD         $0x1e, Y2, Y6
+	VPXOR          Y6, Y4, Y4
+	VPSRLD         $0x0d, Y2, Y6
+	VPXOR          Y6, Y4, Y4
+	VPSLLD         $0x13, Y2, Y6
+	VPXOR          Y6, Y4, Y4
+	VPSRLD         $0x16, Y2, Y6
+	VPXOR          Y6, Y4, Y4
+	VPSLLD         $0x0a, Y2, Y6
+	VPXOR          Y6, Y4, Y4
+	VPADDD         Y1, Y3, Y1
+	VPADDD         Y4, Y1, Y1
+	VMOVDQU        1088(AX), Y4
+	VPADDD         Y3, Y4, Y3
+	VMOVDQU        1152(AX), Y4
+	VPXOR          Y0, Y4, Y6
+	VPAND          Y3, Y6, Y6
+	VPXOR          Y6, Y4, Y4
+	VPSRLD         $0x06, Y3, Y6
+	VPSLLD         $0x1a, Y3, Y7
+	VPXOR          Y7, Y6, Y6
+	VPSRLD         $0x0b, Y3, Y7
+	VPXOR          Y7, Y6, Y6
+	VPSLLD         $0x15, Y3, Y7
+	VPXOR          Y7, Y6, Y6
+	VPSRLD         $0x19, Y3, Y7
+	VPXOR          Y7, Y6, Y6
+	VPSLLD         $0x07, Y3, Y7
+	VPXOR          Y7, Y6, Y6
+	VMOVDQU        1184(AX), Y7
+	VPBROADCASTD   constantsAVX2<>+1044(SB), Y8
+	VPADDD         Y8, Y7, Y7
+	VPADDD         64(AX), Y7, Y7
+	VPADDD         Y4, Y7, Y4
+	VPADDD         Y6, Y4, Y4
+	VPXOR          Y1, Y2, Y6
+	VPAND          Y6, Y5, Y5
+	VPXOR          Y5, Y2, Y5
+	VPSRLD         $0x02, Y1, Y7
+	VPSLLD         $0x1e, Y1, Y8
+	VPXOR          Y8, Y7, Y7
+	VPSRLD         $0x0d, Y1, Y8
+	VPXOR          Y8, Y7, Y7
+	VPSLLD         $0x13, Y1, Y8
+	VPXOR          Y8, Y7, Y7
+	VPSRLD         $0x16, Y1, Y8
+	VPXOR          Y8, Y7, Y7
+	VPSLLD         $0x0a, Y1, Y8
+	VPXOR          Y8, Y7, Y7
+	VPADDD         Y5, Y4, Y5
+	VPADDD         Y7, Y5, Y5
+	VMOVDQU        1056(AX), Y7
+	VPADDD         Y4, Y7, Y4
+	VPXOR          Y3, Y0, Y7
+	VPAND          Y4, Y7, Y7
+	VPXOR          Y7, Y0, Y7
+	VPSRLD         $0x06, Y4, Y8
+	VPSLLD         $0x1a, Y4, Y9
+	VPXOR          Y9, Y8, Y8
+	VPSRLD         $0x0b, Y4, Y9
+	VPXOR          Y9, Y8, Y8
+	VPSLLD         $0x15, Y4, Y9
+	VPXOR          Y9, Y8, Y8
+	VPSRLD         $0x19, Y4, Y9
+	VPXOR          Y9, Y8, Y8
+	VPSLLD         $0x07, Y4, Y9
+	VPXOR          Y9, Y8, Y8
+	VMOVDQU        1152(AX), Y9
+	VPBROADCASTD   constantsAVX2<>+1048(SB), Y10
+	VPADDD         Y10, Y9, Y9
+	VPADDD         96(AX), Y9, Y9
+	VPADDD         Y7, Y9, Y7
+	VPADDD         Y8, Y7, Y7
+	VPXOR          Y5, Y1, Y8
+	VPAND          Y8, Y6, Y6
+	VPXOR          Y6, Y1, Y6
+	VPSRLD         $0x02, Y5, Y9
+	VPSLLD         $0x1e, Y5, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSRLD         $0x0d, Y5, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSLLD         $0x13, Y5, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSRLD         $0x16, Y5, Y10
+	VPXOR          Y10, Y9, Y9
+	VPSLLD         $0x0a, Y5, Y10
+	VPXOR          Y10, Y9, Y9
+	VPADDD         Y6, Y7, Y6
+	VPADDD         Y9, Y6, Y6
+	VMOVDQU        1024(AX), Y9
+	VPADDD         Y7, Y9, Y7
+	VBROADCASTI128 16(DX), Y9
+	VINSERTI128    $0x01, 16(R9), Y9, Y9
+	VPSHUFB        constantsAVX2<>+0(SB), Y9, Y9
 	VBROADCASTI128 16(DX)(SI*1), Y10
 	VINSERTI128    $0x01, 16(R9)(SI*1), Y10, Y10
 	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
@@ -7727,40 +7739,40 @@ block:
 	VBROADCASTI128 16(DX)(DI*1), Y12
 	VINSERTI128    $0x01, 16(R9)(DI*1), Y12, Y12
 	VPSHUFB        constantsAVX2<>+0(SB), Y12, Y12
-	VPUNPCKLDQ     Y10, Y4, Y13
-	VPUNPCKHDQ     Y10, Y4, Y4
+	VPUNPCKLDQ     Y10, Y9, Y13
+	VPUNPCKHDQ     Y10, Y9, Y9
 	VPUNPCKLDQ     Y12, Y11, Y10
 	VPUNPCKHDQ     Y12, Y11, Y11
 	VPUNPCKLQDQ    Y10, Y13, Y12
 	VPUNPCKHQDQ    Y10, Y13, Y10
-	VPUNPCKLQDQ    Y11, Y4, Y13
-	VPUNPCKHQDQ    Y11, Y4, Y4
+	VPUNPCKLQDQ    Y11, Y9, Y13
+	VPUNPCKHQDQ    Y11, Y9, Y9
 	VMOVDQU        Y10, 160(AX)
 	VMOVDQU        Y13, 192(AX)
-	VMOVDQU        Y4, 224(AX)
+	VMOVDQU        Y9, 224(AX)
 	VMOVDQU        Y12, 128(AX)
-	VPXOR          Y1, Y2, Y4
-	VPAND          Y0, Y4, Y4
-	VPXOR          Y4, Y2, Y4
-	VPSRLD         $0x06, Y0, Y10
-	VPSLLD         $0x1a, Y0, Y11
+	VPXOR          Y4, Y3, Y9
+	VPAND          Y7, Y9, Y9
+	VPXOR          Y9, Y3, Y9
+	VPSRLD         $0x06, Y7, Y10
+	VPSLLD         $0x1a, Y7, Y11
 	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0b, Y0, Y11
+	VPSRLD         $0x0b, Y7, Y11
 	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x15, Y0, Y11
+	VPSLLD         $0x15, Y7, Y11
 	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x19, Y0, Y11
+	VPSRLD         $0x19, Y7, Y11
 	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x07, Y0, Y11
+	VPSLLD         $0x07, Y7, Y11
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+76(SB), Y11
-	VPADDD         Y11, Y3, Y3
-	VPADDD         Y12, Y3, Y3
-	VPADDD         Y4, Y3, Y3
-	VPADDD         Y10, Y3, Y3
-	VPXOR          Y6, Y7, Y4
-	VPAND          Y4, Y5, Y5
-	VPXOR          Y5, Y7, Y5
+	VPADDD         Y11, Y0, Y0
+	VPADDD         Y12, Y0, Y0
+	VPADDD         Y9, Y0, Y0
+	VPADDD         Y10, Y0, Y0
+	VPXOR          Y6, Y5, Y9
+	VPAND          Y9, Y8, Y8
+	VPXOR          Y8, Y5, Y8
 	VPSRLD         $0x02, Y6, Y10
 	VPSLLD         $0x1e, Y6, Y11
 	VPXOR          Y11, Y10, Y10
@@ -7772,103 +7784,31 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPSLLD         $0x0a, Y6, Y11
 	VPXOR          Y11, Y10, Y10
-	VPADDD         Y5, Y3, Y5
-	VPADDD         Y10, Y5, Y5
-	VPADDD         Y3, Y8, Y3
-	VPXOR          Y0, Y1, Y8
-	VPAND          Y3, Y8, Y8
-	VPXOR          Y8, Y1, Y8
-	VPSRLD         $0x06, Y3, Y10
-	VPSLLD         $0x1a, Y3, Y11
+	VPADDD         Y8, Y0, Y8
+	VPADDD         Y10, Y8, Y8
+	VPADDD         Y0, Y2, Y0
+	VPXOR          Y7, Y4, Y2
+	VPAND          Y0, Y2, Y2
+	VPXOR          Y2, Y4, Y2
+	VPSRLD         $0x06, Y0, Y10
+	VPSLLD         $0x1a, Y0, Y11
 	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0b, Y3, Y11
+	VPSRLD         $0x0b, Y0, Y11
 	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x15, Y3, Y11
+	VPSLLD         $0x15, Y0, Y11
 	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x19, Y3, Y11
+	VPSRLD         $0x19, Y0, Y11
 	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x07, Y3, Y11
+	VPSLLD         $0x07, Y0, Y11
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+80(SB), Y11
-	VPADDD         Y11, Y2, Y2
-	VPADDD         160(AX), Y2, Y2
-	VPADDD         Y8, Y2, Y2
+	VPADDD         Y11, Y3, Y3
+	VPADDD         160(AX), Y3, Y3
+	VPADDD         Y2, Y3, Y2
 	VPADDD         Y10, Y2, Y2
-	VPXOR          Y5, Y6, Y8
-	VPAND          Y8, Y4, Y4
-	VPXOR          Y4, Y6, Y4
-	VPSRLD         $0x02, Y5, Y10
-	VPSLLD         $0x1e, Y5, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0d, Y5, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x13, Y5, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x16, Y5, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x0a, Y5, Y11
-	VPXOR          Y11, Y10, Y10
-	VPADDD         Y4, Y2, Y4
-	VPADDD         Y10, Y4, Y4
-	VPADDD         Y2, Y9, Y2
-	VPXOR          Y3, Y0, Y9
-	VPAND          Y2, Y9, Y9
-	VPXOR          Y9, Y0, Y9
-	VPSRLD         $0x06, Y2, Y10
-	VPSLLD         $0x1a, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0b, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x15, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x19, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x07, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPBROADCASTD   constantsAVX2<>+84(SB), Y11
-	VPADDD         Y11, Y1, Y1
-	VPADDD         192(AX), Y1, Y1
-	VPADDD         Y9, Y1, Y1
-	VPADDD         Y10, Y1, Y1
-	VPXOR          Y4, Y5, Y9
-	VPAND          Y9, Y8, Y8
-	VPXOR          Y8, Y5, Y8
-	VPSRLD         $0x02, Y4, Y10
-	VPSLLD         $0x1e, Y4, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0d, Y4, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x13, Y4, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x16, Y4, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x0a, Y4, Y11
-	VPXOR          Y11, Y10, Y10
-	VPADDD         Y8, Y1, Y8
-	VPADDD         Y10, Y8, Y8
-	VPADDD         Y1, Y7, Y1
-	VPXOR          Y2, Y3, Y7
-	VPAND          Y1, Y7, Y7
-	VPXOR          Y7, Y3, Y7
-	VPSRLD         $0x06, Y1, Y10
-	VPSLLD         $0x1a, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0b, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x15, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x19, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x07, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPBROADCASTD   constantsAVX2<>+88(SB), Y11
-	VPADDD         Y11, Y0, Y0
-	VPADDD         224(AX), Y0, Y0
-	VPADDD         Y7, Y0, Y0
-	VPADDD         Y10, Y0, Y0
-	VPXOR          Y8, Y4, Y7
-	VPAND          Y7, Y9, Y9
-	VPXOR          Y9, Y4, Y9
+	VPXOR          Y8, Y6, Y3
+	VPAND          Y3, Y9, Y9
+	VPXOR          Y9, Y6, Y9
 	VPSRLD         $0x02, Y8, Y10
 	VPSLLD         $0x1e, Y8, Y11
 	VPXOR          Y11, Y10, Y10
@@ -7880,9 +7820,81 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPSLLD         $0x0a, Y8, Y11
 	VPXOR          Y11, Y10, Y10
-	VPADDD         Y9, Y0, Y9
+	VPADDD         Y9, Y2, Y9
 	VPADDD         Y10, Y9, Y9
-	VPADDD         Y0, Y6, Y0
+	VPADDD         Y2, Y1, Y1
+	VPXOR          Y0, Y7, Y2
+	VPAND          Y1, Y2, Y2
+	VPXOR          Y2, Y7, Y2
+	VPSRLD         $0x06, Y1, Y10
+	VPSLLD         $0x1a, Y1, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0b, Y1, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x15, Y1, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x19, Y1, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x07, Y1, Y11
+	VPXOR          Y11, Y10, Y10
+	VPBROADCASTD   constantsAVX2<>+84(SB), Y11
+	VPADDD         Y11, Y4, Y4
+	VPADDD         192(AX), Y4, Y4
+	VPADDD         Y2, Y4, Y2
+	VPADDD         Y10, Y2, Y2
+	VPXOR          Y9, Y8, Y4
+	VPAND          Y4, Y3, Y3
+	VPXOR          Y3, Y8, Y3
+	VPSRLD         $0x02, Y9, Y10
+	VPSLLD         $0x1e, Y9, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0d, Y9, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x13, Y9, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x16, Y9, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x0a, Y9, Y11
+	VPXOR          Y11, Y10, Y10
+	VPADDD         Y3, Y2, Y3
+	VPADDD         Y10, Y3, Y3
+	VPADDD         Y2, Y5, Y2
+	VPXOR          Y1, Y0, Y5
+	VPAND          Y2, Y5, Y5
+	VPXOR          Y5, Y0, Y5
+	VPSRLD         $0x06, Y2, Y10
+	VPSLLD         $0x1a, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0b, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x15, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x19, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x07, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPBROADCASTD   constantsAVX2<>+88(SB), Y11
+	VPADDD         Y11, Y7, Y7
+	VPADDD         224(AX), Y7, Y7
+	VPADDD         Y5, Y7, Y5
+	VPADDD         Y10, Y5, Y5
+	VPXOR          Y3, Y9, Y7
+	VPAND          Y7, Y4, Y4
+	VPXOR          Y4, Y9, Y4
+	VPSRLD         $0x02, Y3, Y10
+	VPSLLD         $0x1e, Y3, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0d, Y3, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x13, Y3, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x16, Y3, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x0a, Y3, Y11
+	VPXOR          Y11, Y10, Y10
+	VPADDD         Y4, Y5, Y4
+	VPADDD         Y10, Y4, Y4
+	VPADDD         Y5, Y6, Y5
 	VBROADCASTI128 32(DX), Y6
 	VINSERTI128    $0x01, 32(R9), Y6, Y6
 	VPSHUFB        constantsAVX2<>+0(SB), Y6, Y6
@@ -7907,196 +7919,28 @@ block:
 	VMOVDQU        Y13, 320(AX)
 	VMOVDQU        Y6, 352(AX)
 	VMOVDQU        Y12, 256(AX)
-	VPXOR          Y1, Y2, Y6
-	VPAND          Y0, Y6, Y6
-	VPXOR          Y6, Y2, Y6
-	VPSRLD         $0x06, Y0, Y10
-	VPSLLD         $0x1a, Y0, Y11
+	VPXOR          Y2, Y1, Y6
+	VPAND          Y5, Y6, Y6
+	VPXOR          Y6, Y1, Y6
+	VPSRLD         $0x06, Y5, Y10
+	VPSLLD         $0x1a, Y5, Y11
 	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0b, Y0, Y11
+	VPSRLD         $0x0b, Y5, Y11
 	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x15, Y0, Y11
+	VPSLLD         $0x15, Y5, Y11
 	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x19, Y0, Y11
+	VPSRLD         $0x19, Y5, Y11
 	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x07, Y0, Y11
+	VPSLLD         $0x07, Y5, Y11
 	VPXOR          Y11, Y10, Y10
 	VPBROADCASTD   constantsAVX2<>+92(SB), Y11
-	VPADDD         Y11, Y3, Y3
-	VPADDD         Y12, Y3, Y3
-	VPADDD         Y6, Y3, Y3
-	VPADDD         Y10, Y3, Y3
-	VPXOR          Y9, Y8, Y6
-	VPAND          Y6, Y7, Y7
-	VPXOR          Y7, Y8, Y7
-	VPSRLD         $0x02, Y9, Y10
-	VPSLLD         $0x1e, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0d, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x13, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x16, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x0a, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPADDD         Y7, Y3, Y7
-	VPADDD         Y10, Y7, Y7
-	VPADDD         Y3, Y5, Y3
-	VPXOR          Y0, Y1, Y5
-	VPAND          Y3, Y5, Y5
-	VPXOR          Y5, Y1, Y5
-	VPSRLD         $0x06, Y3, Y10
-	VPSLLD         $0x1a, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0b, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x15, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x19, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x07, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPBROADCASTD   constantsAVX2<>+96(SB), Y11
-	VPADDD         Y11, Y2, Y2
-	VPADDD         288(AX), Y2, Y2
-	VPADDD         Y5, Y2, Y2
-	VPADDD         Y10, Y2, Y2
-	VPXOR          Y7, Y9, Y5
-	VPAND          Y5, Y6, Y6
-	VPXOR          Y6, Y9, Y6
-	VPSRLD         $0x02, Y7, Y10
-	VPSLLD         $0x1e, Y7, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0d, Y7, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x13, Y7, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x16, Y7, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x0a, Y7, Y11
-	VPXOR          Y11, Y10, Y10
-	VPADDD         Y6, Y2, Y6
-	VPADDD         Y10, Y6, Y6
-	VPADDD         Y2, Y4, Y2
-	VPXOR          Y3, Y0, Y4
-	VPAND          Y2, Y4, Y4
-	VPXOR          Y4, Y0, Y4
-	VPSRLD         $0x06, Y2, Y10
-	VPSLLD         $0x1a, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0b, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x15, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x19, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x07, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPBROADCASTD   constantsAVX2<>+100(SB), Y11
-	VPADDD         Y11, Y1, Y1
-	VPADDD         320(AX), Y1, Y1
-	VPADDD         Y4, Y1, Y1
-	VPADDD         Y10, Y1, Y1
-	VPXOR          Y6, Y7, Y4
-	VPAND          Y4, Y5, Y5
-	VPXOR          Y5, Y7, Y5
-	VPSRLD         $0x02, Y6, Y10
-	VPSLLD         $0x1e, Y6, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0d, Y6, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x13, Y6, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x16, Y6, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x0a, Y6, Y11
-	VPXOR          Y11, Y10, Y10
-	VPADDD         Y5, Y1, Y5
-	VPADDD         Y10, Y5, Y5
-	VPADDD         Y1, Y8, Y1
-	VPXOR          Y2, Y3, Y8
-	VPAND          Y1, Y8, Y8
-	VPXOR          Y8, Y3, Y8
-	VPSRLD         $0x06, Y1, Y10
-	VPSLLD         $0x1a, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0b, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x15, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x19, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x07, Y1, Y11
-	VPXOR          Y11, Y10, Y10
-	VPBROADCASTD   constantsAVX2<>+104(SB), Y11
 	VPADDD         Y11, Y0, Y0
-	VPADDD         352(AX), Y0, Y0
-	VPADDD         Y8, Y0, Y0
+	VPADDD         Y12, Y0, Y0
+	VPADDD         Y6, Y0, Y0
 	VPADDD         Y10, Y0, Y0
-	VPXOR          Y5, Y6, Y8
-	VPAND          Y8, Y4, Y4
-	VPXOR          Y4, Y6, Y4
-	VPSRLD         $0x02, Y5, Y10
-	VPSLLD         $0x1e, Y5, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0d, Y5, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x13, Y5, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x16, Y5, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x0a, Y5, Y11
-	VPXOR          Y11, Y10, Y10
-	VPADDD         Y4, Y0, Y4
-	VPADDD         Y10, Y4, Y4
-	VPADDD         Y0, Y9, Y0
-	VBROADCASTI128 48(DX), Y9
-	VINSERTI128    $0x01, 48(R9), Y9, Y9
-	VPSHUFB        constantsAVX2<>+0(SB), Y9, Y9
-	VBROADCASTI128 48(DX)(SI*1), Y10
-	VINSERTI128    $0x01, 48(R9)(SI*1), Y10, Y10
-	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
-	VBROADCASTI128 48(DX)(SI*2), Y11
-	VINSERTI128    $0x01, 48(R9)(SI*2), Y11, Y11
-	VPSHUFB        constantsAVX2<>+0(SB), Y11, Y11
-	VBROADCASTI128 48(DX)(DI*1), Y12
-	VINSERTI128    $0x01, 48(R9)(DI*1), Y12, Y12
-	VPSHUFB        constantsAVX2<>+0(SB), Y12, Y12
-	VPUNPCKLDQ     Y10, Y9, Y13
-	VPUNPCKHDQ     Y10, Y9, Y9
-	VPUNPCKLDQ     Y12, Y11, Y10
-	VPUNPCKHDQ     Y12, Y11, Y11
-	VPUNPCKLQDQ    Y10, Y13, Y12
-	VPUNPCKHQDQ    Y10, Y13, Y10
-	VPUNPCKLQDQ    Y11, Y9, Y13
-	VPUNPCKHQDQ    Y11, Y9, Y9
-	VMOVDQU        Y10, 416(AX)
-	VMOVDQU        Y13, 448(AX)
-	VMOVDQU        Y9, 480(AX)
-	VMOVDQU        Y12, 384(AX)
-	VPXOR          Y1, Y2, Y9
-	VPAND          Y0, Y9, Y9
-	VPXOR          Y9, Y2, Y9
-	VPSRLD         $0x06, Y0, Y10
-	VPSLLD         $0x1a, Y0, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0b, Y0, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x15, Y0, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x19, Y0, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x07, Y0, Y11
-	VPXOR          Y11, Y10, Y10
-	VPBROADCASTD   constantsAVX2<>+108(SB), Y11
-	VPADDD         Y11, Y3, Y3
-	VPADDD         Y12, Y3, Y3
-	VPADDD         Y9, Y3, Y3
-	VPADDD         Y10, Y3, Y3
-	VPXOR          Y4, Y5, Y9
-	VPAND          Y9, Y8, Y8
-	VPXOR          Y8, Y5, Y8
+	VPXOR          Y4, Y3, Y6
+	VPAND          Y6, Y7, Y7
+	VPXOR          Y7, Y3, Y7
 	VPSRLD         $0x02, Y4, Y10
 	VPSLLD         $0x1e, Y4, Y11
 	VPXOR          Y11, Y10, Y10
@@ -8108,84 +7952,48 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPSLLD         $0x0a, Y4, Y11
 	VPXOR          Y11, Y10, Y10
-	VPADDD         Y8, Y3, Y8
-	VPADDD         Y10, Y8, Y8
-	VPADDD         Y3, Y7, Y3
-	VPXOR          Y0, Y1, Y7
-	VPAND          Y3, Y7, Y7
-	VPXOR          Y7, Y1, Y7
-	VPSRLD         $0x06, Y3, Y10
-	VPSLLD         $0x1a, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0b, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x15, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x19, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x07, Y3, Y11
-	VPXOR          Y11, Y10, Y10
-	VPBROADCASTD   constantsAVX2<>+112(SB), Y11
-	VPADDD         Y11, Y2, Y2
-	VPADDD         416(AX), Y2, Y2
-	VPADDD         Y7, Y2, Y2
-	VPADDD         Y10, Y2, Y2
-	VPXOR          Y8, Y4, Y7
-	VPAND          Y7, Y9, Y9
-	VPXOR          Y9, Y4, Y9
-	VPSRLD         $0x02, Y8, Y10
-	VPSLLD         $0x1e, Y8, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0d, Y8, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x13, Y8, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x16, Y8, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x0a, Y8, Y11
-	VPXOR          Y11, Y10, Y10
-	VPADDD         Y9, Y2, Y9
-	VPADDD         Y10, Y9, Y9
-	VPADDD         Y2, Y6, Y2
-	VPXOR          Y3, Y0, Y6
-	VPAND          Y2, Y6, Y6
-	VPXOR          Y6, Y0, Y6
-	VPSRLD         $0x06, Y2, Y10
-	VPSLLD         $0x1a, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0b, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x15, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x19, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x07, Y2, Y11
-	VPXOR          Y11, Y10, Y10
-	VPBROADCASTD   constantsAVX2<>+116(SB), Y11
-	VPADDD         Y11, Y1, Y1
-	VPADDD         448(AX), Y1, Y1
-	VPADDD         Y6, Y1, Y1
-	VPADDD         Y10, Y1, Y1
-	VPXOR          Y9, Y8, Y6
-	VPAND          Y6, Y7, Y7
-	VPXOR          Y7, Y8, Y7
-	VPSRLD         $0x02, Y9, Y10
-	VPSLLD         $0x1e, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x0d, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x13, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSRLD         $0x16, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPSLLD         $0x0a, Y9, Y11
-	VPXOR          Y11, Y10, Y10
-	VPADDD         Y7, Y1, Y7
+	VPADDD         Y7, Y0, Y7
 	VPADDD         Y10, Y7, Y7
-	VPADDD         Y1, Y5, Y1
-	VPXOR          Y2, Y3, Y5
-	VPAND          Y1, Y5, Y5
-	VPXOR          Y5, Y3, Y5
+	VPADDD         Y0, Y8, Y0
+	VPXOR          Y5, Y2, Y8
+	VPAND          Y0, Y8, Y8
+	VPXOR          Y8, Y2, Y8
+	VPSRLD         $0x06, Y0, Y10
+	VPSLLD         $0x1a, Y0, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0b, Y0, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x15, Y0, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x19, Y0, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x07, Y0, Y11
+	VPXOR          Y11, Y10, Y10
+	VPBROADCASTD   constantsAVX2<>+96(SB), Y11
+	VPADDD         Y11, Y1, Y1
+	VPADDD         288(AX), Y1, Y1
+	VPADDD         Y8, Y1, Y1
+	VPADDD         Y10, Y1, Y1
+	VPXOR          Y7, Y4, Y8
+	VPAND          Y8, Y6, Y6
+	VPXOR          Y6, Y4, Y6
+	VPSRLD         $0x02, Y7, Y10
+	VPSLLD         $0x1e, Y7, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0d, Y7, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x13, Y7, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x16, Y7, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x0a, Y7, Y11
+	VPXOR          Y11, Y10, Y10
+	VPADDD         Y6, Y1, Y6
+	VPADDD         Y10, Y6, Y6
+	VPADDD         Y1, Y9, Y1
+	VPXOR          Y0, Y5, Y9
+	VPAND          Y1, Y9, Y9
+	VPXOR          Y9, Y5, Y9
 	VPSRLD         $0x06, Y1, Y10
 	VPSLLD         $0x1a, Y1, Y11
 	VPXOR          Y11, Y10, Y10
@@ -8197,38 +8005,242 @@ block:
 	VPXOR          Y11, Y10, Y10
 	VPSLLD         $0x07, Y1, Y11
 	VPXOR          Y11, Y10, Y10
-	VPBROADCASTD   constantsAVX2<>+120(SB), Y11
+	VPBROADCASTD   constantsAVX2<>+100(SB), Y11
+	VPADDD         Y11, Y2, Y2
+	VPADDD         320(AX), Y2, Y2
+	VPADDD         Y9, Y2, Y2
+	VPADDD         Y10, Y2, Y2
+	VPXOR          Y6, Y7, Y9
+	VPAND          Y9, Y8, Y8
+	VPXOR          Y8, Y7, Y8
+	VPSRLD         $0x02, Y6, Y10
+	VPSLLD         $0x1e, Y6, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0d, Y6, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x13, Y6, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x16, Y6, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x0a, Y6, Y11
+	VPXOR          Y11, Y10, Y10
+	VPADDD         Y8, Y2, Y8
+	VPADDD         Y10, Y8, Y8
+	VPADDD         Y2, Y3, Y2
+	VPXOR          Y1, Y0, Y3
+	VPAND          Y2, Y3, Y3
+	VPXOR          Y3, Y0, Y3
+	VPSRLD         $0x06, Y2, Y10
+	VPSLLD         $0x1a, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0b, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x15, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x19, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x07, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPBROADCASTD   constantsAVX2<>+104(SB), Y11
+	VPADDD         Y11, Y5, Y5
+	VPADDD         352(AX), Y5, Y5
+	VPADDD         Y3, Y5, Y3
+	VPADDD         Y10, Y3, Y3
+	VPXOR          Y8, Y6, Y5
+	VPAND          Y5, Y9, Y9
+	VPXOR          Y9, Y6, Y9
+	VPSRLD         $0x02, Y8, Y10
+	VPSLLD         $0x1e, Y8, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0d, Y8, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x13, Y8, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x16, Y8, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x0a, Y8, Y11
+	VPXOR          Y11, Y10, Y10
+	VPADDD         Y9, Y3, Y9
+	VPADDD         Y10, Y9, Y9
+	VPADDD         Y3, Y4, Y3
+	VBROADCASTI128 48(DX), Y4
+	VINSERTI128    $0x01, 48(R9), Y4, Y4
+	VPSHUFB        constantsAVX2<>+0(SB), Y4, Y4
+	VBROADCASTI128 48(DX)(SI*1), Y10
+	VINSERTI128    $0x01, 48(R9)(SI*1), Y10, Y10
+	VPSHUFB        constantsAVX2<>+0(SB), Y10, Y10
+	VBROADCASTI128 48(DX)(SI*2), Y11
+	VINSERTI128    $0x01, 48(R9)(SI*2), Y11, Y11
+	VPSHUFB        constantsAVX2<>+0(SB), Y11, Y11
+	VBROADCASTI128 48(DX)(DI*1), Y12
+	VINSERTI128    $0x01, 48(R9)(DI*1), Y12, Y12
+	VPSHUFB        constantsAVX2<>+0(SB), Y12, Y12
+	VPUNPCKLDQ     Y10, Y4, Y13
+	VPUNPCKHDQ     Y10, Y4, Y4
+	VPUNPCKLDQ     Y12, Y11, Y10
+	VPUNPCKHDQ     Y12, Y11, Y11
+	VPUNPCKLQDQ    Y10, Y13, Y12
+	VPUNPCKHQDQ    Y10, Y13, Y10
+	VPUNPCKLQDQ    Y11, Y4, Y13
+	VPUNPCKHQDQ    Y11, Y4, Y4
+	VMOVDQU        Y10, 416(AX)
+	VMOVDQU        Y13, 448(AX)
+	VMOVDQU        Y4, 480(AX)
+	VMOVDQU        Y12, 384(AX)
+	VPXOR          Y2, Y1, Y4
+	VPAND          Y3, Y4, Y4
+	VPXOR          Y4, Y1, Y4
+	VPSRLD         $0x06, Y3, Y10
+	VPSLLD         $0x1a, Y3, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0b, Y3, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x15, Y3, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x19, Y3, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x07, Y3, Y11
+	VPXOR          Y11, Y10, Y10
+	VPBROADCASTD   constantsAVX2<>+108(SB), Y11
 	VPADDD         Y11, Y0, Y0
-	VPADDD         480(AX), Y0, Y0
-	VPADDD         Y5, Y0, Y0
+	VPADDD         Y12, Y0, Y0
+	VPADDD         Y4, Y0, Y0
 	VPADDD         Y10, Y0, Y0
-	VPXOR          Y7, Y9, Y5
-	VPAND          Y5, Y6, Y5
-	VPXOR          Y5, Y9, Y5
-	VPSRLD         $0x02, Y7, Y6
-	VPSLLD         $0x1e, Y7, Y10
-	VPXOR          Y10, Y6, Y6
-	VPSRLD         $0x0d, Y7, Y10
-	VPXOR          Y10, Y6, Y6
-	VPSLLD         $0x13, Y7, Y10
-	VPXOR          Y10, Y6, Y6
-	VPSRLD         $0x16, Y7, Y10
-	VPXOR          Y10, Y6, Y6
-	VPSLLD         $0x0a, Y7, Y10
-	VPXOR          Y10, Y6, Y6
+	VPXOR          Y9, Y8, Y4
+	VPAND          Y4, Y5, Y5
+	VPXOR          Y5, Y8, Y5
+	VPSRLD         $0x02, Y9, Y10
+	VPSLLD         $0x1e, Y9, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0d, Y9, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x13, Y9, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x16, Y9, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x0a, Y9, Y11
+	VPXOR          Y11, Y10, Y10
 	VPADDD         Y5, Y0, Y5
-	VPADDD         Y6, Y5, Y5
-	VPADDD         Y0, Y4, Y0
+	VPADDD         Y10, Y5, Y5
+	VPADDD         Y0, Y7, Y0
+	VPXOR          Y3, Y2, Y7
+	VPAND          Y0, Y7, Y7
+	VPXOR          Y7, Y2, Y7
+	VPSRLD         $0x06, Y0, Y10
+	VPSLLD         $0x1a, Y0, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0b, Y0, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x15, Y0, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x19, Y0, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x07, Y0, Y11
+	VPXOR          Y11, Y10, Y10
+	VPBROADCASTD   constantsAVX2<>+112(SB), Y11
+	VPADDD         Y11, Y1, Y1
+	VPADDD         416(AX), Y1, Y1
+	VPADDD         Y7, Y1, Y1
+	VPADDD         Y10, Y1, Y1
+	VPXOR          Y5, Y9, Y7
+	VPAND          Y7, Y4, Y4
+	VPXOR          Y4, Y9, Y4
+	VPSRLD         $0x02, Y5, Y10
+	VPSLLD         $0x1e, Y5, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0d, Y5, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x13, Y5, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x16, Y5, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x0a, Y5, Y11
+	VPXOR          Y11, Y10, Y10
+	VPADDD         Y4, Y1, Y4
+	VPADDD         Y10, Y4, Y4
+	VPADDD         Y1, Y6, Y1
+	VPXOR          Y0, Y3, Y6
+	VPAND          Y1, Y6, Y6
+	VPXOR          Y6, Y3, Y6
+	VPSRLD         $0x06, Y1, Y10
+	VPSLLD         $0x1a, Y1, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0b, Y1, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x15, Y1, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x19, Y1, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x07, Y1, Y11
+	VPXOR          Y11, Y10, Y10
+	VPBROADCASTD   constantsAVX2<>+116(SB), Y11
+	VPADDD         Y11, Y2, Y2
+	VPADDD         448(AX), Y2, Y2
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y10, Y2, Y2
+	VPXOR          Y4, Y5, Y6
+	VPAND          Y6, Y7, Y7
+	VPXOR          Y7, Y5, Y7
+	VPSRLD         $0x02, Y4, Y10
+	VPSLLD         $0x1e, Y4, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0d, Y4, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x13, Y4, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x16, Y4, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x0a, Y4, Y11
+	VPXOR          Y11, Y10, Y10
+	VPADDD         Y7, Y2, Y7
+	VPADDD         Y10, Y7, Y7
+	VPADDD         Y2, Y8, Y2
+	VPXOR          Y1, Y0, Y8
+	VPAND          Y2, Y8, Y8
+	VPXOR          Y8, Y0, Y8
+	VPSRLD         $0x06, Y2, Y10
+	VPSLLD         $0x1a, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x0b, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x15, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSRLD         $0x19, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPSLLD         $0x07, Y2, Y11
+	VPXOR          Y11, Y10, Y10
+	VPBROADCASTD   constantsAVX2<>+120(SB), Y11
+	VPADDD         Y11, Y3, Y3
+	VPADDD         480(AX), Y3, Y3
+	VPADDD         Y8, Y3, Y3
+	VPADDD         Y10, Y3, Y3
+	VPXOR          Y7, Y4, Y8
+	VPAND          Y8, Y6, Y6
+	VPXOR          Y6, Y4, Y6
+	VPSRLD         $0x02, Y7, Y8
+	VPSLLD         $0x1e, Y7, Y10
+	VPXOR          Y10, Y8, Y8
+	VPSRLD         $0x0d, Y7, Y10
+	VPXOR          Y10, Y8, Y8
+	VPSLLD         $0x13, Y7, Y10
+	VPXOR          Y10, Y8, Y8
+	VPSRLD         $0x16, Y7, Y10
+	VPXOR          Y10, Y8, Y8
+	VPSLLD         $0x0a, Y7, Y10
+	VPXOR          Y10, Y8, Y8
+	VPADDD         Y6, Y3, Y6
+	VPADDD         Y8, Y6, Y6
+	VPADDD         Y3, Y9, Y3
 	LEAQ           constantsAVX2<>+320(SB), R10
 	MOVQ           $0x00000003, R11
-	VMOVDQU        Y5, 768(AX)
+	VMOVDQU        Y6, 768(AX)
 	VMOVDQU        Y7, 800(AX)
-	VMOVDQU        Y9, 832(AX)
-	VMOVDQU        Y8, 864(AX)
-	VMOVDQU        Y0, 896(AX)
-	VMOVDQU        Y1, 928(AX)
-	VMOVDQU        Y2, 960(AX)
-	VMOVDQU        Y3, 992(AX)
+	VMOVDQU        Y4, 832(AX)
+	VMOVDQU        Y5, 864(AX)
+	VMOVDQU        Y3, 896(AX)
+	VMOVDQU        Y2, 928(AX)
+	VMOVDQU        Y1, 960(AX)
+	VMOVDQU        Y0, 992(AX)
 
 rounds6:
 	VMOVDQU      768(AX), Y0
@@ -9229,28 +9241,28 @@ rounds6:
 	JNZ          rounds6
 	VMOVDQU      768(AX), Y0
 	VPADDD       1024(AX), Y0, Y0
+	VMOVDQU      800(AX), Y1
+	VPADDD       1056(AX), Y1, Y1
+	VMOVDQU      832(AX), Y2
+	VPADDD       1088(AX), Y2, Y2
+	VMOVDQU      864(AX), Y3
+	VPADDD       1120(AX), Y3, Y3
+	VMOVDQU      896(AX), Y4
+	VPADDD       1152(AX), Y4, Y4
+	VMOVDQU      928(AX), Y5
+	VPADDD       1184(AX), Y5, Y5
+	VMOVDQU      960(AX), Y6
+	VPADDD       1216(AX), Y6, Y6
+	VMOVDQU      992(AX), Y7
+	VPADDD       1248(AX), Y7, Y7
 	VMOVDQU      Y0, 1024(AX)
-	VMOVDQU      800(AX), Y0
-	VPADDD       1056(AX), Y0, Y0
-	VMOVDQU      Y0, 1056(AX)
-	VMOVDQU      832(AX), Y0
-	VPADDD       1088(AX), Y0, Y0
-	VMOVDQU      Y0, 1088(AX)
-	VMOVDQU      864(AX), Y0
-	VPADDD       1120(AX), Y0, Y0
-	VMOVDQU      Y0, 1120(AX)
-	VMOVDQU      896(AX), Y0
-	VPADDD       1152(AX), Y0, Y0
-	VMOVDQU      Y0, 1152(AX)
-	VMOVDQU      928(AX), Y0
-	VPADDD       1184(AX), Y0, Y0
-	VMOVDQU      Y0, 1184(AX)
-	VMOVDQU      960(AX), Y0
-	VPADDD       1216(AX), Y0, Y0
-	VMOVDQU      Y0, 1216(AX)
-	VMOVDQU      992(AX), Y0
-	VPADDD       1248(AX), Y0, Y0
-	VMOVDQU      Y0, 1248(AX)
+	VMOVDQU      Y1, 1056(AX)
+	VMOVDQU      Y2, 1088(AX)
+	VMOVDQU      Y3, 1120(AX)
+	VMOVDQU      Y4, 1152(AX)
+	VMOVDQU      Y5, 1184(AX)
+	VMOVDQU      Y6, 1216(AX)
+	VMOVDQU      Y7, 1248(AX)
 	ADDQ         $+64, DX
 	DECQ         R8
 	JNZ          block
@@ -9311,6 +9323,2285 @@ rounds6:
 	VZEROUPPER
 	RET
 
+// func ripemdAVX2(to *byte, from *byte, groups uint64, blocks uint64)
+// Requires: AVX, AVX2
+TEXT ·ripemdAVX2(SB), $1312-32
+	LEAQ 31(SP), AX
+	ANDQ $-32, AX
+	MOVQ to+0(FP), CX
+	MOVQ from+8(FP), DX
+	MOVQ groups+16(FP), BX
+	MOVQ blocks+24(FP), SI
+	SHLQ $0x06, SI
+	LEAQ (SI)(SI*2), DI
+
+group:
+	VPBROADCASTD constantsAVX2<>+1076(SB), Y0
+	VMOVDQU      Y0, 1024(AX)
+	VPBROADCASTD constantsAVX2<>+1080(SB), Y0
+	VMOVDQU      Y0, 1056(AX)
+	VPBROADCASTD constantsAVX2<>+1084(SB), Y0
+	VMOVDQU      Y0, 1088(AX)
+	VPBROADCASTD constantsAVX2<>+1088(SB), Y0
+	VMOVDQU      Y0, 1120(AX)
+	VPBROADCASTD constantsAVX2<>+1092(SB), Y0
+	VMOVDQU      Y0, 1152(AX)
+	MOVQ         blocks+24(FP), R8
+
+block:
+	LEAQ           (DX)(SI*4), R9
+	VBROADCASTI128 (DX), Y0
+	VINSERTI128    $0x01, (R9), Y0, Y0
+	VBROADCASTI128 (DX)(SI*1), Y1
+	VINSERTI128    $0x01, (R9)(SI*1), Y1, Y1
+	VBROADCASTI128 (DX)(SI*2), Y2
+	VINSERTI128    $0x01, (R9)(SI*2), Y2, Y2
+	VBROADCASTI128 (DX)(DI*1), Y3
+	VINSERTI128    $0x01, (R9)(DI*1), Y3, Y3
+	VPUNPCKLDQ     Y1, Y0, Y4
+	VPUNPCKHDQ     Y1, Y0, Y0
+	VPUNPCKLDQ     Y3, Y2, Y1
+	VPUNPCKHDQ     Y3, Y2, Y2
+	VPUNPCKLQDQ    Y1, Y4, Y3
+	VPUNPCKHQDQ    Y1, Y4, Y1
+	VPUNPCKLQDQ    Y2, Y0, Y4
+	VPUNPCKHQDQ    Y2, Y0, Y0
+	VMOVDQU        Y1, 32(AX)
+	VMOVDQU        Y4, 64(AX)
+	VMOVDQU        Y0, 96(AX)
+	VMOVDQU        Y3, (AX)
+	VBROADCASTI128 16(DX), Y0
+	VINSERTI128    $0x01, 16(R9), Y0, Y0
+	VBROADCASTI128 16(DX)(SI*1), Y1
+	VINSERTI128    $0x01, 16(R9)(SI*1), Y1, Y1
+	VBROADCASTI128 16(DX)(SI*2), Y2
+	VINSERTI128    $0x01, 16(R9)(SI*2), Y2, Y2
+	VBROADCASTI128 16(DX)(DI*1), Y3
+	VINSERTI128    $0x01, 16(R9)(DI*1), Y3, Y3
+	VPUNPCKLDQ     Y1, Y0, Y4
+	VPUNPCKHDQ     Y1, Y0, Y0
+	VPUNPCKLDQ     Y3, Y2, Y1
+	VPUNPCKHDQ     Y3, Y2, Y2
+	VPUNPCKLQDQ    Y1, Y4, Y3
+	VPUNPCKHQDQ    Y1, Y4, Y1
+	VPUNPCKLQDQ    Y2, Y0, Y4
+	VPUNPCKHQDQ    Y2, Y0, Y0
+	VMOVDQU        Y1, 160(AX)
+	VMOVDQU        Y4, 192(AX)
+	VMOVDQU        Y0, 224(AX)
+	VMOVDQU        Y3, 128(AX)
+	VBROADCASTI128 32(DX), Y0
+	VINSERTI128    $0x01, 32(R9), Y0, Y0
+	VBROADCASTI128 32(DX)(SI*1), Y1
+	VINSERTI128    $0x01, 32(R9)(SI*1), Y1, Y1
+	VBROADCASTI128 32(DX)(SI*2), Y2
+	VINSERTI128    $0x01, 32(R9)(SI*2), Y2, Y2
+	VBROADCASTI128 32(DX)(DI*1), Y3
+	VINSERTI128    $0x01, 32(R9)(DI*1), Y3, Y3
+	VPUNPCKLDQ     Y1, Y0, Y4
+	VPUNPCKHDQ     Y1, Y0, Y0
+	VPUNPCKLDQ     Y3, Y2, Y1
+	VPUNPCKHDQ     Y3, Y2, Y2
+	VPUNPCKLQDQ    Y1, Y4, Y3
+	VPUNPCKHQDQ    Y1, Y4, Y1
+	VPUNPCKLQDQ    Y2, Y0, Y4
+	VPUNPCKHQDQ    Y2, Y0, Y0
+	VMOVDQU        Y1, 288(AX)
+	VMOVDQU        Y4, 320(AX)
+	VMOVDQU        Y0, 352(AX)
+	VMOVDQU        Y3, 256(AX)
+	VBROADCASTI128 48(DX), Y0
+	VINSERTI128    $0x01, 48(R9), Y0, Y0
+	VBROADCASTI128 48(DX)(SI*1), Y1
+	VINSERTI128    $0x01, 48(R9)(SI*1), Y1, Y1
+	VBROADCASTI128 48(DX)(SI*2), Y2
+	VINSERTI128    $0x01, 48(R9)(SI*2), Y2, Y2
+	VBROADCASTI128 48(DX)(DI*1), Y3
+	VINSERTI128    $0x01, 48(R9)(DI*1), Y3, Y3
+	VPUNPCKLDQ     Y1, Y0, Y4
+	VPUNPCKHDQ     Y1, Y0, Y0
+	VPUNPCKLDQ     Y3, Y2, Y1
+	VPUNPCKHDQ     Y3, Y2, Y2
+	VPUNPCKLQDQ    Y1, Y4, Y3
+	VPUNPCKHQDQ    Y1, Y4, Y1
+	VPUNPCKLQDQ    Y2, Y0, Y4
+	VPUNPCKHQDQ    Y2, Y0, Y0
+	VMOVDQU        Y1, 416(AX)
+	VMOVDQU        Y4, 448(AX)
+	VMOVDQU        Y0, 480(AX)
+	VMOVDQU        Y3, 384(AX)
+	VMOVDQU        1024(AX), Y0
+	VMOVDQU        1056(AX), Y1
+	VMOVDQU        1088(AX), Y2
+	VMOVDQU        1120(AX), Y3
+	VMOVDQU        1152(AX), Y4
+	VPADDD         (AX), Y0, Y0
+	VPXOR          Y2, Y1, Y5
+	VPXOR          Y3, Y5, Y5
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x0b, Y0, Y5
+	VPSRLD         $0x15, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         32(AX), Y4, Y4
+	VPXOR          Y1, Y0, Y5
+	VPXOR          Y2, Y5, Y5
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x0e, Y4, Y5
+	VPSRLD         $0x12, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         64(AX), Y3, Y3
+	VPXOR          Y0, Y4, Y5
+	VPXOR          Y1, Y5, Y5
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x0f, Y3, Y5
+	VPSRLD         $0x11, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         96(AX), Y2, Y2
+	VPXOR          Y4, Y3, Y5
+	VPXOR          Y0, Y5, Y5
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0c, Y2, Y5
+	VPSRLD         $0x14, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         128(AX), Y1, Y1
+	VPXOR          Y3, Y2, Y5
+	VPXOR          Y4, Y5, Y5
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x05, Y1, Y5
+	VPSRLD         $0x1b, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         160(AX), Y0, Y0
+	VPXOR          Y2, Y1, Y5
+	VPXOR          Y3, Y5, Y5
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x08, Y0, Y5
+	VPSRLD         $0x18, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         192(AX), Y4, Y4
+	VPXOR          Y1, Y0, Y5
+	VPXOR          Y2, Y5, Y5
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x07, Y4, Y5
+	VPSRLD         $0x19, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         224(AX), Y3, Y3
+	VPXOR          Y0, Y4, Y5
+	VPXOR          Y1, Y5, Y5
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x09, Y3, Y5
+	VPSRLD         $0x17, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         256(AX), Y2, Y2
+	VPXOR          Y4, Y3, Y5
+	VPXOR          Y0, Y5, Y5
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0b, Y2, Y5
+	VPSRLD         $0x15, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         288(AX), Y1, Y1
+	VPXOR          Y3, Y2, Y5
+	VPXOR          Y4, Y5, Y5
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x0d, Y1, Y5
+	VPSRLD         $0x13, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         320(AX), Y0, Y0
+	VPXOR          Y2, Y1, Y5
+	VPXOR          Y3, Y5, Y5
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x0e, Y0, Y5
+	VPSRLD         $0x12, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         352(AX), Y4, Y4
+	VPXOR          Y1, Y0, Y5
+	VPXOR          Y2, Y5, Y5
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x0f, Y4, Y5
+	VPSRLD         $0x11, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         384(AX), Y3, Y3
+	VPXOR          Y0, Y4, Y5
+	VPXOR          Y1, Y5, Y5
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x06, Y3, Y5
+	VPSRLD         $0x1a, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         416(AX), Y2, Y2
+	VPXOR          Y4, Y3, Y5
+	VPXOR          Y0, Y5, Y5
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x07, Y2, Y5
+	VPSRLD         $0x19, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         448(AX), Y1, Y1
+	VPXOR          Y3, Y2, Y5
+	VPXOR          Y4, Y5, Y5
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x09, Y1, Y5
+	VPSRLD         $0x17, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         480(AX), Y0, Y0
+	VPXOR          Y2, Y1, Y5
+	VPXOR          Y3, Y5, Y5
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x08, Y0, Y5
+	VPSRLD         $0x18, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         224(AX), Y4, Y4
+	VPXOR          Y2, Y1, Y5
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x07, Y4, Y5
+	VPSRLD         $0x19, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         128(AX), Y3, Y3
+	VPXOR          Y1, Y0, Y5
+	VPAND          Y4, Y5, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x06, Y3, Y5
+	VPSRLD         $0x1a, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         416(AX), Y2, Y2
+	VPXOR          Y0, Y4, Y5
+	VPAND          Y3, Y5, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x08, Y2, Y5
+	VPSRLD         $0x18, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         32(AX), Y1, Y1
+	VPXOR          Y4, Y3, Y5
+	VPAND          Y2, Y5, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x0d, Y1, Y5
+	VPSRLD         $0x13, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         320(AX), Y0, Y0
+	VPXOR          Y3, Y2, Y5
+	VPAND          Y1, Y5, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x0b, Y0, Y5
+	VPSRLD         $0x15, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         192(AX), Y4, Y4
+	VPXOR          Y2, Y1, Y5
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x09, Y4, Y5
+	VPSRLD         $0x17, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         480(AX), Y3, Y3
+	VPXOR          Y1, Y0, Y5
+	VPAND          Y4, Y5, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x07, Y3, Y5
+	VPSRLD         $0x19, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         96(AX), Y2, Y2
+	VPXOR          Y0, Y4, Y5
+	VPAND          Y3, Y5, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0f, Y2, Y5
+	VPSRLD         $0x11, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         384(AX), Y1, Y1
+	VPXOR          Y4, Y3, Y5
+	VPAND          Y2, Y5, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x07, Y1, Y5
+	VPSRLD         $0x19, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         (AX), Y0, Y0
+	VPXOR          Y3, Y2, Y5
+	VPAND          Y1, Y5, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x0c, Y0, Y5
+	VPSRLD         $0x14, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         288(AX), Y4, Y4
+	VPXOR          Y2, Y1, Y5
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x0f, Y4, Y5
+	VPSRLD         $0x11, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         160(AX), Y3, Y3
+	VPXOR          Y1, Y0, Y5
+	VPAND          Y4, Y5, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x09, Y3, Y5
+	VPSRLD         $0x17, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         64(AX), Y2, Y2
+	VPXOR          Y0, Y4, Y5
+	VPAND          Y3, Y5, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0b, Y2, Y5
+	VPSRLD         $0x15, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         448(AX), Y1, Y1
+	VPXOR          Y4, Y3, Y5
+	VPAND          Y2, Y5, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x07, Y1, Y5
+	VPSRLD         $0x19, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         352(AX), Y0, Y0
+	VPXOR          Y3, Y2, Y5
+	VPAND          Y1, Y5, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x0d, Y0, Y5
+	VPSRLD         $0x13, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         256(AX), Y4, Y4
+	VPXOR          Y2, Y1, Y5
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1096(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x0c, Y4, Y5
+	VPSRLD         $0x14, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         96(AX), Y3, Y3
+	VPANDN         Y0, Y4, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPSUBD         Y5, Y3, Y3
+	VPSLLD         $0x0b, Y3, Y5
+	VPSRLD         $0x15, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         320(AX), Y2, Y2
+	VPANDN         Y4, Y3, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPSUBD         Y5, Y2, Y2
+	VPSLLD         $0x0d, Y2, Y5
+	VPSRLD         $0x13, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         448(AX), Y1, Y1
+	VPANDN         Y3, Y2, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPSUBD         Y5, Y1, Y1
+	VPSLLD         $0x06, Y1, Y5
+	VPSRLD         $0x1a, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         128(AX), Y0, Y0
+	VPANDN         Y2, Y1, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPSUBD         Y5, Y0, Y0
+	VPSLLD         $0x07, Y0, Y5
+	VPSRLD         $0x19, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         288(AX), Y4, Y4
+	VPANDN         Y1, Y0, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPSUBD         Y5, Y4, Y4
+	VPSLLD         $0x0e, Y4, Y5
+	VPSRLD         $0x12, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         480(AX), Y3, Y3
+	VPANDN         Y0, Y4, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPSUBD         Y5, Y3, Y3
+	VPSLLD         $0x09, Y3, Y5
+	VPSRLD         $0x17, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         256(AX), Y2, Y2
+	VPANDN         Y4, Y3, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPSUBD         Y5, Y2, Y2
+	VPSLLD         $0x0d, Y2, Y5
+	VPSRLD         $0x13, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         32(AX), Y1, Y1
+	VPANDN         Y3, Y2, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPSUBD         Y5, Y1, Y1
+	VPSLLD         $0x0f, Y1, Y5
+	VPSRLD         $0x11, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         64(AX), Y0, Y0
+	VPANDN         Y2, Y1, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPSUBD         Y5, Y0, Y0
+	VPSLLD         $0x0e, Y0, Y5
+	VPSRLD         $0x12, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         224(AX), Y4, Y4
+	VPANDN         Y1, Y0, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPSUBD         Y5, Y4, Y4
+	VPSLLD         $0x08, Y4, Y5
+	VPSRLD         $0x18, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         (AX), Y3, Y3
+	VPANDN         Y0, Y4, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPSUBD         Y5, Y3, Y3
+	VPSLLD         $0x0d, Y3, Y5
+	VPSRLD         $0x13, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         192(AX), Y2, Y2
+	VPANDN         Y4, Y3, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPSUBD         Y5, Y2, Y2
+	VPSLLD         $0x06, Y2, Y5
+	VPSRLD         $0x1a, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         416(AX), Y1, Y1
+	VPANDN         Y3, Y2, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPSUBD         Y5, Y1, Y1
+	VPSLLD         $0x05, Y1, Y5
+	VPSRLD         $0x1b, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         352(AX), Y0, Y0
+	VPANDN         Y2, Y1, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPSUBD         Y5, Y0, Y0
+	VPSLLD         $0x0c, Y0, Y5
+	VPSRLD         $0x14, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         160(AX), Y4, Y4
+	VPANDN         Y1, Y0, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPSUBD         Y5, Y4, Y4
+	VPSLLD         $0x07, Y4, Y5
+	VPSRLD         $0x19, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         384(AX), Y3, Y3
+	VPANDN         Y0, Y4, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1100(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPSUBD         Y5, Y3, Y3
+	VPSLLD         $0x05, Y3, Y5
+	VPSRLD         $0x1b, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         32(AX), Y2, Y2
+	VPXOR          Y4, Y3, Y5
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0b, Y2, Y5
+	VPSRLD         $0x15, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         288(AX), Y1, Y1
+	VPXOR          Y3, Y2, Y5
+	VPAND          Y4, Y5, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x0c, Y1, Y5
+	VPSRLD         $0x14, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         352(AX), Y0, Y0
+	VPXOR          Y2, Y1, Y5
+	VPAND          Y3, Y5, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x0e, Y0, Y5
+	VPSRLD         $0x12, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         320(AX), Y4, Y4
+	VPXOR          Y1, Y0, Y5
+	VPAND          Y2, Y5, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x0f, Y4, Y5
+	VPSRLD         $0x11, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         (AX), Y3, Y3
+	VPXOR          Y0, Y4, Y5
+	VPAND          Y1, Y5, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x0e, Y3, Y5
+	VPSRLD         $0x12, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         256(AX), Y2, Y2
+	VPXOR          Y4, Y3, Y5
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0f, Y2, Y5
+	VPSRLD         $0x11, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         384(AX), Y1, Y1
+	VPXOR          Y3, Y2, Y5
+	VPAND          Y4, Y5, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x09, Y1, Y5
+	VPSRLD         $0x17, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         128(AX), Y0, Y0
+	VPXOR          Y2, Y1, Y5
+	VPAND          Y3, Y5, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x08, Y0, Y5
+	VPSRLD         $0x18, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         416(AX), Y4, Y4
+	VPXOR          Y1, Y0, Y5
+	VPAND          Y2, Y5, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x09, Y4, Y5
+	VPSRLD         $0x17, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         96(AX), Y3, Y3
+	VPXOR          Y0, Y4, Y5
+	VPAND          Y1, Y5, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x0e, Y3, Y5
+	VPSRLD         $0x12, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         224(AX), Y2, Y2
+	VPXOR          Y4, Y3, Y5
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x05, Y2, Y5
+	VPSRLD         $0x1b, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         480(AX), Y1, Y1
+	VPXOR          Y3, Y2, Y5
+	VPAND          Y4, Y5, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x06, Y1, Y5
+	VPSRLD         $0x1a, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         448(AX), Y0, Y0
+	VPXOR          Y2, Y1, Y5
+	VPAND          Y3, Y5, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x08, Y0, Y5
+	VPSRLD         $0x18, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         160(AX), Y4, Y4
+	VPXOR          Y1, Y0, Y5
+	VPAND          Y2, Y5, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x06, Y4, Y5
+	VPSRLD         $0x1a, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         192(AX), Y3, Y3
+	VPXOR          Y0, Y4, Y5
+	VPAND          Y1, Y5, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x05, Y3, Y5
+	VPSRLD         $0x1b, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         64(AX), Y2, Y2
+	VPXOR          Y4, Y3, Y5
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1104(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0c, Y2, Y5
+	VPSRLD         $0x14, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         128(AX), Y1, Y1
+	VPANDN         Y4, Y3, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPSUBD         Y5, Y1, Y1
+	VPSLLD         $0x09, Y1, Y5
+	VPSRLD         $0x17, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         (AX), Y0, Y0
+	VPANDN         Y3, Y2, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPSUBD         Y5, Y0, Y0
+	VPSLLD         $0x0f, Y0, Y5
+	VPSRLD         $0x11, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         160(AX), Y4, Y4
+	VPANDN         Y2, Y1, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPSUBD         Y5, Y4, Y4
+	VPSLLD         $0x05, Y4, Y5
+	VPSRLD         $0x1b, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         288(AX), Y3, Y3
+	VPANDN         Y1, Y0, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPSUBD         Y5, Y3, Y3
+	VPSLLD         $0x0b, Y3, Y5
+	VPSRLD         $0x15, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         224(AX), Y2, Y2
+	VPANDN         Y0, Y4, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPSUBD         Y5, Y2, Y2
+	VPSLLD         $0x06, Y2, Y5
+	VPSRLD         $0x1a, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         384(AX), Y1, Y1
+	VPANDN         Y4, Y3, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPSUBD         Y5, Y1, Y1
+	VPSLLD         $0x08, Y1, Y5
+	VPSRLD         $0x18, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         64(AX), Y0, Y0
+	VPANDN         Y3, Y2, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPSUBD         Y5, Y0, Y0
+	VPSLLD         $0x0d, Y0, Y5
+	VPSRLD         $0x13, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         320(AX), Y4, Y4
+	VPANDN         Y2, Y1, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPSUBD         Y5, Y4, Y4
+	VPSLLD         $0x0c, Y4, Y5
+	VPSRLD         $0x14, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         448(AX), Y3, Y3
+	VPANDN         Y1, Y0, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPSUBD         Y5, Y3, Y3
+	VPSLLD         $0x05, Y3, Y5
+	VPSRLD         $0x1b, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         32(AX), Y2, Y2
+	VPANDN         Y0, Y4, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPSUBD         Y5, Y2, Y2
+	VPSLLD         $0x0c, Y2, Y5
+	VPSRLD         $0x14, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         96(AX), Y1, Y1
+	VPANDN         Y4, Y3, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPSUBD         Y5, Y1, Y1
+	VPSLLD         $0x0d, Y1, Y5
+	VPSRLD         $0x13, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         256(AX), Y0, Y0
+	VPANDN         Y3, Y2, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPSUBD         Y5, Y0, Y0
+	VPSLLD         $0x0e, Y0, Y5
+	VPSRLD         $0x12, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         352(AX), Y4, Y4
+	VPANDN         Y2, Y1, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPSUBD         Y5, Y4, Y4
+	VPSLLD         $0x0b, Y4, Y5
+	VPSRLD         $0x15, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         192(AX), Y3, Y3
+	VPANDN         Y1, Y0, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPSUBD         Y5, Y3, Y3
+	VPSLLD         $0x08, Y3, Y5
+	VPSRLD         $0x18, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         480(AX), Y2, Y2
+	VPANDN         Y0, Y4, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPSUBD         Y5, Y2, Y2
+	VPSLLD         $0x05, Y2, Y5
+	VPSRLD         $0x1b, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         416(AX), Y1, Y1
+	VPANDN         Y4, Y3, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1108(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPSUBD         Y5, Y1, Y1
+	VPSLLD         $0x06, Y1, Y5
+	VPSRLD         $0x1a, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VMOVDQU        Y0, 512(AX)
+	VMOVDQU        Y1, 544(AX)
+	VMOVDQU        Y2, 576(AX)
+	VMOVDQU        Y3, 608(AX)
+	VMOVDQU        Y4, 640(AX)
+	VMOVDQU        1024(AX), Y0
+	VMOVDQU        1056(AX), Y1
+	VMOVDQU        1088(AX), Y2
+	VMOVDQU        1120(AX), Y3
+	VMOVDQU        1152(AX), Y4
+	VPADDD         160(AX), Y0, Y0
+	VPANDN         Y3, Y2, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPSUBD         Y5, Y0, Y0
+	VPSLLD         $0x08, Y0, Y5
+	VPSRLD         $0x18, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         448(AX), Y4, Y4
+	VPANDN         Y2, Y1, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPSUBD         Y5, Y4, Y4
+	VPSLLD         $0x09, Y4, Y5
+	VPSRLD         $0x17, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         224(AX), Y3, Y3
+	VPANDN         Y1, Y0, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPSUBD         Y5, Y3, Y3
+	VPSLLD         $0x09, Y3, Y5
+	VPSRLD         $0x17, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         (AX), Y2, Y2
+	VPANDN         Y0, Y4, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPSUBD         Y5, Y2, Y2
+	VPSLLD         $0x0b, Y2, Y5
+	VPSRLD         $0x15, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         288(AX), Y1, Y1
+	VPANDN         Y4, Y3, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPSUBD         Y5, Y1, Y1
+	VPSLLD         $0x0d, Y1, Y5
+	VPSRLD         $0x13, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         64(AX), Y0, Y0
+	VPANDN         Y3, Y2, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPSUBD         Y5, Y0, Y0
+	VPSLLD         $0x0f, Y0, Y5
+	VPSRLD         $0x11, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         352(AX), Y4, Y4
+	VPANDN         Y2, Y1, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPSUBD         Y5, Y4, Y4
+	VPSLLD         $0x0f, Y4, Y5
+	VPSRLD         $0x11, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         128(AX), Y3, Y3
+	VPANDN         Y1, Y0, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPSUBD         Y5, Y3, Y3
+	VPSLLD         $0x05, Y3, Y5
+	VPSRLD         $0x1b, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         416(AX), Y2, Y2
+	VPANDN         Y0, Y4, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPSUBD         Y5, Y2, Y2
+	VPSLLD         $0x07, Y2, Y5
+	VPSRLD         $0x19, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         192(AX), Y1, Y1
+	VPANDN         Y4, Y3, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPSUBD         Y5, Y1, Y1
+	VPSLLD         $0x07, Y1, Y5
+	VPSRLD         $0x19, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         480(AX), Y0, Y0
+	VPANDN         Y3, Y2, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPSUBD         Y5, Y0, Y0
+	VPSLLD         $0x08, Y0, Y5
+	VPSRLD         $0x18, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         256(AX), Y4, Y4
+	VPANDN         Y2, Y1, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPSUBD         Y5, Y4, Y4
+	VPSLLD         $0x0b, Y4, Y5
+	VPSRLD         $0x15, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         32(AX), Y3, Y3
+	VPANDN         Y1, Y0, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPSUBD         Y5, Y3, Y3
+	VPSLLD         $0x0e, Y3, Y5
+	VPSRLD         $0x12, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         320(AX), Y2, Y2
+	VPANDN         Y0, Y4, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPSUBD         Y5, Y2, Y2
+	VPSLLD         $0x0e, Y2, Y5
+	VPSRLD         $0x12, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         96(AX), Y1, Y1
+	VPANDN         Y4, Y3, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPSUBD         Y5, Y1, Y1
+	VPSLLD         $0x0c, Y1, Y5
+	VPSRLD         $0x14, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         384(AX), Y0, Y0
+	VPANDN         Y3, Y2, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1112(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPSUBD         Y5, Y0, Y0
+	VPSLLD         $0x06, Y0, Y5
+	VPSRLD         $0x1a, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         192(AX), Y4, Y4
+	VPXOR          Y1, Y0, Y5
+	VPAND          Y2, Y5, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x09, Y4, Y5
+	VPSRLD         $0x17, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         352(AX), Y3, Y3
+	VPXOR          Y0, Y4, Y5
+	VPAND          Y1, Y5, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x0d, Y3, Y5
+	VPSRLD         $0x13, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         96(AX), Y2, Y2
+	VPXOR          Y4, Y3, Y5
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0f, Y2, Y5
+	VPSRLD         $0x11, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         224(AX), Y1, Y1
+	VPXOR          Y3, Y2, Y5
+	VPAND          Y4, Y5, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x07, Y1, Y5
+	VPSRLD         $0x19, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         (AX), Y0, Y0
+	VPXOR          Y2, Y1, Y5
+	VPAND          Y3, Y5, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x0c, Y0, Y5
+	VPSRLD         $0x14, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         416(AX), Y4, Y4
+	VPXOR          Y1, Y0, Y5
+	VPAND          Y2, Y5, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x08, Y4, Y5
+	VPSRLD         $0x18, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         160(AX), Y3, Y3
+	VPXOR          Y0, Y4, Y5
+	VPAND          Y1, Y5, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x09, Y3, Y5
+	VPSRLD         $0x17, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         320(AX), Y2, Y2
+	VPXOR          Y4, Y3, Y5
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0b, Y2, Y5
+	VPSRLD         $0x15, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         448(AX), Y1, Y1
+	VPXOR          Y3, Y2, Y5
+	VPAND          Y4, Y5, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x07, Y1, Y5
+	VPSRLD         $0x19, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         480(AX), Y0, Y0
+	VPXOR          Y2, Y1, Y5
+	VPAND          Y3, Y5, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x07, Y0, Y5
+	VPSRLD         $0x19, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         256(AX), Y4, Y4
+	VPXOR          Y1, Y0, Y5
+	VPAND          Y2, Y5, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x0c, Y4, Y5
+	VPSRLD         $0x14, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         384(AX), Y3, Y3
+	VPXOR          Y0, Y4, Y5
+	VPAND          Y1, Y5, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x07, Y3, Y5
+	VPSRLD         $0x19, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         128(AX), Y2, Y2
+	VPXOR          Y4, Y3, Y5
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x06, Y2, Y5
+	VPSRLD         $0x1a, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         288(AX), Y1, Y1
+	VPXOR          Y3, Y2, Y5
+	VPAND          Y4, Y5, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x0f, Y1, Y5
+	VPSRLD         $0x11, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         32(AX), Y0, Y0
+	VPXOR          Y2, Y1, Y5
+	VPAND          Y3, Y5, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x0d, Y0, Y5
+	VPSRLD         $0x13, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         64(AX), Y4, Y4
+	VPXOR          Y1, Y0, Y5
+	VPAND          Y2, Y5, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1116(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x0b, Y4, Y5
+	VPSRLD         $0x15, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         480(AX), Y3, Y3
+	VPANDN         Y0, Y4, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPSUBD         Y5, Y3, Y3
+	VPSLLD         $0x09, Y3, Y5
+	VPSRLD         $0x17, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         160(AX), Y2, Y2
+	VPANDN         Y4, Y3, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPSUBD         Y5, Y2, Y2
+	VPSLLD         $0x07, Y2, Y5
+	VPSRLD         $0x19, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         32(AX), Y1, Y1
+	VPANDN         Y3, Y2, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPSUBD         Y5, Y1, Y1
+	VPSLLD         $0x0f, Y1, Y5
+	VPSRLD         $0x11, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         96(AX), Y0, Y0
+	VPANDN         Y2, Y1, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPSUBD         Y5, Y0, Y0
+	VPSLLD         $0x0b, Y0, Y5
+	VPSRLD         $0x15, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         224(AX), Y4, Y4
+	VPANDN         Y1, Y0, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPSUBD         Y5, Y4, Y4
+	VPSLLD         $0x08, Y4, Y5
+	VPSRLD         $0x18, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         448(AX), Y3, Y3
+	VPANDN         Y0, Y4, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPSUBD         Y5, Y3, Y3
+	VPSLLD         $0x06, Y3, Y5
+	VPSRLD         $0x1a, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         192(AX), Y2, Y2
+	VPANDN         Y4, Y3, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPSUBD         Y5, Y2, Y2
+	VPSLLD         $0x06, Y2, Y5
+	VPSRLD         $0x1a, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         288(AX), Y1, Y1
+	VPANDN         Y3, Y2, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPSUBD         Y5, Y1, Y1
+	VPSLLD         $0x0e, Y1, Y5
+	VPSRLD         $0x12, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         352(AX), Y0, Y0
+	VPANDN         Y2, Y1, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPSUBD         Y5, Y0, Y0
+	VPSLLD         $0x0c, Y0, Y5
+	VPSRLD         $0x14, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         256(AX), Y4, Y4
+	VPANDN         Y1, Y0, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPSUBD         Y5, Y4, Y4
+	VPSLLD         $0x0d, Y4, Y5
+	VPSRLD         $0x13, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         384(AX), Y3, Y3
+	VPANDN         Y0, Y4, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPSUBD         Y5, Y3, Y3
+	VPSLLD         $0x05, Y3, Y5
+	VPSRLD         $0x1b, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         64(AX), Y2, Y2
+	VPANDN         Y4, Y3, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPSUBD         Y5, Y2, Y2
+	VPSLLD         $0x0e, Y2, Y5
+	VPSRLD         $0x12, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         320(AX), Y1, Y1
+	VPANDN         Y3, Y2, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPSUBD         Y5, Y1, Y1
+	VPSLLD         $0x0d, Y1, Y5
+	VPSRLD         $0x13, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         (AX), Y0, Y0
+	VPANDN         Y2, Y1, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPSUBD         Y5, Y0, Y0
+	VPSLLD         $0x0d, Y0, Y5
+	VPSRLD         $0x13, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         128(AX), Y4, Y4
+	VPANDN         Y1, Y0, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPSUBD         Y5, Y4, Y4
+	VPSLLD         $0x07, Y4, Y5
+	VPSRLD         $0x19, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         416(AX), Y3, Y3
+	VPANDN         Y0, Y4, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1120(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPSUBD         Y5, Y3, Y3
+	VPSLLD         $0x05, Y3, Y5
+	VPSRLD         $0x1b, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         256(AX), Y2, Y2
+	VPXOR          Y0, Y4, Y5
+	VPAND          Y3, Y5, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0f, Y2, Y5
+	VPSRLD         $0x11, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         192(AX), Y1, Y1
+	VPXOR          Y4, Y3, Y5
+	VPAND          Y2, Y5, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x05, Y1, Y5
+	VPSRLD         $0x1b, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         128(AX), Y0, Y0
+	VPXOR          Y3, Y2, Y5
+	VPAND          Y1, Y5, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x08, Y0, Y5
+	VPSRLD         $0x18, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         32(AX), Y4, Y4
+	VPXOR          Y2, Y1, Y5
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x0b, Y4, Y5
+	VPSRLD         $0x15, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         96(AX), Y3, Y3
+	VPXOR          Y1, Y0, Y5
+	VPAND          Y4, Y5, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x0e, Y3, Y5
+	VPSRLD         $0x12, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         352(AX), Y2, Y2
+	VPXOR          Y0, Y4, Y5
+	VPAND          Y3, Y5, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0e, Y2, Y5
+	VPSRLD         $0x12, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         480(AX), Y1, Y1
+	VPXOR          Y4, Y3, Y5
+	VPAND          Y2, Y5, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x06, Y1, Y5
+	VPSRLD         $0x1a, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         (AX), Y0, Y0
+	VPXOR          Y3, Y2, Y5
+	VPAND          Y1, Y5, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x0e, Y0, Y5
+	VPSRLD         $0x12, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         160(AX), Y4, Y4
+	VPXOR          Y2, Y1, Y5
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x06, Y4, Y5
+	VPSRLD         $0x1a, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         384(AX), Y3, Y3
+	VPXOR          Y1, Y0, Y5
+	VPAND          Y4, Y5, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x09, Y3, Y5
+	VPSRLD         $0x17, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         64(AX), Y2, Y2
+	VPXOR          Y0, Y4, Y5
+	VPAND          Y3, Y5, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0c, Y2, Y5
+	VPSRLD         $0x14, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         416(AX), Y1, Y1
+	VPXOR          Y4, Y3, Y5
+	VPAND          Y2, Y5, Y5
+	VPXOR          Y4, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y1, Y1
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x09, Y1, Y5
+	VPSRLD         $0x17, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         288(AX), Y0, Y0
+	VPXOR          Y3, Y2, Y5
+	VPAND          Y1, Y5, Y5
+	VPXOR          Y3, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y0, Y0
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x0c, Y0, Y5
+	VPSRLD         $0x14, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         224(AX), Y4, Y4
+	VPXOR          Y2, Y1, Y5
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y2, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y4, Y4
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x05, Y4, Y5
+	VPSRLD         $0x1b, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         320(AX), Y3, Y3
+	VPXOR          Y1, Y0, Y5
+	VPAND          Y4, Y5, Y5
+	VPXOR          Y1, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y3, Y3
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x0f, Y3, Y5
+	VPSRLD         $0x11, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         448(AX), Y2, Y2
+	VPXOR          Y0, Y4, Y5
+	VPAND          Y3, Y5, Y5
+	VPXOR          Y0, Y5, Y5
+	VPBROADCASTD   constantsAVX2<>+1124(SB), Y6
+	VPADDD         Y6, Y2, Y2
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x08, Y2, Y5
+	VPSRLD         $0x18, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         384(AX), Y1, Y1
+	VPXOR          Y3, Y2, Y5
+	VPXOR          Y4, Y5, Y5
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x08, Y1, Y5
+	VPSRLD         $0x18, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         480(AX), Y0, Y0
+	VPXOR          Y2, Y1, Y5
+	VPXOR          Y3, Y5, Y5
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x05, Y0, Y5
+	VPSRLD         $0x1b, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         320(AX), Y4, Y4
+	VPXOR          Y1, Y0, Y5
+	VPXOR          Y2, Y5, Y5
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x0c, Y4, Y5
+	VPSRLD         $0x14, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         128(AX), Y3, Y3
+	VPXOR          Y0, Y4, Y5
+	VPXOR          Y1, Y5, Y5
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x09, Y3, Y5
+	VPSRLD         $0x17, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         32(AX), Y2, Y2
+	VPXOR          Y4, Y3, Y5
+	VPXOR          Y0, Y5, Y5
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0c, Y2, Y5
+	VPSRLD         $0x14, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         160(AX), Y1, Y1
+	VPXOR          Y3, Y2, Y5
+	VPXOR          Y4, Y5, Y5
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x05, Y1, Y5
+	VPSRLD         $0x1b, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         256(AX), Y0, Y0
+	VPXOR          Y2, Y1, Y5
+	VPXOR          Y3, Y5, Y5
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x0e, Y0, Y5
+	VPSRLD         $0x12, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         224(AX), Y4, Y4
+	VPXOR          Y1, Y0, Y5
+	VPXOR          Y2, Y5, Y5
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x06, Y4, Y5
+	VPSRLD         $0x1a, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         192(AX), Y3, Y3
+	VPXOR          Y0, Y4, Y5
+	VPXOR          Y1, Y5, Y5
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x08, Y3, Y5
+	VPSRLD         $0x18, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         64(AX), Y2, Y2
+	VPXOR          Y4, Y3, Y5
+	VPXOR          Y0, Y5, Y5
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0d, Y2, Y5
+	VPSRLD         $0x13, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         416(AX), Y1, Y1
+	VPXOR          Y3, Y2, Y5
+	VPXOR          Y4, Y5, Y5
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x06, Y1, Y5
+	VPSRLD         $0x1a, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         448(AX), Y0, Y0
+	VPXOR          Y2, Y1, Y5
+	VPXOR          Y3, Y5, Y5
+	VPADDD         Y5, Y0, Y0
+	VPSLLD         $0x05, Y0, Y5
+	VPSRLD         $0x1b, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         Y4, Y0, Y0
+	VPSLLD         $0x0a, Y2, Y5
+	VPSRLD         $0x16, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         (AX), Y4, Y4
+	VPXOR          Y1, Y0, Y5
+	VPXOR          Y2, Y5, Y5
+	VPADDD         Y5, Y4, Y4
+	VPSLLD         $0x0f, Y4, Y5
+	VPSRLD         $0x11, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         Y3, Y4, Y4
+	VPSLLD         $0x0a, Y1, Y5
+	VPSRLD         $0x16, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         96(AX), Y3, Y3
+	VPXOR          Y0, Y4, Y5
+	VPXOR          Y1, Y5, Y5
+	VPADDD         Y5, Y3, Y3
+	VPSLLD         $0x0d, Y3, Y5
+	VPSRLD         $0x13, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VPADDD         Y2, Y3, Y3
+	VPSLLD         $0x0a, Y0, Y5
+	VPSRLD         $0x16, Y0, Y0
+	VPOR           Y5, Y0, Y0
+	VPADDD         288(AX), Y2, Y2
+	VPXOR          Y4, Y3, Y5
+	VPXOR          Y0, Y5, Y5
+	VPADDD         Y5, Y2, Y2
+	VPSLLD         $0x0b, Y2, Y5
+	VPSRLD         $0x15, Y2, Y2
+	VPOR           Y5, Y2, Y2
+	VPADDD         Y1, Y2, Y2
+	VPSLLD         $0x0a, Y4, Y5
+	VPSRLD         $0x16, Y4, Y4
+	VPOR           Y5, Y4, Y4
+	VPADDD         352(AX), Y1, Y1
+	VPXOR          Y3, Y2, Y5
+	VPXOR          Y4, Y5, Y5
+	VPADDD         Y5, Y1, Y1
+	VPSLLD         $0x0b, Y1, Y5
+	VPSRLD         $0x15, Y1, Y1
+	VPOR           Y5, Y1, Y1
+	VPADDD         Y0, Y1, Y1
+	VPSLLD         $0x0a, Y3, Y5
+	VPSRLD         $0x16, Y3, Y3
+	VPOR           Y5, Y3, Y3
+	VMOVDQU        Y0, 768(AX)
+	VMOVDQU        Y1, 800(AX)
+	VMOVDQU        Y2, 832(AX)
+	VMOVDQU        Y3, 864(AX)
+	VMOVDQU        Y4, 896(AX)
+	VMOVDQU        1056(AX), Y0
+	VPADDD         576(AX), Y0, Y0
+	VPADDD         864(AX), Y0, Y0
+	VMOVDQU        1088(AX), Y1
+	VPADDD         608(AX), Y1, Y1
+	VPADDD         896(AX), Y1, Y1
+	VMOVDQU        1120(AX), Y2
+	VPADDD         640(AX), Y2, Y2
+	VPADDD         768(AX), Y2, Y2
+	VMOVDQU        1152(AX), Y3
+	VPADDD         512(AX), Y3, Y3
+	VPADDD         800(AX), Y3, Y3
+	VMOVDQU        1024(AX), Y4
+	VPADDD         544(AX), Y4, Y4
+	VPADDD         832(AX), Y4, Y4
+	VMOVDQU        Y0, 1024(AX)
+	VMOVDQU        Y1, 1056(AX)
+	VMOVDQU        Y2, 1088(AX)
+	VMOVDQU        Y3, 1120(AX)
+	VMOVDQU        Y4, 1152(AX)
+	ADDQ           $+64, DX
+	DECQ           R8
+	JNZ            block
+	VMOVDQU        1024(AX), Y0
+	VMOVDQU        1056(AX), Y1
+	VMOVDQU        1088(AX), Y2
+	VMOVDQU        1120(AX), Y3
+	VPUNPCKLDQ     Y1, Y0, Y4
+	VPUNPCKHDQ     Y1, Y0, Y0
+	VPUNPCKLDQ     Y3, Y2, Y1
+	VPUNPCKHDQ     Y3, Y2, Y2
+	VPUNPCKLQDQ    Y1, Y4, Y3
+	VPUNPCKHQDQ    Y1, Y4, Y1
+	VPUNPCKLQDQ    Y2, Y0, Y4
+	VPUNPCKHQDQ    Y2, Y0, Y0
+	VMOVDQU        X3, (CX)
+	VEXTRACTI128   $0x01, Y3, 128(CX)
+	VMOVDQU        X1, 32(CX)
+	VEXTRACTI128   $0x01, Y1, 160(CX)
+	VMOVDQU        X4, 64(CX)
+	VEXTRACTI128   $0x01, Y4, 192(CX)
+	VMOVDQU        X0, 96(CX)
+	VEXTRACTI128   $0x01, Y0, 224(CX)
+	VMOVDQU        1152(AX), Y0
+	VPBROADCASTD   constantsAVX2<>+1036(SB), Y1
+	VPBROADCASTD   constantsAVX2<>+1036(SB), Y2
+	VPBROADCASTD   constantsAVX2<>+1036(SB), Y3
+	VPUNPCKLDQ     Y1, Y0, Y4
+	VPUNPCKHDQ     Y1, Y0, Y0
+	VPUNPCKLDQ     Y3, Y2, Y1
+	VPUNPCKHDQ     Y3, Y2, Y2
+	VPUNPCKLQDQ    Y1, Y4, Y3
+	VPUNPCKHQDQ    Y1, Y4, Y1
+	VPUNPCKLQDQ    Y2, Y0, Y4
+	VPUNPCKHQDQ    Y2, Y0, Y0
+	VMOVDQU        X3, 16(CX)
+	VEXTRACTI128   $0x01, Y3, 144(CX)
+	VMOVDQU        X1, 48(CX)
+	VEXTRACTI128   $0x01, Y1, 176(CX)
+	VMOVDQU        X4, 80(CX)
+	VEXTRACTI128   $0x01, Y4, 208(CX)
+	VMOVDQU        X0, 112(CX)
+	VEXTRACTI128   $0x01, Y0, 240(CX)
+	ADDQ           $+256, CX
+	MOVQ           SI, R10
+	IMUL3Q         $+7, SI, R10
+	ADDQ           R10, DX
+	DECQ           BX
+	JNZ            group
+	VZEROUPPER
+	RET
+
 // func noncesAVX2(table *uint32, first uint32, groups uint64, limit uint32) (tried uint64)
 // Requires: AVX, AVX2
 TEXT ·noncesAVX2(SB), $1312-40
@@ -9324,7 +11615,7 @@ TEXT ·noncesAVX2(SB), $1312-40
 	MOVL         first+8(FP), SI
 	VMOVD        SI, X0
 	VPBROADCASTD X0, Y0
-	VPADDD       constantsAVX2<>+1088(SB), Y0, Y0
+	VPADDD       constantsAVX2<>+1152(SB), Y0, Y0
 	VMOVDQU      Y0, 1024(AX)
 	MOVL         limit+24(FP), DI
 	VMOVD        DI, X0
@@ -9746,7 +12037,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y3, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD constantsAVX2<>+1120(SB), Y11
+	VPBROADCASTD constantsAVX2<>+1184(SB), Y11
 	VPADDD       Y11, Y0, Y0
 	VPADDD       Y4, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -9864,7 +12155,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1124(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1188(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y8, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -9904,7 +12195,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1128(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1192(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y9, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -9953,7 +12244,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1132(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1196(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y5, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -10000,7 +12291,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1136(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1200(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y4, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -10032,7 +12323,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSRLD       $0x0a, Y7, Y7
 	VPXOR        Y7, Y10, Y7
-	VPBROADCASTD constantsAVX2<>+1140(SB), Y10
+	VPBROADCASTD constantsAVX2<>+1204(SB), Y10
 	VPADDD       Y10, Y7, Y7
 	VMOVDQU      Y7, 192(AX)
 	VPXOR        Y1, Y0, Y10
@@ -10049,7 +12340,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1144(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1208(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y7, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -10098,7 +12389,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1148(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1212(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y6, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -10147,7 +12438,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1152(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1216(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y8, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -10196,7 +12487,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1156(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1220(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y9, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -10245,7 +12536,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1160(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1224(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y5, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -10294,7 +12585,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1164(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1228(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y4, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -10343,7 +12634,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1168(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1232(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y7, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -10392,7 +12683,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1172(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1236(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y6, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -10425,7 +12716,7 @@ group:
 	VPSRLD       $0x0a, Y8, Y8
 	VPXOR        Y8, Y10, Y8
 	VMOVDQU      224(AX), Y10
-	VPBROADCASTD constantsAVX2<>+1176(SB), Y11
+	VPBROADCASTD constantsAVX2<>+1240(SB), Y11
 	VPADDD       Y11, Y10, Y10
 	VPADDD       Y8, Y10, Y8
 	VMOVDQU      Y8, 448(AX)
@@ -10443,7 +12734,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1180(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1244(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y8, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -10494,7 +12785,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1184(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1248(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y9, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -10545,7 +12836,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1188(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1252(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y5, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -10606,7 +12897,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1192(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1256(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y4, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -10667,7 +12958,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1196(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1260(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y7, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -10728,7 +13019,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1200(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1264(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y6, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -10789,7 +13080,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1204(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1268(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y8, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -10850,7 +13141,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1208(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1272(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y9, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -10911,7 +13202,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1212(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1276(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y5, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -10972,7 +13263,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1216(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1280(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y4, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -11033,7 +13324,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1220(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1284(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y7, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -11094,7 +13385,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1224(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1288(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y6, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -11155,7 +13446,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1228(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1292(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y8, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -11216,7 +13507,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1232(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1296(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y9, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -11277,7 +13568,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1236(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1300(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y5, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -11338,7 +13629,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1240(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1304(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y4, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -11399,7 +13690,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1244(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1308(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y7, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -11460,7 +13751,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1248(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1312(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y6, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -11521,7 +13812,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1252(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1316(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y8, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -11582,7 +13873,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1256(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1320(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y9, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -11643,7 +13934,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1260(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1324(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y5, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -11704,7 +13995,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1264(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1328(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y4, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -11765,7 +14056,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1268(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1332(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y7, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -11826,7 +14117,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1272(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1336(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y6, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -11887,7 +14178,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1276(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1340(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y8, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -11948,7 +14239,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1280(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1344(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y9, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -12009,7 +14300,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1284(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1348(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y5, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -12070,7 +14361,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1288(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1352(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y4, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -12131,7 +14422,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1292(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1356(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y7, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -12192,7 +14483,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1296(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1360(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y6, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -12253,7 +14544,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1300(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1364(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y8, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -12314,7 +14605,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1304(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1368(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y9, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -12375,7 +14666,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1308(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1372(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y5, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -12436,7 +14727,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1312(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1376(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y4, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -13057,7 +15348,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1316(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1380(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y9, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -13090,7 +15381,7 @@ group:
 	VPSRLD       $0x03, Y5, Y5
 	VPXOR        Y5, Y10, Y5
 	VMOVDQU      32(AX), Y10
-	VPBROADCASTD constantsAVX2<>+1320(SB), Y11
+	VPBROADCASTD constantsAVX2<>+1384(SB), Y11
 	VPADDD       Y11, Y10, Y10
 	VPADDD       Y5, Y10, Y5
 	VMOVDQU      Y5, 32(AX)
@@ -13108,7 +15399,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1324(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1388(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y5, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -13168,7 +15459,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1124(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1188(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y4, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -13228,7 +15519,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1128(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1192(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y7, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -13288,7 +15579,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1132(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1196(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y6, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -13348,7 +15639,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1136(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1200(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y8, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -13410,7 +15701,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1144(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1208(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y9, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -13443,7 +15734,7 @@ group:
 	VPSRLD       $0x0a, Y5, Y5
 	VPXOR        Y5, Y10, Y5
 	VMOVDQU      224(AX), Y10
-	VPBROADCASTD constantsAVX2<>+1328(SB), Y11
+	VPBROADCASTD constantsAVX2<>+1392(SB), Y11
 	VPADDD       Y11, Y10, Y10
 	VPADDD       (AX), Y10, Y10
 	VPADDD       Y5, Y10, Y5
@@ -13462,7 +15753,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1148(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1212(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y5, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -13513,7 +15804,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1152(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1216(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y4, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -13562,7 +15853,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1156(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1220(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y7, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -13611,7 +15902,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1160(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1224(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y6, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -13660,7 +15951,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1164(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1228(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y8, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -13709,7 +16000,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1168(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1232(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y9, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -13758,7 +16049,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1172(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1236(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y5, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -13791,7 +16082,7 @@ group:
 	VPSRLD       $0x0a, Y4, Y4
 	VPXOR        Y4, Y10, Y4
 	VMOVDQU      224(AX), Y10
-	VPBROADCASTD constantsAVX2<>+1332(SB), Y11
+	VPBROADCASTD constantsAVX2<>+1396(SB), Y11
 	VPADDD       Y11, Y10, Y10
 	VPADDD       Y4, Y10, Y4
 	VMOVDQU      Y4, 448(AX)
@@ -13809,7 +16100,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1180(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1244(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y4, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -13870,7 +16161,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1184(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1248(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y7, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -13931,7 +16222,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1188(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1252(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y6, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -13992,7 +16283,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1192(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1256(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y8, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -14053,7 +16344,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1196(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1260(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y9, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -14114,7 +16405,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1200(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1264(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y5, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -14175,7 +16466,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1204(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1268(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y4, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -14236,7 +16527,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1208(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1272(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y7, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -14297,7 +16588,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1212(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1276(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y6, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -14358,7 +16649,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1216(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1280(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y8, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -14419,7 +16710,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1220(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1284(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y9, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -14480,7 +16771,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1224(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1288(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y5, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -14541,7 +16832,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1228(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1292(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y4, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -14602,7 +16893,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1232(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1296(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y7, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -14663,7 +16954,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1236(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1300(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y6, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -14724,7 +17015,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1240(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1304(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y8, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -14785,7 +17076,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1244(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1308(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y9, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -14846,7 +17137,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1248(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1312(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y5, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -14907,7 +17198,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1252(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1316(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y4, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -14968,7 +17259,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1256(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1320(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y7, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -15029,7 +17320,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1260(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1324(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y6, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -15090,7 +17381,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1264(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1328(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y8, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -15151,7 +17442,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1268(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1332(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y9, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -15212,7 +17503,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y0, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1272(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1336(SB), Y12
 	VPADDD       Y12, Y1, Y1
 	VPADDD       Y5, Y1, Y1
 	VPADDD       Y10, Y1, Y1
@@ -15273,7 +17564,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y1, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1276(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1340(SB), Y12
 	VPADDD       Y12, Y2, Y2
 	VPADDD       Y4, Y2, Y2
 	VPADDD       Y10, Y2, Y2
@@ -15334,7 +17625,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y2, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1280(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1344(SB), Y12
 	VPADDD       Y12, Y3, Y3
 	VPADDD       Y7, Y3, Y3
 	VPADDD       Y10, Y3, Y3
@@ -15395,7 +17686,7 @@ group:
 	VPXOR        Y12, Y11, Y11
 	VPSLLD       $0x07, Y3, Y12
 	VPXOR        Y12, Y11, Y11
-	VPBROADCASTD constantsAVX2<>+1284(SB), Y12
+	VPBROADCASTD constantsAVX2<>+1348(SB), Y12
 	VPADDD       Y12, Y0, Y0
 	VPADDD       Y6, Y0, Y0
 	VPADDD       Y10, Y0, Y0
@@ -15456,7 +17747,7 @@ group:
 	VPXOR        Y11, Y10, Y10
 	VPSLLD       $0x07, Y0, Y11
 	VPXOR        Y11, Y10, Y10
-	VPBROADCASTD constantsAVX2<>+1288(SB), Y11
+	VPBROADCASTD constantsAVX2<>+1352(SB), Y11
 	VPADDD       Y11, Y1, Y1
 	VPADDD       Y7, Y1, Y1
 	VPADDD       Y8, Y1, Y1
@@ -15501,7 +17792,7 @@ group:
 	VPXOR        Y10, Y9, Y9
 	VPSLLD       $0x07, Y1, Y10
 	VPXOR        Y10, Y9, Y9
-	VPBROADCASTD constantsAVX2<>+1292(SB), Y10
+	VPBROADCASTD constantsAVX2<>+1356(SB), Y10
 	VPADDD       Y10, Y2, Y2
 	VPADDD       Y7, Y2, Y2
 	VPADDD       Y8, Y2, Y2
@@ -15546,7 +17837,7 @@ group:
 	VPXOR        Y9, Y8, Y8
 	VPSLLD       $0x07, Y2, Y9
 	VPXOR        Y9, Y8, Y8
-	VPBROADCASTD constantsAVX2<>+1296(SB), Y9
+	VPBROADCASTD constantsAVX2<>+1360(SB), Y9
 	VPADDD       Y9, Y3, Y3
 	VPADDD       Y5, Y3, Y3
 	VPADDD       Y7, Y3, Y3
@@ -15591,7 +17882,7 @@ group:
 	VPXOR        Y5, Y2, Y2
 	VPSLLD       $0x07, Y3, Y3
 	VPXOR        Y3, Y2, Y2
-	VPBROADCASTD constantsAVX2<>+1300(SB), Y3
+	VPBROADCASTD constantsAVX2<>+1364(SB), Y3
 	VPADDD       Y3, Y0, Y0
 	VPADDD       Y4, Y0, Y0
 	VPADDD       Y1, Y0, Y0
@@ -15605,7 +17896,7 @@ group:
 	VPMOVMSKB    Y0, R8
 	TESTL        R8, R8
 	JNZ          candidate
-	VPBROADCASTD constantsAVX2<>+1336(SB), Y0
+	VPBROADCASTD constantsAVX2<>+1400(SB), Y0
 	VPADDD       1024(AX), Y0, Y0
 	VMOVDQU      Y0, 1024(AX)
 	INCQ         BX
@@ -15751,38 +18042,46 @@ DATA constantsAVX2<>+1040(SB)/8, $0xb5c0fbcf71374491
 DATA constantsAVX2<>+1048(SB)/8, $0x00000208e9b5dba5
 DATA constantsAVX2<>+1056(SB)/8, $0x80000000c19bf37c
 DATA constantsAVX2<>+1064(SB)/8, $0x000001005807aa98
-DATA constantsAVX2<>+1072(SB)/8, $0x00000000c19bf274
-DATA constantsAVX2<>+1080(SB)/8, $0x0000000000000000
-DATA constantsAVX2<>+1088(SB)/8, $0x0000000100000000
-DATA constantsAVX2<>+1096(SB)/8, $0x0000000300000002
-DATA constantsAVX2<>+1104(SB)/8, $0x0000000500000004
-DATA constantsAVX2<>+1112(SB)/8, $0x0000000700000006
-DATA constantsAVX2<>+1120(SB)/8, $0x0fc19dc6c19bf3f4
-DATA constantsAVX2<>+1128(SB)/8, $0x2de92c6f240ca1cc
-DATA constantsAVX2<>+1136(SB)/8, $0x000002804a7484aa
-DATA constantsAVX2<>+1144(SB)/8, $0x76f988da5cb0a9dc
-DATA constantsAVX2<>+1152(SB)/8, $0xa831c66d983e5152
-DATA constantsAVX2<>+1160(SB)/8, $0xbf597fc7b00327c8
-DATA constantsAVX2<>+1168(SB)/8, $0xd5a79147c6e00bf3
-DATA constantsAVX2<>+1176(SB)/8, $0x06ca635100a00055
-DATA constantsAVX2<>+1184(SB)/8, $0x27b70a8514292967
-DATA constantsAVX2<>+1192(SB)/8, $0x4d2c6dfc2e1b2138
-DATA constantsAVX2<>+1200(SB)/8, $0x650a735453380d13
-DATA constantsAVX2<>+1208(SB)/8, $0x81c2c92e766a0abb
-DATA constantsAVX2<>+1216(SB)/8, $0xa2bfe8a192722c85
-DATA constantsAVX2<>+1224(SB)/8, $0xc24b8b70a81a664b
-DATA constantsAVX2<>+1232(SB)/8, $0xd192e819c76c51a3
-DATA constantsAVX2<>+1240(SB)/8, $0xf40e3585d6990624
-DATA constantsAVX2<>+1248(SB)/8, $0x19a4c116106aa070
-DATA constantsAVX2<>+1256(SB)/8, $0x2748774c1e376c08
-DATA constantsAVX2<>+1264(SB)/8, $0x391c0cb334b0bcb5
-DATA constantsAVX2<>+1272(SB)/8, $0x5b9cca4f4ed8aa4a
-DATA constantsAVX2<>+1280(SB)/8, $0x748f82ee682e6ff3
-DATA constantsAVX2<>+1288(SB)/8, $0x84c8781478a5636f
-DATA constantsAVX2<>+1296(SB)/8, $0x90befffa8cc70208
-DATA constantsAVX2<>+1304(SB)/8, $0xbef9a3f7a4506ceb
-DATA constantsAVX2<>+1312(SB)/8, $0xe49b69c1c67178f2
-DATA constantsAVX2<>+1320(SB)/8, $0xefbe478600a00000
-DATA constantsAVX2<>+1328(SB)/8, $0x0040002211002000
-DATA constantsAVX2<>+1336(SB)/8, $0x0000000000000008
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $1344
+DATA constantsAVX2<>+1072(SB)/8, $0x67452301c19bf274
+DATA constantsAVX2<>+1080(SB)/8, $0x98badcfeefcdab89
+DATA constantsAVX2<>+1088(SB)/8, $0xc3d2e1f010325476
+DATA constantsAVX2<>+1096(SB)/8, $0x6ed9eba05a827999
+DATA constantsAVX2<>+1104(SB)/8, $0xa953fd4d8f1bbcdc
+DATA constantsAVX2<>+1112(SB)/8, $0x5c4dd12450a28be5
+DATA constantsAVX2<>+1120(SB)/8, $0x7a6d76e96d703ef2
+DATA constantsAVX2<>+1128(SB)/8, $0x0000000000000000
+DATA constantsAVX2<>+1136(SB)/8, $0x0000000000000000
+DATA constantsAVX2<>+1144(SB)/8, $0x0000000000000000
+DATA constantsAVX2<>+1152(SB)/8, $0x0000000100000000
+DATA constantsAVX2<>+1160(SB)/8, $0x0000000300000002
+DATA constantsAVX2<>+1168(SB)/8, $0x0000000500000004
+DATA constantsAVX2<>+1176(SB)/8, $0x0000000700000006
+DATA constantsAVX2<>+1184(SB)/8, $0x0fc19dc6c19bf3f4
+DATA constantsAVX2<>+1192(SB)/8, $0x2de92c6f240ca1cc
+DATA constantsAVX2<>+1200(SB)/8, $0x000002804a7484aa
+DATA constantsAVX2<>+1208(SB)/8, $0x76f988da5cb0a9dc
+DATA constantsAVX2<>+1216(SB)/8, $0xa831c66d983e5152
+DATA constantsAVX2<>+1224(SB)/8, $0xbf597fc7b00327c8
+DATA constantsAVX2<>+1232(SB)/8, $0xd5a79147c6e00bf3
+DATA constantsAVX2<>+1240(SB)/8, $0x06ca635100a00055
+DATA constantsAVX2<>+1248(SB)/8, $0x27b70a8514292967
+DATA constantsAVX2<>+1256(SB)/8, $0x4d2c6dfc2e1b2138
+DATA constantsAVX2<>+1264(SB)/8, $0x650a735453380d13
+DATA constantsAVX2<>+1272(SB)/8, $0x81c2c92e766a0abb
+DATA constantsAVX2<>+1280(SB)/8, $0xa2bfe8a192722c85
+DATA constantsAVX2<>+1288(SB)/8, $0xc24b8b70a81a664b
+DATA constantsAVX2<>+1296(SB)/8, $0xd192e819c76c51a3
+DATA constantsAVX2<>+1304(SB)/8, $0xf40e3585d6990624
+DATA constantsAVX2<>+1312(SB)/8, $0x19a4c116106aa070
+DATA constantsAVX2<>+1320(SB)/8, $0x2748774c1e376c08
+DATA constantsAVX2<>+1328(SB)/8, $0x391c0cb334b0bcb5
+DATA constantsAVX2<>+1336(SB)/8, $0x5b9cca4f4ed8aa4a
+DATA constantsAVX2<>+1344(SB)/8, $0x748f82ee682e6ff3
+DATA constantsAVX2<>+1352(SB)/8, $0x84c8781478a5636f
+DATA constantsAVX2<>+1360(SB)/8, $0x90befffa8cc70208
+DATA constantsAVX2<>+1368(SB)/8, $0xbef9a3f7a4506ceb
+DATA constantsAVX2<>+1376(SB)/8, $0xe49b69c1c67178f2
+DATA constantsAVX2<>+1384(SB)/8, $0xefbe478600a00000
+DATA constantsAVX2<>+1392(SB)/8, $0x0040002211002000
+DATA constantsAVX2<>+1400(SB)/8, $0x0000000000000008
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $1408

@@ -4551,33 +4551,155 @@ block:
 	LEAQ            (DX)(SI*4), R9
 	LEAQ            (R9)(SI*4), R10
 	LEAQ            (R10)(SI*4), R11
-	VMOVDQU32       2048(AX), Z0
-	VMOVDQU32       2112(AX), Z1
-	VMOVDQU32       2176(AX), Z2
-	VMOVDQU32       2240(AX), Z3
-	VMOVDQU32       2304(AX), Z4
+	VBROADCASTI32X4 (DX), Z0
+	VINSERTI32X4    $0x01, (R9), Z0, Z0
+	VINSERTI32X4    $0x02, (R10), Z0, Z0
+	VINSERTI32X4    $0x03, (R11), Z0, Z0
+	VPSHUFB         constantsAVX512<>+0(SB), Z0, Z0
+	VBROADCASTI32X4 (DX)(SI*1), Z1
+	VINSERTI32X4    $0x01, (R9)(SI*1), Z1, Z1
+	VINSERTI32X4    $0x02, (R10)(SI*1), Z1, Z1
+	VINSERTI32X4    $0x03, (R11)(SI*1), Z1, Z1
+	VPSHUFB         constantsAVX512<>+0(SB), Z1, Z1
+	VBROADCASTI32X4 (DX)(SI*2), Z2
+	VINSERTI32X4    $0x01, (R9)(SI*2), Z2, Z2
+	VINSERTI32X4    $0x02, (R10)(SI*2), Z2, Z2
+	VINSERTI32X4    $0x03, (R11)(SI*2), Z2, Z2
+	VPSHUFB         constantsAVX512<>+0(SB), Z2, Z2
+	VBROADCASTI32X4 (DX)(DI*1), Z3
+	VINSERTI32X4    $0x01, (R9)(DI*1), Z3, Z3
+	VINSERTI32X4    $0x02, (R10)(DI*1), Z3, Z3
+	VINSERTI32X4    $0x03, (R11)(DI*1), Z3, Z3
+	VPSHUFB         constantsAVX512<>+0(SB), Z3, Z3
+	VPUNPCKLDQ      Z1, Z0, Z4
+	VPUNPCKHDQ      Z1, Z0, Z0
+	VPUNPCKLDQ      Z3, Z2, Z1
+	VPUNPCKHDQ      Z3, Z2, Z2
+	VPUNPCKLQDQ     Z1, Z4, Z3
+	VPUNPCKHQDQ     Z1, Z4, Z1
+	VPUNPCKLQDQ     Z2, Z0, Z4
+	VPUNPCKHQDQ     Z2, Z0, Z0
+	VMOVDQU32       Z3, (AX)
+	VMOVDQU32       2304(AX), Z2
 	VMOVDQU32       2368(AX), Z5
 	VMOVDQU32       2432(AX), Z6
-	VMOVDQU32       2496(AX), Z7
-	VBROADCASTI32X4 (DX), Z8
-	VINSERTI32X4    $0x01, (R9), Z8, Z8
-	VINSERTI32X4    $0x02, (R10), Z8, Z8
-	VINSERTI32X4    $0x03, (R11), Z8, Z8
+	VMOVDQU32       Z2, Z2
+	VPTERNLOGD      $0xca, Z6, Z5, Z2
+	VMOVDQU32       2304(AX), Z5
+	VPRORD          $0x06, Z5, Z6
+	VPRORD          $0x0b, Z5, Z7
+	VPRORD          $0x19, Z5, Z5
+	VPTERNLOGD      $0x96, Z5, Z7, Z6
+	VMOVDQU32       2496(AX), Z5
+	VPADDD.BCST     constantsAVX512<>+1032(SB), Z5, Z5
+	VPADDD          Z3, Z5, Z3
+	VPADDD          Z2, Z3, Z2
+	VPADDD          Z6, Z2, Z2
+	VMOVDQU32       2048(AX), Z3
+	VMOVDQU32       2112(AX), Z5
+	VMOVDQU32       Z3, Z3
+	VMOVDQU32       2176(AX), Z6
+	VPTERNLOGD      $0xe8, Z6, Z5, Z3
+	VMOVDQU32       2048(AX), Z5
+	VPRORD          $0x02, Z5, Z6
+	VPRORD          $0x0d, Z5, Z7
+	VPRORD          $0x16, Z5, Z5
+	VPTERNLOGD      $0x96, Z5, Z7, Z6
+	VPADDD          Z3, Z2, Z3
+	VPADDD          Z6, Z3, Z3
+	VMOVDQU32       2240(AX), Z5
+	VPADDD          Z2, Z5, Z2
+	VMOVDQU32       Z1, 64(AX)
+	VMOVDQU32       2304(AX), Z5
+	VMOVDQU32       2368(AX), Z6
+	VMOVDQU32       Z2, Z7
+	VPTERNLOGD      $0xca, Z6, Z5, Z7
+	VPRORD          $0x06, Z2, Z5
+	VPRORD          $0x0b, Z2, Z6
+	VPRORD          $0x19, Z2, Z8
+	VPTERNLOGD      $0x96, Z8, Z6, Z5
+	VMOVDQU32       2432(AX), Z6
+	VPADDD.BCST     constantsAVX512<>+1040(SB), Z6, Z6
+	VPADDD          Z1, Z6, Z1
+	VPADDD          Z7, Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VMOVDQU32       2048(AX), Z5
+	VMOVDQU32       Z3, Z6
+	VMOVDQU32       2112(AX), Z7
+	VPTERNLOGD      $0xe8, Z7, Z5, Z6
+	VPRORD          $0x02, Z3, Z5
+	VPRORD          $0x0d, Z3, Z7
+	VPRORD          $0x16, Z3, Z8
+	VPTERNLOGD      $0x96, Z8, Z7, Z5
+	VPADDD          Z6, Z1, Z6
+	VPADDD          Z5, Z6, Z5
+	VMOVDQU32       2176(AX), Z6
+	VPADDD          Z1, Z6, Z1
+	VMOVDQU32       Z4, 128(AX)
+	VMOVDQU32       2304(AX), Z6
+	VMOVDQU32       Z1, Z7
+	VPTERNLOGD      $0xca, Z6, Z2, Z7
+	VPRORD          $0x06, Z1, Z6
+	VPRORD          $0x0b, Z1, Z8
+	VPRORD          $0x19, Z1, Z9
+	VPTERNLOGD      $0x96, Z9, Z8, Z6
+	VMOVDQU32       2368(AX), Z8
+	VPADDD.BCST     constantsAVX512<>+1044(SB), Z8, Z8
+	VPADDD          Z4, Z8, Z4
+	VPADDD          Z7, Z4, Z4
+	VPADDD          Z6, Z4, Z4
+	VMOVDQU32       Z5, Z6
+	VMOVDQU32       2048(AX), Z7
+	VPTERNLOGD      $0xe8, Z7, Z3, Z6
+	VPRORD          $0x02, Z5, Z7
+	VPRORD          $0x0d, Z5, Z8
+	VPRORD          $0x16, Z5, Z9
+	VPTERNLOGD      $0x96, Z9, Z8, Z7
+	VPADDD          Z6, Z4, Z6
+	VPADDD          Z7, Z6, Z6
+	VMOVDQU32       2112(AX), Z7
+	VPADDD          Z4, Z7, Z4
+	VMOVDQU32       Z0, 192(AX)
+	VMOVDQU32       Z4, Z7
+	VPTERNLOGD      $0xca, Z2, Z1, Z7
+	VPRORD          $0x06, Z4, Z8
+	VPRORD          $0x0b, Z4, Z9
+	VPRORD          $0x19, Z4, Z10
+	VPTERNLOGD      $0x96, Z10, Z9, Z8
+	VMOVDQU32       2304(AX), Z9
+	VPADDD.BCST     constantsAVX512<>+1048(SB), Z9, Z9
+	VPADDD          Z0, Z9, Z0
+	VPADDD          Z7, Z0, Z0
+	VPADDD          Z8, Z0, Z0
+	VMOVDQU32       Z6, Z7
+	VPTERNLOGD      $0xe8, Z3, Z5, Z7
+	VPRORD          $0x02, Z6, Z8
+	VPRORD          $0x0d, Z6, Z9
+	VPRORD          $0x16, Z6, Z10
+	VPTERNLOGD      $0x96, Z10, Z9, Z8
+	VPADDD          Z7, Z0, Z7
+	VPADDD          Z8, Z7, Z7
+	VMOVDQU32       2048(AX), Z8
+	VPADDD          Z0, Z8, Z0
+	VBROADCASTI32X4 16(DX), Z8
+	VINSERTI32X4    $0x01, 16(R9), Z8, Z8
+	VINSERTI32X4    $0x02, 16(R10), Z8, Z8
+	VINSERTI32X4    $0x03, 16(R11), Z8, Z8
 	VPSHUFB         constantsAVX512<>+0(SB), Z8, Z8
-	VBROADCASTI32X4 (DX)(SI*1), Z9
-	VINSERTI32X4    $0x01, (R9)(SI*1), Z9, Z9
-	VINSERTI32X4    $0x02, (R10)(SI*1), Z9, Z9
-	VINSERTI32X4    $0x03, (R11)(SI*1), Z9, Z9
+	VBROADCASTI32X4 16(DX)(SI*1), Z9
+	VINSERTI32X4    $0x01, 16(R9)(SI*1), Z9, Z9
+	VINSERTI32X4    $0x02, 16(R10)(SI*1), Z9, Z9
+	VINSERTI32X4    $0x03, 16(R11)(SI*1), Z9, Z9
 	VPSHUFB         constantsAVX512<>+0(SB), Z9, Z9
-	VBROADCASTI32X4 (DX)(SI*2), Z10
-	VINSERTI32X4    $0x01, (R9)(SI*2), Z10, Z10
-	VINSERTI32X4    $0x02, (R10)(SI*2), Z10, Z10
-	VINSERTI32X4    $0x03, (R11)(SI*2), Z10, Z10
+	VBROADCASTI32X4 16(DX)(SI*2), Z10
+	VINSERTI32X4    $0x01, 16(R9)(SI*2), Z10, Z10
+	VINSERTI32X4    $0x02, 16(R10)(SI*2), Z10, Z10
+	VINSERTI32X4    $0x03, 16(R11)(SI*2), Z10, Z10
 	VPSHUFB         constantsAVX512<>+0(SB), Z10, Z10
-	VBROADCASTI32X4 (DX)(DI*1), Z11
-	VINSERTI32X4    $0x01, (R9)(DI*1), Z11, Z11
-	VINSERTI32X4    $0x02, (R10)(DI*1), Z11, Z11
-	VINSERTI32X4    $0x03, (R11)(DI*1), Z11, Z11
+	VBROADCASTI32X4 16(DX)(DI*1), Z11
+	VINSERTI32X4    $0x01, 16(R9)(DI*1), Z11, Z11
+	VINSERTI32X4    $0x02, 16(R10)(DI*1), Z11, Z11
+	VINSERTI32X4    $0x03, 16(R11)(DI*1), Z11, Z11
 	VPSHUFB         constantsAVX512<>+0(SB), Z11, Z11
 	VPUNPCKLDQ      Z9, Z8, Z12
 	VPUNPCKHDQ      Z9, Z8, Z8
@@ -4587,420 +4709,312 @@ block:
 	VPUNPCKHQDQ     Z9, Z12, Z9
 	VPUNPCKLQDQ     Z10, Z8, Z12
 	VPUNPCKHQDQ     Z10, Z8, Z8
-	VMOVDQU32       Z11, (AX)
-	VMOVDQU32       Z4, Z10
-	VPTERNLOGD      $0xca, Z6, Z5, Z10
-	VPRORD          $0x06, Z4, Z13
-	VPRORD          $0x0b, Z4, Z14
-	VPRORD          $0x19, Z4, Z15
-	VPTERNLOGD      $0x96, Z15, Z14, Z13
-	VPADDD.BCST     constantsAVX512<>+1032(SB), Z7, Z7
-	VPADDD          Z11, Z7, Z7
-	VPADDD          Z10, Z7, Z7
-	VPADDD          Z13, Z7, Z7
-	VMOVDQU32       Z0, Z10
-	VPTERNLOGD      $0xe8, Z2, Z1, Z10
-	VPRORD          $0x02, Z0, Z11
-	VPRORD          $0x0d, Z0, Z13
-	VPRORD          $0x16, Z0, Z14
-	VPTERNLOGD      $0x96, Z14, Z13, Z11
-	VPADDD          Z10, Z7, Z10
-	VPADDD          Z11, Z10, Z10
-	VPADDD          Z7, Z3, Z3
-	VMOVDQU32       Z9, 64(AX)
-	VMOVDQU32       Z3, Z7
-	VPTERNLOGD      $0xca, Z5, Z4, Z7
-	VPRORD          $0x06, Z3, Z11
-	VPRORD          $0x0b, Z3, Z13
-	VPRORD          $0x19, Z3, Z14
-	VPTERNLOGD      $0x96, Z14, Z13, Z11
-	VPADDD.BCST     constantsAVX512<>+1040(SB), Z6, Z6
-	VPADDD          Z9, Z6, Z6
-	VPADDD          Z7, Z6, Z6
-	VPADDD          Z11, Z6, Z6
-	VMOVDQU32       Z10, Z7
-	VPTERNLOGD      $0xe8, Z1, Z0, Z7
-	VPRORD          $0x02, Z10, Z9
-	VPRORD          $0x0d, Z10, Z11
-	VPRORD          $0x16, Z10, Z13
-	VPTERNLOGD      $0x96, Z13, Z11, Z9
-	VPADDD          Z7, Z6, Z7
-	VPADDD          Z9, Z7, Z7
-	VPADDD          Z6, Z2, Z2
-	VMOVDQU32       Z12, 128(AX)
-	VMOVDQU32       Z2, Z6
-	VPTERNLOGD      $0xca, Z4, Z3, Z6
-	VPRORD          $0x06, Z2, Z9
-	VPRORD          $0x0b, Z2, Z11
-	VPRORD          $0x19, Z2, Z13
-	VPTERNLOGD      $0x96, Z13, Z11, Z9
-	VPADDD.BCST     constantsAVX512<>+1044(SB), Z5, Z5
-	VPADDD          Z12, Z5, Z5
-	VPADDD          Z6, Z5, Z5
-	VPADDD          Z9, Z5, Z5
-	VMOVDQU32       Z7, Z6
-	VPTERNLOGD      $0xe8, Z0, Z10, Z6
-	VPRORD          $0x02, Z7, Z9
-	VPRORD          $0x0d, Z7, Z11
-	VPRORD          $0x16, Z7, Z12
-	VPTERNLOGD      $0x96, Z12, Z11, Z9
-	VPADDD          Z6, Z5, Z6
-	VPADDD          Z9, Z6, Z6
-	VPADDD          Z5, Z1, Z1
-	VMOVDQU32       Z8, 192(AX)
-	VMOVDQU32       Z1, Z5
-	VPTERNLOGD      $0xca, Z3, Z2, Z5
-	VPRORD          $0x06, Z1, Z9
-	VPRORD          $0x0b, Z1, Z11
-	VPRORD          $0x19, Z1, Z12
-	VPTERNLOGD      $0x96, Z12, Z11, Z9
-	VPADDD.BCST     constantsAVX512<>+1048(SB), Z4, Z4
-	VPADDD          Z8, Z4, Z4
-	VPADDD          Z5, Z4, Z4
-	VPADDD          Z9, Z4, Z4
-	VMOVDQU32       Z6, Z5
-	VPTERNLOGD      $0xe8, Z10, Z7, Z5
-	VPRORD          $0x02, Z6, Z8
-	VPRORD          $0x0d, Z6, Z9
-	VPRORD          $0x16, Z6, Z11
-	VPTERNLOGD      $0x96, Z11, Z9, Z8
-	VPADDD          Z5, Z4, Z5
-	VPADDD          Z8, Z5, Z5
-	VPADDD          Z4, Z0, Z0
-	VBROADCASTI32X4 16(DX), Z4
-	VINSERTI32X4    $0x01, 16(R9), Z4, Z4
-	VINSERTI32X4    $0x02, 16(R10), Z4, Z4
-	VINSERTI32X4    $0x03, 16(R11), Z4, Z4
-	VPSHUFB         constantsAVX512<>+0(SB), Z4, Z4
-	VBROADCASTI32X4 16(DX)(SI*1), Z8
-	VINSERTI32X4    $0x01, 16(R9)(SI*1), Z8, Z8
-	VINSERTI32X4    $0x02, 16(R10)(SI*1), Z8, Z8
-	VINSERTI32X4    $0x03, 16(R11)(SI*1), Z8, Z8
-	VPSHUFB         constantsAVX512<>+0(SB), Z8, Z8
-	VBROADCASTI32X4 16(DX)(SI*2), Z9
-	VINSERTI32X4    $0x01, 16(R9)(SI*2), Z9, Z9
-	VINSERTI32X4    $0x02, 16(R10)(SI*2), Z9, Z9
-	VINSERTI32X4    $0x03, 16(R11)(SI*2), Z9, Z9
-	VPSHUFB         constantsAVX512<>+0(SB), Z9, Z9
-	VBROADCASTI32X4 16(DX)(DI*1), Z11
-	VINSERTI32X4    $0x01, 16(R9)(DI*1), Z11, Z11
-	VINSERTI32X4    $0x02, 16(R10)(DI*1), Z11, Z11
-	VINSERTI32X4    $0x03, 16(R11)(DI*1), Z11, Z11
-	VPSHUFB         constantsAVX512<>+0(SB), Z11, Z11
-	VPUNPCKLDQ      Z8, Z4, Z12
-	VPUNPCKHDQ      Z8, Z4, Z4
-	VPUNPCKLDQ      Z11, Z9, Z8
-	VPUNPCKHDQ      Z11, Z9, Z9
-	VPUNPCKLQDQ     Z8, Z12, Z11
-	VPUNPCKHQDQ     Z8, Z12, Z8
-	VPUNPCKLQDQ     Z9, Z4, Z12
-	VPUNPCKHQDQ     Z9, Z4, Z4
 	VMOVDQU32       Z11, 256(AX)
-	VMOVDQU32       Z0, Z9
-	VPTERNLOGD      $0xca, Z2, Z1, Z9
+	VMOVDQU32       Z0, Z10
+	VPTERNLOGD      $0xca, Z1, Z4, Z10
 	VPRORD          $0x06, Z0, Z13
 	VPRORD          $0x0b, Z0, Z14
 	VPRORD          $0x19, Z0, Z15
 	VPTERNLOGD      $0x96, Z15, Z14, Z13
-	VPADDD.BCST     constantsAVX512<>+108(SB), Z3, Z3
-	VPADDD          Z11, Z3, Z3
-	VPADDD          Z9, Z3, Z3
-	VPADDD          Z13, Z3, Z3
-	VMOVDQU32       Z5, Z9
-	VPTERNLOGD      $0xe8, Z7, Z6, Z9
-	VPRORD          $0x02, Z5, Z11
-	VPRORD          $0x0d, Z5, Z13
-	VPRORD          $0x16, Z5, Z14
-	VPTERNLOGD      $0x96, Z14, Z13, Z11
-	VPADDD          Z9, Z3, Z9
-	VPADDD          Z11, Z9, Z9
-	VPADDD          Z3, Z10, Z3
-	VMOVDQU32       Z8, 320(AX)
-	VMOVDQU32       Z3, Z10
-	VPTERNLOGD      $0xca, Z1, Z0, Z10
-	VPRORD          $0x06, Z3, Z11
-	VPRORD          $0x0b, Z3, Z13
-	VPRORD          $0x19, Z3, Z14
-	VPTERNLOGD      $0x96, Z14, Z13, Z11
-	VPADDD.BCST     constantsAVX512<>+112(SB), Z2, Z2
-	VPADDD          Z8, Z2, Z2
-	VPADDD          Z10, Z2, Z2
+	VPADDD.BCST     constantsAVX512<>+108(SB), Z2, Z2
 	VPADDD          Z11, Z2, Z2
-	VMOVDQU32       Z9, Z8
-	VPTERNLOGD      $0xe8, Z6, Z5, Z8
-	VPRORD          $0x02, Z9, Z10
-	VPRORD          $0x0d, Z9, Z11
-	VPRORD          $0x16, Z9, Z13
-	VPTERNLOGD      $0x96, Z13, Z11, Z10
-	VPADDD          Z8, Z2, Z8
-	VPADDD          Z10, Z8, Z8
-	VPADDD          Z2, Z7, Z2
+	VPADDD          Z10, Z2, Z2
+	VPADDD          Z13, Z2, Z2
+	VMOVDQU32       Z7, Z10
+	VPTERNLOGD      $0xe8, Z5, Z6, Z10
+	VPRORD          $0x02, Z7, Z11
+	VPRORD          $0x0d, Z7, Z13
+	VPRORD          $0x16, Z7, Z14
+	VPTERNLOGD      $0x96, Z14, Z13, Z11
+	VPADDD          Z10, Z2, Z10
+	VPADDD          Z11, Z10, Z10
+	VPADDD          Z2, Z3, Z2
+	VMOVDQU32       Z9, 320(AX)
+	VMOVDQU32       Z2, Z3
+	VPTERNLOGD      $0xca, Z4, Z0, Z3
+	VPRORD          $0x06, Z2, Z11
+	VPRORD          $0x0b, Z2, Z13
+	VPRORD          $0x19, Z2, Z14
+	VPTERNLOGD      $0x96, Z14, Z13, Z11
+	VPADDD.BCST     constantsAVX512<>+112(SB), Z1, Z1
+	VPADDD          Z9, Z1, Z1
+	VPADDD          Z3, Z1, Z1
+	VPADDD          Z11, Z1, Z1
+	VMOVDQU32       Z10, Z3
+	VPTERNLOGD      $0xe8, Z6, Z7, Z3
+	VPRORD          $0x02, Z10, Z9
+	VPRORD          $0x0d, Z10, Z11
+	VPRORD          $0x16, Z10, Z13
+	VPTERNLOGD      $0x96, Z13, Z11, Z9
+	VPADDD          Z3, Z1, Z3
+	VPADDD          Z9, Z3, Z3
+	VPADDD          Z1, Z5, Z1
 	VMOVDQU32       Z12, 384(AX)
-	VMOVDQU32       Z2, Z7
-	VPTERNLOGD      $0xca, Z0, Z3, Z7
-	VPRORD          $0x06, Z2, Z10
-	VPRORD          $0x0b, Z2, Z11
-	VPRORD          $0x19, Z2, Z13
-	VPTERNLOGD      $0x96, Z13, Z11, Z10
-	VPADDD.BCST     constantsAVX512<>+116(SB), Z1, Z1
-	VPADDD          Z12, Z1, Z1
-	VPADDD          Z7, Z1, Z1
-	VPADDD          Z10, Z1, Z1
-	VMOVDQU32       Z8, Z7
-	VPTERNLOGD      $0xe8, Z5, Z9, Z7
-	VPRORD          $0x02, Z8, Z10
-	VPRORD          $0x0d, Z8, Z11
-	VPRORD          $0x16, Z8, Z12
-	VPTERNLOGD      $0x96, Z12, Z11, Z10
-	VPADDD          Z7, Z1, Z7
-	VPADDD          Z10, Z7, Z7
-	VPADDD          Z1, Z6, Z1
-	VMOVDQU32       Z4, 448(AX)
-	VMOVDQU32       Z1, Z6
-	VPTERNLOGD      $0xca, Z3, Z2, Z6
-	VPRORD          $0x06, Z1, Z10
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0xca, Z0, Z2, Z5
+	VPRORD          $0x06, Z1, Z9
 	VPRORD          $0x0b, Z1, Z11
-	VPRORD          $0x19, Z1, Z12
-	VPTERNLOGD      $0x96, Z12, Z11, Z10
+	VPRORD          $0x19, Z1, Z13
+	VPTERNLOGD      $0x96, Z13, Z11, Z9
+	VPADDD.BCST     constantsAVX512<>+116(SB), Z4, Z4
+	VPADDD          Z12, Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPADDD          Z9, Z4, Z4
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xe8, Z7, Z10, Z5
+	VPRORD          $0x02, Z3, Z9
+	VPRORD          $0x0d, Z3, Z11
+	VPRORD          $0x16, Z3, Z12
+	VPTERNLOGD      $0x96, Z12, Z11, Z9
+	VPADDD          Z5, Z4, Z5
+	VPADDD          Z9, Z5, Z5
+	VPADDD          Z4, Z6, Z4
+	VMOVDQU32       Z8, 448(AX)
+	VMOVDQU32       Z4, Z6
+	VPTERNLOGD      $0xca, Z2, Z1, Z6
+	VPRORD          $0x06, Z4, Z9
+	VPRORD          $0x0b, Z4, Z11
+	VPRORD          $0x19, Z4, Z12
+	VPTERNLOGD      $0x96, Z12, Z11, Z9
 	VPADDD.BCST     constantsAVX512<>+120(SB), Z0, Z0
-	VPADDD          Z4, Z0, Z0
+	VPADDD          Z8, Z0, Z0
 	VPADDD          Z6, Z0, Z0
-	VPADDD          Z10, Z0, Z0
-	VMOVDQU32       Z7, Z4
-	VPTERNLOGD      $0xe8, Z9, Z8, Z4
-	VPRORD          $0x02, Z7, Z6
-	VPRORD          $0x0d, Z7, Z10
-	VPRORD          $0x16, Z7, Z11
-	VPTERNLOGD      $0x96, Z11, Z10, Z6
-	VPADDD          Z4, Z0, Z4
-	VPADDD          Z6, Z4, Z4
-	VPADDD          Z0, Z5, Z0
-	VBROADCASTI32X4 32(DX), Z5
-	VINSERTI32X4    $0x01, 32(R9), Z5, Z5
-	VINSERTI32X4    $0x02, 32(R10), Z5, Z5
-	VINSERTI32X4    $0x03, 32(R11), Z5, Z5
-	VPSHUFB         constantsAVX512<>+0(SB), Z5, Z5
-	VBROADCASTI32X4 32(DX)(SI*1), Z6
-	VINSERTI32X4    $0x01, 32(R9)(SI*1), Z6, Z6
-	VINSERTI32X4    $0x02, 32(R10)(SI*1), Z6, Z6
-	VINSERTI32X4    $0x03, 32(R11)(SI*1), Z6, Z6
-	VPSHUFB         constantsAVX512<>+0(SB), Z6, Z6
-	VBROADCASTI32X4 32(DX)(SI*2), Z10
-	VINSERTI32X4    $0x01, 32(R9)(SI*2), Z10, Z10
-	VINSERTI32X4    $0x02, 32(R10)(SI*2), Z10, Z10
-	VINSERTI32X4    $0x03, 32(R11)(SI*2), Z10, Z10
-	VPSHUFB         constantsAVX512<>+0(SB), Z10, Z10
+	VPADDD          Z9, Z0, Z0
+	VMOVDQU32       Z5, Z6
+	VPTERNLOGD      $0xe8, Z10, Z3, Z6
+	VPRORD          $0x02, Z5, Z8
+	VPRORD          $0x0d, Z5, Z9
+	VPRORD          $0x16, Z5, Z11
+	VPTERNLOGD      $0x96, Z11, Z9, Z8
+	VPADDD          Z6, Z0, Z6
+	VPADDD          Z8, Z6, Z6
+	VPADDD          Z0, Z7, Z0
+	VBROADCASTI32X4 32(DX), Z7
+	VINSERTI32X4    $0x01, 32(R9), Z7, Z7
+	VINSERTI32X4    $0x02, 32(R10), Z7, Z7
+	VINSERTI32X4    $0x03, 32(R11), Z7, Z7
+	VPSHUFB         constantsAVX512<>+0(SB), Z7, Z7
+	VBROADCASTI32X4 32(DX)(SI*1), Z8
+	VINSERTI32X4    $0x01, 32(R9)(SI*1), Z8, Z8
+	VINSERTI32X4    $0x02, 32(R10)(SI*1), Z8, Z8
+	VINSERTI32X4    $0x03, 32(R11)(SI*1), Z8, Z8
+	VPSHUFB         constantsAVX512<>+0(SB), Z8, Z8
+	VBROADCASTI32X4 32(DX)(SI*2), Z9
+	VINSERTI32X4    $0x01, 32(R9)(SI*2), Z9, Z9
+	VINSERTI32X4    $0x02, 32(R10)(SI*2), Z9, Z9
+	VINSERTI32X4    $0x03, 32(R11)(SI*2), Z9, Z9
+	VPSHUFB         constantsAVX512<>+0(SB), Z9, Z9
 	VBROADCASTI32X4 32(DX)(DI*1), Z11
 	VINSERTI32X4    $0x01, 32(R9)(DI*1), Z11, Z11
 	VINSERTI32X4    $0x02, 32(R10)(DI*1), Z11, Z11
 	VINSERTI32X4    $0x03, 32(R11)(DI*1), Z11, Z11
 	VPSHUFB         constantsAVX512<>+0(SB), Z11, Z11
-	VPUNPCKLDQ      Z6, Z5, Z12
-	VPUNPCKHDQ      Z6, Z5, Z5
-	VPUNPCKLDQ      Z11, Z10, Z6
-	VPUNPCKHDQ      Z11, Z10, Z10
-	VPUNPCKLQDQ     Z6, Z12, Z11
-	VPUNPCKHQDQ     Z6, Z12, Z6
-	VPUNPCKLQDQ     Z10, Z5, Z12
-	VPUNPCKHQDQ     Z10, Z5, Z5
+	VPUNPCKLDQ      Z8, Z7, Z12
+	VPUNPCKHDQ      Z8, Z7, Z7
+	VPUNPCKLDQ      Z11, Z9, Z8
+	VPUNPCKHDQ      Z11, Z9, Z9
+	VPUNPCKLQDQ     Z8, Z12, Z11
+	VPUNPCKHQDQ     Z8, Z12, Z8
+	VPUNPCKLQDQ     Z9, Z7, Z12
+	VPUNPCKHQDQ     Z9, Z7, Z7
 	VMOVDQU32       Z11, 512(AX)
-	VMOVDQU32       Z0, Z10
-	VPTERNLOGD      $0xca, Z2, Z1, Z10
+	VMOVDQU32       Z0, Z9
+	VPTERNLOGD      $0xca, Z1, Z4, Z9
 	VPRORD          $0x06, Z0, Z13
 	VPRORD          $0x0b, Z0, Z14
 	VPRORD          $0x19, Z0, Z15
 	VPTERNLOGD      $0x96, Z15, Z14, Z13
-	VPADDD.BCST     constantsAVX512<>+124(SB), Z3, Z3
-	VPADDD          Z11, Z3, Z3
-	VPADDD          Z10, Z3, Z3
-	VPADDD          Z13, Z3, Z3
-	VMOVDQU32       Z4, Z10
-	VPTERNLOGD      $0xe8, Z8, Z7, Z10
-	VPRORD          $0x02, Z4, Z11
-	VPRORD          $0x0d, Z4, Z13
-	VPRORD          $0x16, Z4, Z14
-	VPTERNLOGD      $0x96, Z14, Z13, Z11
-	VPADDD          Z10, Z3, Z10
-	VPADDD          Z11, Z10, Z10
-	VPADDD          Z3, Z9, Z3
-	VMOVDQU32       Z6, 576(AX)
-	VMOVDQU32       Z3, Z9
-	VPTERNLOGD      $0xca, Z1, Z0, Z9
-	VPRORD          $0x06, Z3, Z11
-	VPRORD          $0x0b, Z3, Z13
-	VPRORD          $0x19, Z3, Z14
-	VPTERNLOGD      $0x96, Z14, Z13, Z11
-	VPADDD.BCST     constantsAVX512<>+128(SB), Z2, Z2
-	VPADDD          Z6, Z2, Z2
-	VPADDD          Z9, Z2, Z2
+	VPADDD.BCST     constantsAVX512<>+124(SB), Z2, Z2
 	VPADDD          Z11, Z2, Z2
-	VMOVDQU32       Z10, Z6
-	VPTERNLOGD      $0xe8, Z7, Z4, Z6
-	VPRORD          $0x02, Z10, Z9
-	VPRORD          $0x0d, Z10, Z11
-	VPRORD          $0x16, Z10, Z13
-	VPTERNLOGD      $0x96, Z13, Z11, Z9
-	VPADDD          Z6, Z2, Z6
-	VPADDD          Z9, Z6, Z6
-	VPADDD          Z2, Z8, Z2
-	VMOVDQU32       Z12, 640(AX)
-	VMOVDQU32       Z2, Z8
-	VPTERNLOGD      $0xca, Z0, Z3, Z8
-	VPRORD          $0x06, Z2, Z9
-	VPRORD          $0x0b, Z2, Z11
-	VPRORD          $0x19, Z2, Z13
-	VPTERNLOGD      $0x96, Z13, Z11, Z9
-	VPADDD.BCST     constantsAVX512<>+132(SB), Z1, Z1
-	VPADDD          Z12, Z1, Z1
+	VPADDD          Z9, Z2, Z2
+	VPADDD          Z13, Z2, Z2
+	VMOVDQU32       Z6, Z9
+	VPTERNLOGD      $0xe8, Z3, Z5, Z9
+	VPRORD          $0x02, Z6, Z11
+	VPRORD          $0x0d, Z6, Z13
+	VPRORD          $0x16, Z6, Z14
+	VPTERNLOGD      $0x96, Z14, Z13, Z11
+	VPADDD          Z9, Z2, Z9
+	VPADDD          Z11, Z9, Z9
+	VPADDD          Z2, Z10, Z2
+	VMOVDQU32       Z8, 576(AX)
+	VMOVDQU32       Z2, Z10
+	VPTERNLOGD      $0xca, Z4, Z0, Z10
+	VPRORD          $0x06, Z2, Z11
+	VPRORD          $0x0b, Z2, Z13
+	VPRORD          $0x19, Z2, Z14
+	VPTERNLOGD      $0x96, Z14, Z13, Z11
+	VPADDD.BCST     constantsAVX512<>+128(SB), Z1, Z1
 	VPADDD          Z8, Z1, Z1
-	VPADDD          Z9, Z1, Z1
-	VMOVDQU32       Z6, Z8
-	VPTERNLOGD      $0xe8, Z4, Z10, Z8
-	VPRORD          $0x02, Z6, Z9
-	VPRORD          $0x0d, Z6, Z11
-	VPRORD          $0x16, Z6, Z12
-	VPTERNLOGD      $0x96, Z12, Z11, Z9
+	VPADDD          Z10, Z1, Z1
+	VPADDD          Z11, Z1, Z1
+	VMOVDQU32       Z9, Z8
+	VPTERNLOGD      $0xe8, Z5, Z6, Z8
+	VPRORD          $0x02, Z9, Z10
+	VPRORD          $0x0d, Z9, Z11
+	VPRORD          $0x16, Z9, Z13
+	VPTERNLOGD      $0x96, Z13, Z11, Z10
 	VPADDD          Z8, Z1, Z8
-	VPADDD          Z9, Z8, Z8
-	VPADDD          Z1, Z7, Z1
-	VMOVDQU32       Z5, 704(AX)
-	VMOVDQU32       Z1, Z7
-	VPTERNLOGD      $0xca, Z3, Z2, Z7
-	VPRORD          $0x06, Z1, Z9
+	VPADDD          Z10, Z8, Z8
+	VPADDD          Z1, Z3, Z1
+	VMOVDQU32       Z12, 640(AX)
+	VMOVDQU32       Z1, Z3
+	VPTERNLOGD      $0xca, Z0, Z2, Z3
+	VPRORD          $0x06, Z1, Z10
 	VPRORD          $0x0b, Z1, Z11
-	VPRORD          $0x19, Z1, Z12
-	VPTERNLOGD      $0x96, Z12, Z11, Z9
+	VPRORD          $0x19, Z1, Z13
+	VPTERNLOGD      $0x96, Z13, Z11, Z10
+	VPADDD.BCST     constantsAVX512<>+132(SB), Z4, Z4
+	VPADDD          Z12, Z4, Z4
+	VPADDD          Z3, Z4, Z3
+	VPADDD          Z10, Z3, Z3
+	VMOVDQU32       Z8, Z4
+	VPTERNLOGD      $0xe8, Z6, Z9, Z4
+	VPRORD          $0x02, Z8, Z10
+	VPRORD          $0x0d, Z8, Z11
+	VPRORD          $0x16, Z8, Z12
+	VPTERNLOGD      $0x96, Z12, Z11, Z10
+	VPADDD          Z4, Z3, Z4
+	VPADDD          Z10, Z4, Z4
+	VPADDD          Z3, Z5, Z3
+	VMOVDQU32       Z7, 704(AX)
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xca, Z2, Z1, Z5
+	VPRORD          $0x06, Z3, Z10
+	VPRORD          $0x0b, Z3, Z11
+	VPRORD          $0x19, Z3, Z12
+	VPTERNLOGD      $0x96, Z12, Z11, Z10
 	VPADDD.BCST     constantsAVX512<>+136(SB), Z0, Z0
-	VPADDD          Z5, Z0, Z0
 	VPADDD          Z7, Z0, Z0
-	VPADDD          Z9, Z0, Z0
-	VMOVDQU32       Z8, Z5
-	VPTERNLOGD      $0xe8, Z10, Z6, Z5
-	VPRORD          $0x02, Z8, Z7
-	VPRORD          $0x0d, Z8, Z9
-	VPRORD          $0x16, Z8, Z11
-	VPTERNLOGD      $0x96, Z11, Z9, Z7
+	VPADDD          Z5, Z0, Z0
+	VPADDD          Z10, Z0, Z0
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0xe8, Z9, Z8, Z5
+	VPRORD          $0x02, Z4, Z7
+	VPRORD          $0x0d, Z4, Z10
+	VPRORD          $0x16, Z4, Z11
+	VPTERNLOGD      $0x96, Z11, Z10, Z7
 	VPADDD          Z5, Z0, Z5
 	VPADDD          Z7, Z5, Z5
-	VPADDD          Z0, Z4, Z0
-	VBROADCASTI32X4 48(DX), Z4
-	VINSERTI32X4    $0x01, 48(R9), Z4, Z4
-	VINSERTI32X4    $0x02, 48(R10), Z4, Z4
-	VINSERTI32X4    $0x03, 48(R11), Z4, Z4
-	VPSHUFB         constantsAVX512<>+0(SB), Z4, Z4
+	VPADDD          Z0, Z6, Z0
+	VBROADCASTI32X4 48(DX), Z6
+	VINSERTI32X4    $0x01, 48(R9), Z6, Z6
+	VINSERTI32X4    $0x02, 48(R10), Z6, Z6
+	VINSERTI32X4    $0x03, 48(R11), Z6, Z6
+	VPSHUFB         constantsAVX512<>+0(SB), Z6, Z6
 	VBROADCASTI32X4 48(DX)(SI*1), Z7
 	VINSERTI32X4    $0x01, 48(R9)(SI*1), Z7, Z7
 	VINSERTI32X4    $0x02, 48(R10)(SI*1), Z7, Z7
 	VINSERTI32X4    $0x03, 48(R11)(SI*1), Z7, Z7
 	VPSHUFB         constantsAVX512<>+0(SB), Z7, Z7
-	VBROADCASTI32X4 48(DX)(SI*2), Z9
-	VINSERTI32X4    $0x01, 48(R9)(SI*2), Z9, Z9
-	VINSERTI32X4    $0x02, 48(R10)(SI*2), Z9, Z9
-	VINSERTI32X4    $0x03, 48(R11)(SI*2), Z9, Z9
-	VPSHUFB         constantsAVX512<>+0(SB), Z9, Z9
+	VBROADCASTI32X4 48(DX)(SI*2), Z10
+	VINSERTI32X4    $0x01, 48(R9)(SI*2), Z10, Z10
+	VINSERTI32X4    $0x02, 48(R10)(SI*2), Z10, Z10
+	VINSERTI32X4    $0x03, 48(R11)(SI*2), Z10, Z10
+	VPSHUFB         constantsAVX512<>+0(SB), Z10, Z10
 	VBROADCASTI32X4 48(DX)(DI*1), Z11
 	VINSERTI32X4    $0x01, 48(R9)(DI*1), Z11, Z11
 	VINSERTI32X4    $0x02, 48(R10)(DI*1), Z11, Z11
 	VINSERTI32X4    $0x03, 48(R11)(DI*1), Z11, Z11
 	VPSHUFB         constantsAVX512<>+0(SB), Z11, Z11
-	VPUNPCKLDQ      Z7, Z4, Z12
-	VPUNPCKHDQ      Z7, Z4, Z4
-	VPUNPCKLDQ      Z11, Z9, Z7
-	VPUNPCKHDQ      Z11, Z9, Z9
+	VPUNPCKLDQ      Z7, Z6, Z12
+	VPUNPCKHDQ      Z7, Z6, Z6
+	VPUNPCKLDQ      Z11, Z10, Z7
+	VPUNPCKHDQ      Z11, Z10, Z10
 	VPUNPCKLQDQ     Z7, Z12, Z11
 	VPUNPCKHQDQ     Z7, Z12, Z7
-	VPUNPCKLQDQ     Z9, Z4, Z12
-	VPUNPCKHQDQ     Z9, Z4, Z4
+	VPUNPCKLQDQ     Z10, Z6, Z12
+	VPUNPCKHQDQ     Z10, Z6, Z6
 	VMOVDQU32       Z11, 768(AX)
-	VMOVDQU32       Z0, Z9
-	VPTERNLOGD      $0xca, Z2, Z1, Z9
+	VMOVDQU32       Z0, Z10
+	VPTERNLOGD      $0xca, Z1, Z3, Z10
 	VPRORD          $0x06, Z0, Z13
 	VPRORD          $0x0b, Z0, Z14
 	VPRORD          $0x19, Z0, Z15
 	VPTERNLOGD      $0x96, Z15, Z14, Z13
-	VPADDD.BCST     constantsAVX512<>+140(SB), Z3, Z3
-	VPADDD          Z11, Z3, Z3
-	VPADDD          Z9, Z3, Z3
-	VPADDD          Z13, Z3, Z3
-	VMOVDQU32       Z5, Z9
-	VPTERNLOGD      $0xe8, Z6, Z8, Z9
+	VPADDD.BCST     constantsAVX512<>+140(SB), Z2, Z2
+	VPADDD          Z11, Z2, Z2
+	VPADDD          Z10, Z2, Z2
+	VPADDD          Z13, Z2, Z2
+	VMOVDQU32       Z5, Z10
+	VPTERNLOGD      $0xe8, Z8, Z4, Z10
 	VPRORD          $0x02, Z5, Z11
 	VPRORD          $0x0d, Z5, Z13
 	VPRORD          $0x16, Z5, Z14
 	VPTERNLOGD      $0x96, Z14, Z13, Z11
-	VPADDD          Z9, Z3, Z9
-	VPADDD          Z11, Z9, Z9
-	VPADDD          Z3, Z10, Z3
+	VPADDD          Z10, Z2, Z10
+	VPADDD          Z11, Z10, Z10
+	VPADDD          Z2, Z9, Z2
 	VMOVDQU32       Z7, 832(AX)
-	VMOVDQU32       Z3, Z10
-	VPTERNLOGD      $0xca, Z1, Z0, Z10
-	VPRORD          $0x06, Z3, Z11
-	VPRORD          $0x0b, Z3, Z13
-	VPRORD          $0x19, Z3, Z14
+	VMOVDQU32       Z2, Z9
+	VPTERNLOGD      $0xca, Z3, Z0, Z9
+	VPRORD          $0x06, Z2, Z11
+	VPRORD          $0x0b, Z2, Z13
+	VPRORD          $0x19, Z2, Z14
 	VPTERNLOGD      $0x96, Z14, Z13, Z11
-	VPADDD.BCST     constantsAVX512<>+144(SB), Z2, Z2
-	VPADDD          Z7, Z2, Z2
-	VPADDD          Z10, Z2, Z2
-	VPADDD          Z11, Z2, Z2
-	VMOVDQU32       Z9, Z7
-	VPTERNLOGD      $0xe8, Z8, Z5, Z7
-	VPRORD          $0x02, Z9, Z10
-	VPRORD          $0x0d, Z9, Z11
-	VPRORD          $0x16, Z9, Z13
-	VPTERNLOGD      $0x96, Z13, Z11, Z10
-	VPADDD          Z7, Z2, Z7
-	VPADDD          Z10, Z7, Z7
-	VPADDD          Z2, Z6, Z2
+	VPADDD.BCST     constantsAVX512<>+144(SB), Z1, Z1
+	VPADDD          Z7, Z1, Z1
+	VPADDD          Z9, Z1, Z1
+	VPADDD          Z11, Z1, Z1
+	VMOVDQU32       Z10, Z7
+	VPTERNLOGD      $0xe8, Z4, Z5, Z7
+	VPRORD          $0x02, Z10, Z9
+	VPRORD          $0x0d, Z10, Z11
+	VPRORD          $0x16, Z10, Z13
+	VPTERNLOGD      $0x96, Z13, Z11, Z9
+	VPADDD          Z7, Z1, Z7
+	VPADDD          Z9, Z7, Z7
+	VPADDD          Z1, Z8, Z1
 	VMOVDQU32       Z12, 896(AX)
-	VMOVDQU32       Z2, Z6
-	VPTERNLOGD      $0xca, Z0, Z3, Z6
-	VPRORD          $0x06, Z2, Z10
-	VPRORD          $0x0b, Z2, Z11
-	VPRORD          $0x19, Z2, Z13
-	VPTERNLOGD      $0x96, Z13, Z11, Z10
-	VPADDD.BCST     constantsAVX512<>+148(SB), Z1, Z1
-	VPADDD          Z12, Z1, Z1
-	VPADDD          Z6, Z1, Z1
-	VPADDD          Z10, Z1, Z1
-	VMOVDQU32       Z7, Z6
-	VPTERNLOGD      $0xe8, Z5, Z9, Z6
-	VPRORD          $0x02, Z7, Z10
+	VMOVDQU32       Z1, Z8
+	VPTERNLOGD      $0xca, Z0, Z2, Z8
+	VPRORD          $0x06, Z1, Z9
+	VPRORD          $0x0b, Z1, Z11
+	VPRORD          $0x19, Z1, Z13
+	VPTERNLOGD      $0x96, Z13, Z11, Z9
+	VPADDD.BCST     constantsAVX512<>+148(SB), Z3, Z3
+	VPADDD          Z12, Z3, Z3
+	VPADDD          Z8, Z3, Z3
+	VPADDD          Z9, Z3, Z3
+	VMOVDQU32       Z7, Z8
+	VPTERNLOGD      $0xe8, Z5, Z10, Z8
+	VPRORD          $0x02, Z7, Z9
 	VPRORD          $0x0d, Z7, Z11
 	VPRORD          $0x16, Z7, Z12
-	VPTERNLOGD      $0x96, Z12, Z11, Z10
-	VPADDD          Z6, Z1, Z6
-	VPADDD          Z10, Z6, Z6
-	VPADDD          Z1, Z8, Z1
-	VMOVDQU32       Z4, 960(AX)
-	VMOVDQU32       Z1, Z8
-	VPTERNLOGD      $0xca, Z3, Z2, Z8
-	VPRORD          $0x06, Z1, Z10
-	VPRORD          $0x0b, Z1, Z11
-	VPRORD          $0x19, Z1, Z12
-	VPTERNLOGD      $0x96, Z12, Z11, Z10
+	VPTERNLOGD      $0x96, Z12, Z11, Z9
+	VPADDD          Z8, Z3, Z8
+	VPADDD          Z9, Z8, Z8
+	VPADDD          Z3, Z4, Z3
+	VMOVDQU32       Z6, 960(AX)
+	VMOVDQU32       Z3, Z4
+	VPTERNLOGD      $0xca, Z2, Z1, Z4
+	VPRORD          $0x06, Z3, Z9
+	VPRORD          $0x0b, Z3, Z11
+	VPRORD          $0x19, Z3, Z12
+	VPTERNLOGD      $0x96, Z12, Z11, Z9
 	VPADDD.BCST     constantsAVX512<>+152(SB), Z0, Z0
+	VPADDD          Z6, Z0, Z0
 	VPADDD          Z4, Z0, Z0
-	VPADDD          Z8, Z0, Z0
-	VPADDD          Z10, Z0, Z0
-	VMOVDQU32       Z6, Z4
-	VPTERNLOGD      $0xe8, Z9, Z7, Z4
-	VPRORD          $0x02, Z6, Z8
-	VPRORD          $0x0d, Z6, Z10
-	VPRORD          $0x16, Z6, Z11
-	VPTERNLOGD      $0x96, Z11, Z10, Z8
+	VPADDD          Z9, Z0, Z0
+	VMOVDQU32       Z8, Z4
+	VPTERNLOGD      $0xe8, Z10, Z7, Z4
+	VPRORD          $0x02, Z8, Z6
+	VPRORD          $0x0d, Z8, Z9
+	VPRORD          $0x16, Z8, Z11
+	VPTERNLOGD      $0x96, Z11, Z9, Z6
 	VPADDD          Z4, Z0, Z4
-	VPADDD          Z8, Z4, Z4
+	VPADDD          Z6, Z4, Z4
 	VPADDD          Z0, Z5, Z0
 	LEAQ            constantsAVX512<>+320(SB), R12
 	MOVQ            $0x00000003, R13
 	VMOVDQU32       Z4, 1536(AX)
-	VMOVDQU32       Z6, 1600(AX)
+	VMOVDQU32       Z8, 1600(AX)
 	VMOVDQU32       Z7, 1664(AX)
-	VMOVDQU32       Z9, 1728(AX)
+	VMOVDQU32       Z10, 1728(AX)
 	VMOVDQU32       Z0, 1792(AX)
-	VMOVDQU32       Z1, 1856(AX)
-	VMOVDQU32       Z2, 1920(AX)
-	VMOVDQU32       Z3, 1984(AX)
+	VMOVDQU32       Z3, 1856(AX)
+	VMOVDQU32       Z1, 1920(AX)
+	VMOVDQU32       Z2, 1984(AX)
 
 rounds6:
 	VMOVDQU32     1536(AX), Z0
@@ -5568,28 +5582,28 @@ rounds6:
 	JNZ           rounds6
 	VMOVDQU32     1536(AX), Z0
 	VPADDD        2048(AX), Z0, Z0
+	VMOVDQU32     1600(AX), Z1
+	VPADDD        2112(AX), Z1, Z1
+	VMOVDQU32     1664(AX), Z2
+	VPADDD        2176(AX), Z2, Z2
+	VMOVDQU32     1728(AX), Z3
+	VPADDD        2240(AX), Z3, Z3
+	VMOVDQU32     1792(AX), Z4
+	VPADDD        2304(AX), Z4, Z4
+	VMOVDQU32     1856(AX), Z5
+	VPADDD        2368(AX), Z5, Z5
+	VMOVDQU32     1920(AX), Z6
+	VPADDD        2432(AX), Z6, Z6
+	VMOVDQU32     1984(AX), Z7
+	VPADDD        2496(AX), Z7, Z7
 	VMOVDQU32     Z0, 2048(AX)
-	VMOVDQU32     1600(AX), Z0
-	VPADDD        2112(AX), Z0, Z0
-	VMOVDQU32     Z0, 2112(AX)
-	VMOVDQU32     1664(AX), Z0
-	VPADDD        2176(AX), Z0, Z0
-	VMOVDQU32     Z0, 2176(AX)
-	VMOVDQU32     1728(AX), Z0
-	VPADDD        2240(AX), Z0, Z0
-	VMOVDQU32     Z0, 2240(AX)
-	VMOVDQU32     1792(AX), Z0
-	VPADDD        2304(AX), Z0, Z0
-	VMOVDQU32     Z0, 2304(AX)
-	VMOVDQU32     1856(AX), Z0
-	VPADDD        2368(AX), Z0, Z0
-	VMOVDQU32     Z0, 2368(AX)
-	VMOVDQU32     1920(AX), Z0
-	VPADDD        2432(AX), Z0, Z0
-	VMOVDQU32     Z0, 2432(AX)
-	VMOVDQU32     1984(AX), Z0
-	VPADDD        2496(AX), Z0, Z0
-	VMOVDQU32     Z0, 2496(AX)
+	VMOVDQU32     Z1, 2112(AX)
+	VMOVDQU32     Z2, 2176(AX)
+	VMOVDQU32     Z3, 2240(AX)
+	VMOVDQU32     Z4, 2304(AX)
+	VMOVDQU32     Z5, 2368(AX)
+	VMOVDQU32     Z6, 2432(AX)
+	VMOVDQU32     Z7, 2496(AX)
 	ADDQ          $+64, DX
 	DECQ          R8
 	JNZ           block
@@ -5666,6 +5680,1503 @@ rounds6:
 	VZEROUPPER
 	RET
 
+// func ripemdAVX512(to *byte, from *byte, groups uint64, blocks uint64)
+// Requires: AVX, AVX512F
+TEXT ·ripemdAVX512(SB), $2624-32
+	LEAQ 63(SP), AX
+	ANDQ $-64, AX
+	MOVQ to+0(FP), CX
+	MOVQ from+8(FP), DX
+	MOVQ groups+16(FP), BX
+	MOVQ blocks+24(FP), SI
+	SHLQ $0x06, SI
+	LEAQ (SI)(SI*2), DI
+
+group:
+	VPBROADCASTD constantsAVX512<>+1076(SB), Z0
+	VMOVDQU32    Z0, 2048(AX)
+	VPBROADCASTD constantsAVX512<>+1080(SB), Z0
+	VMOVDQU32    Z0, 2112(AX)
+	VPBROADCASTD constantsAVX512<>+1084(SB), Z0
+	VMOVDQU32    Z0, 2176(AX)
+	VPBROADCASTD constantsAVX512<>+1088(SB), Z0
+	VMOVDQU32    Z0, 2240(AX)
+	VPBROADCASTD constantsAVX512<>+1092(SB), Z0
+	VMOVDQU32    Z0, 2304(AX)
+	MOVQ         blocks+24(FP), R8
+
+block:
+	LEAQ            (DX)(SI*4), R9
+	LEAQ            (R9)(SI*4), R10
+	LEAQ            (R10)(SI*4), R11
+	VBROADCASTI32X4 (DX), Z0
+	VINSERTI32X4    $0x01, (R9), Z0, Z0
+	VINSERTI32X4    $0x02, (R10), Z0, Z0
+	VINSERTI32X4    $0x03, (R11), Z0, Z0
+	VBROADCASTI32X4 (DX)(SI*1), Z1
+	VINSERTI32X4    $0x01, (R9)(SI*1), Z1, Z1
+	VINSERTI32X4    $0x02, (R10)(SI*1), Z1, Z1
+	VINSERTI32X4    $0x03, (R11)(SI*1), Z1, Z1
+	VBROADCASTI32X4 (DX)(SI*2), Z2
+	VINSERTI32X4    $0x01, (R9)(SI*2), Z2, Z2
+	VINSERTI32X4    $0x02, (R10)(SI*2), Z2, Z2
+	VINSERTI32X4    $0x03, (R11)(SI*2), Z2, Z2
+	VBROADCASTI32X4 (DX)(DI*1), Z3
+	VINSERTI32X4    $0x01, (R9)(DI*1), Z3, Z3
+	VINSERTI32X4    $0x02, (R10)(DI*1), Z3, Z3
+	VINSERTI32X4    $0x03, (R11)(DI*1), Z3, Z3
+	VPUNPCKLDQ      Z1, Z0, Z4
+	VPUNPCKHDQ      Z1, Z0, Z0
+	VPUNPCKLDQ      Z3, Z2, Z1
+	VPUNPCKHDQ      Z3, Z2, Z2
+	VPUNPCKLQDQ     Z1, Z4, Z3
+	VPUNPCKHQDQ     Z1, Z4, Z1
+	VPUNPCKLQDQ     Z2, Z0, Z4
+	VPUNPCKHQDQ     Z2, Z0, Z0
+	VMOVDQU32       Z3, (AX)
+	VMOVDQU32       Z1, 64(AX)
+	VMOVDQU32       Z4, 128(AX)
+	VMOVDQU32       Z0, 192(AX)
+	VBROADCASTI32X4 16(DX), Z0
+	VINSERTI32X4    $0x01, 16(R9), Z0, Z0
+	VINSERTI32X4    $0x02, 16(R10), Z0, Z0
+	VINSERTI32X4    $0x03, 16(R11), Z0, Z0
+	VBROADCASTI32X4 16(DX)(SI*1), Z1
+	VINSERTI32X4    $0x01, 16(R9)(SI*1), Z1, Z1
+	VINSERTI32X4    $0x02, 16(R10)(SI*1), Z1, Z1
+	VINSERTI32X4    $0x03, 16(R11)(SI*1), Z1, Z1
+	VBROADCASTI32X4 16(DX)(SI*2), Z2
+	VINSERTI32X4    $0x01, 16(R9)(SI*2), Z2, Z2
+	VINSERTI32X4    $0x02, 16(R10)(SI*2), Z2, Z2
+	VINSERTI32X4    $0x03, 16(R11)(SI*2), Z2, Z2
+	VBROADCASTI32X4 16(DX)(DI*1), Z3
+	VINSERTI32X4    $0x01, 16(R9)(DI*1), Z3, Z3
+	VINSERTI32X4    $0x02, 16(R10)(DI*1), Z3, Z3
+	VINSERTI32X4    $0x03, 16(R11)(DI*1), Z3, Z3
+	VPUNPCKLDQ      Z1, Z0, Z4
+	VPUNPCKHDQ      Z1, Z0, Z0
+	VPUNPCKLDQ      Z3, Z2, Z1
+	VPUNPCKHDQ      Z3, Z2, Z2
+	VPUNPCKLQDQ     Z1, Z4, Z3
+	VPUNPCKHQDQ     Z1, Z4, Z1
+	VPUNPCKLQDQ     Z2, Z0, Z4
+	VPUNPCKHQDQ     Z2, Z0, Z0
+	VMOVDQU32       Z3, 256(AX)
+	VMOVDQU32       Z1, 320(AX)
+	VMOVDQU32       Z4, 384(AX)
+	VMOVDQU32       Z0, 448(AX)
+	VBROADCASTI32X4 32(DX), Z0
+	VINSERTI32X4    $0x01, 32(R9), Z0, Z0
+	VINSERTI32X4    $0x02, 32(R10), Z0, Z0
+	VINSERTI32X4    $0x03, 32(R11), Z0, Z0
+	VBROADCASTI32X4 32(DX)(SI*1), Z1
+	VINSERTI32X4    $0x01, 32(R9)(SI*1), Z1, Z1
+	VINSERTI32X4    $0x02, 32(R10)(SI*1), Z1, Z1
+	VINSERTI32X4    $0x03, 32(R11)(SI*1), Z1, Z1
+	VBROADCASTI32X4 32(DX)(SI*2), Z2
+	VINSERTI32X4    $0x01, 32(R9)(SI*2), Z2, Z2
+	VINSERTI32X4    $0x02, 32(R10)(SI*2), Z2, Z2
+	VINSERTI32X4    $0x03, 32(R11)(SI*2), Z2, Z2
+	VBROADCASTI32X4 32(DX)(DI*1), Z3
+	VINSERTI32X4    $0x01, 32(R9)(DI*1), Z3, Z3
+	VINSERTI32X4    $0x02, 32(R10)(DI*1), Z3, Z3
+	VINSERTI32X4    $0x03, 32(R11)(DI*1), Z3, Z3
+	VPUNPCKLDQ      Z1, Z0, Z4
+	VPUNPCKHDQ      Z1, Z0, Z0
+	VPUNPCKLDQ      Z3, Z2, Z1
+	VPUNPCKHDQ      Z3, Z2, Z2
+	VPUNPCKLQDQ     Z1, Z4, Z3
+	VPUNPCKHQDQ     Z1, Z4, Z1
+	VPUNPCKLQDQ     Z2, Z0, Z4
+	VPUNPCKHQDQ     Z2, Z0, Z0
+	VMOVDQU32       Z3, 512(AX)
+	VMOVDQU32       Z1, 576(AX)
+	VMOVDQU32       Z4, 640(AX)
+	VMOVDQU32       Z0, 704(AX)
+	VBROADCASTI32X4 48(DX), Z0
+	VINSERTI32X4    $0x01, 48(R9), Z0, Z0
+	VINSERTI32X4    $0x02, 48(R10), Z0, Z0
+	VINSERTI32X4    $0x03, 48(R11), Z0, Z0
+	VBROADCASTI32X4 48(DX)(SI*1), Z1
+	VINSERTI32X4    $0x01, 48(R9)(SI*1), Z1, Z1
+	VINSERTI32X4    $0x02, 48(R10)(SI*1), Z1, Z1
+	VINSERTI32X4    $0x03, 48(R11)(SI*1), Z1, Z1
+	VBROADCASTI32X4 48(DX)(SI*2), Z2
+	VINSERTI32X4    $0x01, 48(R9)(SI*2), Z2, Z2
+	VINSERTI32X4    $0x02, 48(R10)(SI*2), Z2, Z2
+	VINSERTI32X4    $0x03, 48(R11)(SI*2), Z2, Z2
+	VBROADCASTI32X4 48(DX)(DI*1), Z3
+	VINSERTI32X4    $0x01, 48(R9)(DI*1), Z3, Z3
+	VINSERTI32X4    $0x02, 48(R10)(DI*1), Z3, Z3
+	VINSERTI32X4    $0x03, 48(R11)(DI*1), Z3, Z3
+	VPUNPCKLDQ      Z1, Z0, Z4
+	VPUNPCKHDQ      Z1, Z0, Z0
+	VPUNPCKLDQ      Z3, Z2, Z1
+	VPUNPCKHDQ      Z3, Z2, Z2
+	VPUNPCKLQDQ     Z1, Z4, Z3
+	VPUNPCKHQDQ     Z1, Z4, Z1
+	VPUNPCKLQDQ     Z2, Z0, Z4
+	VPUNPCKHQDQ     Z2, Z0, Z0
+	VMOVDQU32       Z3, 768(AX)
+	VMOVDQU32       Z1, 832(AX)
+	VMOVDQU32       Z4, 896(AX)
+	VMOVDQU32       Z0, 960(AX)
+	VMOVDQU32       2048(AX), Z0
+	VMOVDQU32       2112(AX), Z1
+	VMOVDQU32       2176(AX), Z2
+	VMOVDQU32       2240(AX), Z3
+	VMOVDQU32       2304(AX), Z4
+	VPADDD          (AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x96, Z3, Z2, Z5
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0b, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          64(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x96, Z2, Z1, Z5
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0e, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          128(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x96, Z1, Z0, Z5
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x0f, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          192(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x96, Z0, Z4, Z5
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0c, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          256(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x96, Z4, Z3, Z5
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x05, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          320(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x96, Z3, Z2, Z5
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x08, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          384(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x96, Z2, Z1, Z5
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x07, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          448(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x96, Z1, Z0, Z5
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x09, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          512(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x96, Z0, Z4, Z5
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0b, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          576(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x96, Z4, Z3, Z5
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x0d, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          640(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x96, Z3, Z2, Z5
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0e, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          704(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x96, Z2, Z1, Z5
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0f, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          768(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x96, Z1, Z0, Z5
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x06, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          832(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x96, Z0, Z4, Z5
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x07, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          896(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x96, Z4, Z3, Z5
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x09, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          960(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x96, Z3, Z2, Z5
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x08, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          448(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0xca, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x07, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          256(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0xca, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x06, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          832(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xca, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x08, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          64(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0xca, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x0d, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          640(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0xca, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0b, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          384(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0xca, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x09, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          960(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0xca, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x07, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          192(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xca, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0f, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          768(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0xca, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x07, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          (AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0xca, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0c, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          576(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0xca, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0f, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          320(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0xca, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x09, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          128(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xca, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0b, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          896(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0xca, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x07, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          704(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0xca, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0d, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          512(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0xca, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1096(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0c, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          192(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x59, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x0b, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          640(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x59, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0d, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          896(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x59, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x06, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          256(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x59, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x07, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          576(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x59, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0e, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          960(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x59, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x09, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          512(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x59, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0d, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          64(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x59, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x0f, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          128(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x59, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0e, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          448(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x59, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x08, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          (AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x59, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x0d, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          384(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x59, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x06, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          832(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x59, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x05, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          704(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x59, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0c, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          320(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x59, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x07, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          768(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x59, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1100(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x05, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          64(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xe4, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0b, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          576(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0xe4, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x0c, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          704(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0xe4, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0e, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          640(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0xe4, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0f, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          (AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0xe4, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x0e, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          512(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xe4, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0f, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          768(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0xe4, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x09, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          256(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0xe4, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x08, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          832(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0xe4, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x09, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          192(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0xe4, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x0e, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          448(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xe4, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x05, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          960(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0xe4, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x06, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          896(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0xe4, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x08, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          320(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0xe4, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x06, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          384(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0xe4, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x05, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          128(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xe4, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1104(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0c, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          256(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x2d, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x09, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          (AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x2d, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0f, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          320(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x2d, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x05, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          576(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x2d, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x0b, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          448(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x2d, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x06, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          768(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x2d, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x08, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          128(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x2d, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0d, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          640(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x2d, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0c, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          896(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x2d, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x05, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          64(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x2d, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0c, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          192(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x2d, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x0d, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          512(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x2d, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0e, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          704(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x2d, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0b, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          384(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x2d, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x08, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          960(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x2d, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x05, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          832(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x2d, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1108(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x06, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VMOVDQU32       Z0, 1024(AX)
+	VMOVDQU32       Z1, 1088(AX)
+	VMOVDQU32       Z2, 1152(AX)
+	VMOVDQU32       Z3, 1216(AX)
+	VMOVDQU32       Z4, 1280(AX)
+	VMOVDQU32       2048(AX), Z0
+	VMOVDQU32       2112(AX), Z1
+	VMOVDQU32       2176(AX), Z2
+	VMOVDQU32       2240(AX), Z3
+	VMOVDQU32       2304(AX), Z4
+	VPADDD          320(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x2d, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x08, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          896(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x2d, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x09, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          448(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x2d, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x09, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          (AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x2d, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0b, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          576(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x2d, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x0d, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          128(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x2d, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0f, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          704(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x2d, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0f, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          256(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x2d, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x05, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          832(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x2d, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x07, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          384(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x2d, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x07, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          960(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x2d, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x08, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          512(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x2d, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0b, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          64(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x2d, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x0e, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          640(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x2d, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0e, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          192(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x2d, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x0c, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          768(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x2d, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1112(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x06, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          384(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0xe4, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x09, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          704(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0xe4, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x0d, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          192(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xe4, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0f, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          448(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0xe4, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x07, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          (AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0xe4, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0c, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          832(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0xe4, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x08, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          320(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0xe4, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x09, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          640(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xe4, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0b, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          896(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0xe4, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x07, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          960(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0xe4, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x07, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          512(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0xe4, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0c, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          768(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0xe4, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x07, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          256(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xe4, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x06, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          576(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0xe4, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x0f, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          64(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0xe4, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0d, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          128(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0xe4, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1116(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0b, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          960(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x59, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x09, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          320(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x59, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x07, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          64(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x59, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x0f, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          192(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x59, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0b, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          448(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x59, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x08, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          896(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x59, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x06, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          384(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x59, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x06, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          576(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x59, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x0e, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          704(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x59, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0c, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          512(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x59, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0d, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          768(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x59, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x05, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          128(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x59, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0e, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          640(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x59, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x0d, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          (AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x59, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0d, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          256(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x59, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x07, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          832(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x59, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1120(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x05, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          512(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xca, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0f, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          384(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0xca, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x05, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          256(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0xca, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x08, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          64(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0xca, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0b, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          192(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0xca, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x0e, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          704(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xca, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0e, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          960(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0xca, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x06, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          (AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0xca, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0e, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          320(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0xca, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x06, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          768(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0xca, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x09, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          128(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xca, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0c, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          832(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0xca, Z4, Z3, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z1, Z1
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x09, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          576(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0xca, Z3, Z2, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z0, Z0
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0c, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          448(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0xca, Z2, Z1, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x05, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          640(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0xca, Z1, Z0, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x0f, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          896(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0xca, Z0, Z4, Z5
+	VPADDD.BCST     constantsAVX512<>+1124(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x08, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          768(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x96, Z4, Z3, Z5
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x08, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          960(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x96, Z3, Z2, Z5
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x05, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          640(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x96, Z2, Z1, Z5
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0c, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          256(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x96, Z1, Z0, Z5
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x09, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          64(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x96, Z0, Z4, Z5
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0c, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          320(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x96, Z4, Z3, Z5
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x05, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          512(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x96, Z3, Z2, Z5
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x0e, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          448(AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x96, Z2, Z1, Z5
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x06, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          384(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x96, Z1, Z0, Z5
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x08, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          128(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x96, Z0, Z4, Z5
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0d, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          832(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x96, Z4, Z3, Z5
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x06, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VPADDD          896(AX), Z0, Z0
+	VMOVDQU32       Z1, Z5
+	VPTERNLOGD      $0x96, Z3, Z2, Z5
+	VPADDD          Z5, Z0, Z0
+	VPROLD          $0x05, Z0, Z0
+	VPADDD          Z4, Z0, Z0
+	VPROLD          $0x0a, Z2, Z2
+	VPADDD          (AX), Z4, Z4
+	VMOVDQU32       Z0, Z5
+	VPTERNLOGD      $0x96, Z2, Z1, Z5
+	VPADDD          Z5, Z4, Z4
+	VPROLD          $0x0f, Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPROLD          $0x0a, Z1, Z1
+	VPADDD          192(AX), Z3, Z3
+	VMOVDQU32       Z4, Z5
+	VPTERNLOGD      $0x96, Z1, Z0, Z5
+	VPADDD          Z5, Z3, Z3
+	VPROLD          $0x0d, Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPROLD          $0x0a, Z0, Z0
+	VPADDD          576(AX), Z2, Z2
+	VMOVDQU32       Z3, Z5
+	VPTERNLOGD      $0x96, Z0, Z4, Z5
+	VPADDD          Z5, Z2, Z2
+	VPROLD          $0x0b, Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPROLD          $0x0a, Z4, Z4
+	VPADDD          704(AX), Z1, Z1
+	VMOVDQU32       Z2, Z5
+	VPTERNLOGD      $0x96, Z4, Z3, Z5
+	VPADDD          Z5, Z1, Z1
+	VPROLD          $0x0b, Z1, Z1
+	VPADDD          Z0, Z1, Z1
+	VPROLD          $0x0a, Z3, Z3
+	VMOVDQU32       Z0, 1536(AX)
+	VMOVDQU32       Z1, 1600(AX)
+	VMOVDQU32       Z2, 1664(AX)
+	VMOVDQU32       Z3, 1728(AX)
+	VMOVDQU32       Z4, 1792(AX)
+	VMOVDQU32       2112(AX), Z0
+	VPADDD          1152(AX), Z0, Z0
+	VPADDD          1728(AX), Z0, Z0
+	VMOVDQU32       2176(AX), Z1
+	VPADDD          1216(AX), Z1, Z1
+	VPADDD          1792(AX), Z1, Z1
+	VMOVDQU32       2240(AX), Z2
+	VPADDD          1280(AX), Z2, Z2
+	VPADDD          1536(AX), Z2, Z2
+	VMOVDQU32       2304(AX), Z3
+	VPADDD          1024(AX), Z3, Z3
+	VPADDD          1600(AX), Z3, Z3
+	VMOVDQU32       2048(AX), Z4
+	VPADDD          1088(AX), Z4, Z4
+	VPADDD          1664(AX), Z4, Z4
+	VMOVDQU32       Z0, 2048(AX)
+	VMOVDQU32       Z1, 2112(AX)
+	VMOVDQU32       Z2, 2176(AX)
+	VMOVDQU32       Z3, 2240(AX)
+	VMOVDQU32       Z4, 2304(AX)
+	ADDQ            $+64, DX
+	DECQ            R8
+	JNZ             block
+	VMOVDQU32       2048(AX), Z0
+	VMOVDQU32       2112(AX), Z1
+	VMOVDQU32       2176(AX), Z2
+	VMOVDQU32       2240(AX), Z3
+	VPUNPCKLDQ      Z1, Z0, Z4
+	VPUNPCKHDQ      Z1, Z0, Z0
+	VPUNPCKLDQ      Z3, Z2, Z1
+	VPUNPCKHDQ      Z3, Z2, Z2
+	VPUNPCKLQDQ     Z1, Z4, Z3
+	VPUNPCKHQDQ     Z1, Z4, Z1
+	VPUNPCKLQDQ     Z2, Z0, Z4
+	VPUNPCKHQDQ     Z2, Z0, Z0
+	VEXTRACTI32X4   $0x00, Z3, (CX)
+	VEXTRACTI32X4   $0x01, Z3, 128(CX)
+	VEXTRACTI32X4   $0x02, Z3, 256(CX)
+	VEXTRACTI32X4   $0x03, Z3, 384(CX)
+	VEXTRACTI32X4   $0x00, Z1, 32(CX)
+	VEXTRACTI32X4   $0x01, Z1, 160(CX)
+	VEXTRACTI32X4   $0x02, Z1, 288(CX)
+	VEXTRACTI32X4   $0x03, Z1, 416(CX)
+	VEXTRACTI32X4   $0x00, Z4, 64(CX)
+	VEXTRACTI32X4   $0x01, Z4, 192(CX)
+	VEXTRACTI32X4   $0x02, Z4, 320(CX)
+	VEXTRACTI32X4   $0x03, Z4, 448(CX)
+	VEXTRACTI32X4   $0x00, Z0, 96(CX)
+	VEXTRACTI32X4   $0x01, Z0, 224(CX)
+	VEXTRACTI32X4   $0x02, Z0, 352(CX)
+	VEXTRACTI32X4   $0x03, Z0, 480(CX)
+	VMOVDQU32       2304(AX), Z0
+	VPBROADCASTD    constantsAVX512<>+1036(SB), Z1
+	VPBROADCASTD    constantsAVX512<>+1036(SB), Z2
+	VPBROADCASTD    constantsAVX512<>+1036(SB), Z3
+	VPUNPCKLDQ      Z1, Z0, Z4
+	VPUNPCKHDQ      Z1, Z0, Z0
+	VPUNPCKLDQ      Z3, Z2, Z1
+	VPUNPCKHDQ      Z3, Z2, Z2
+	VPUNPCKLQDQ     Z1, Z4, Z3
+	VPUNPCKHQDQ     Z1, Z4, Z1
+	VPUNPCKLQDQ     Z2, Z0, Z4
+	VPUNPCKHQDQ     Z2, Z0, Z0
+	VEXTRACTI32X4   $0x00, Z3, 16(CX)
+	VEXTRACTI32X4   $0x01, Z3, 144(CX)
+	VEXTRACTI32X4   $0x02, Z3, 272(CX)
+	VEXTRACTI32X4   $0x03, Z3, 400(CX)
+	VEXTRACTI32X4   $0x00, Z1, 48(CX)
+	VEXTRACTI32X4   $0x01, Z1, 176(CX)
+	VEXTRACTI32X4   $0x02, Z1, 304(CX)
+	VEXTRACTI32X4   $0x03, Z1, 432(CX)
+	VEXTRACTI32X4   $0x00, Z4, 80(CX)
+	VEXTRACTI32X4   $0x01, Z4, 208(CX)
+	VEXTRACTI32X4   $0x02, Z4, 336(CX)
+	VEXTRACTI32X4   $0x03, Z4, 464(CX)
+	VEXTRACTI32X4   $0x00, Z0, 112(CX)
+	VEXTRACTI32X4   $0x01, Z0, 240(CX)
+	VEXTRACTI32X4   $0x02, Z0, 368(CX)
+	VEXTRACTI32X4   $0x03, Z0, 496(CX)
+	ADDQ            $+512, CX
+	MOVQ            SI, R12
+	IMUL3Q          $+15, SI, R12
+	ADDQ            R12, DX
+	DECQ            BX
+	JNZ             group
+	VZEROUPPER
+	RET
+
 // func noncesAVX512(table *uint32, first uint32, groups uint64, limit uint32) (tried uint64)
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·noncesAVX512(SB), $2624-40
@@ -5679,7 +7190,7 @@ TEXT ·noncesAVX512(SB), $2624-40
 	MOVL         first+8(FP), SI
 	VMOVD        SI, X0
 	VPBROADCASTD X0, Z0
-	VPADDD       constantsAVX512<>+1088(SB), Z0, Z0
+	VPADDD       constantsAVX512<>+1152(SB), Z0, Z0
 	VMOVDQU32    Z0, 2048(AX)
 	MOVL         limit+24(FP), DI
 	VMOVD        DI, X0
@@ -5899,7 +7410,7 @@ group:
 	VPRORD       $0x0b, Z5, Z11
 	VPRORD       $0x19, Z5, Z12
 	VPTERNLOGD   $0x96, Z12, Z11, Z10
-	VPADDD.BCST  constantsAVX512<>+1152(SB), Z1, Z1
+	VPADDD.BCST  constantsAVX512<>+1216(SB), Z1, Z1
 	VPADDD       Z7, Z1, Z1
 	VPADDD       Z10, Z1, Z1
 	VMOVDQU32    Z6, Z7
@@ -5958,7 +7469,7 @@ group:
 	VPRORD       $0x0b, Z3, Z12
 	VPRORD       $0x19, Z3, Z13
 	VPTERNLOGD   $0x96, Z13, Z12, Z11
-	VPADDD.BCST  constantsAVX512<>+1156(SB), Z5, Z5
+	VPADDD.BCST  constantsAVX512<>+1220(SB), Z5, Z5
 	VPADDD       Z4, Z5, Z5
 	VPADDD       Z10, Z5, Z5
 	VPADDD       Z11, Z5, Z5
@@ -5978,7 +7489,7 @@ group:
 	VPRORD       $0x0b, Z5, Z12
 	VPRORD       $0x19, Z5, Z13
 	VPTERNLOGD   $0x96, Z13, Z12, Z11
-	VPADDD.BCST  constantsAVX512<>+1160(SB), Z1, Z1
+	VPADDD.BCST  constantsAVX512<>+1224(SB), Z1, Z1
 	VPADDD       Z0, Z1, Z1
 	VPADDD       Z6, Z1, Z1
 	VPADDD       Z11, Z1, Z1
@@ -6002,7 +7513,7 @@ group:
 	VPRORD       $0x0b, Z1, Z13
 	VPRORD       $0x19, Z1, Z14
 	VPTERNLOGD   $0x96, Z14, Z13, Z12
-	VPADDD.BCST  constantsAVX512<>+1164(SB), Z2, Z2
+	VPADDD.BCST  constantsAVX512<>+1228(SB), Z2, Z2
 	VPADDD       Z7, Z2, Z2
 	VPADDD       Z11, Z2, Z2
 	VPADDD       Z12, Z2, Z2
@@ -6025,7 +7536,7 @@ group:
 	VPRORD       $0x0b, Z2, Z14
 	VPRORD       $0x19, Z2, Z15
 	VPTERNLOGD   $0x96, Z15, Z14, Z13
-	VPADDD.BCST  constantsAVX512<>+1168(SB), Z3, Z3
+	VPADDD.BCST  constantsAVX512<>+1232(SB), Z3, Z3
 	VPADDD       Z8, Z3, Z3
 	VPADDD       Z12, Z3, Z3
 	VPADDD       Z13, Z3, Z3
@@ -6042,14 +7553,14 @@ group:
 	VPRORD       $0x13, Z7, Z13
 	VPSRLD       $0x0a, Z7, Z14
 	VPTERNLOGD   $0x96, Z14, Z13, Z9
-	VPADDD.BCST  constantsAVX512<>+1172(SB), Z9, Z9
+	VPADDD.BCST  constantsAVX512<>+1236(SB), Z9, Z9
 	VMOVDQU32    Z3, Z13
 	VPTERNLOGD   $0xca, Z1, Z2, Z13
 	VPRORD       $0x06, Z3, Z14
 	VPRORD       $0x0b, Z3, Z15
 	VPRORD       $0x19, Z3, Z16
 	VPTERNLOGD   $0x96, Z16, Z15, Z14
-	VPADDD.BCST  constantsAVX512<>+1176(SB), Z5, Z5
+	VPADDD.BCST  constantsAVX512<>+1240(SB), Z5, Z5
 	VPADDD       Z9, Z5, Z5
 	VPADDD       Z13, Z5, Z5
 	VPADDD       Z14, Z5, Z5
@@ -6073,7 +7584,7 @@ group:
 	VPRORD       $0x0b, Z5, Z16
 	VPRORD       $0x19, Z5, Z17
 	VPTERNLOGD   $0x96, Z17, Z16, Z15
-	VPADDD.BCST  constantsAVX512<>+1180(SB), Z1, Z1
+	VPADDD.BCST  constantsAVX512<>+1244(SB), Z1, Z1
 	VPADDD       Z10, Z1, Z1
 	VPADDD       Z14, Z1, Z1
 	VPADDD       Z15, Z1, Z1
@@ -6097,7 +7608,7 @@ group:
 	VPRORD       $0x0b, Z1, Z17
 	VPRORD       $0x19, Z1, Z18
 	VPTERNLOGD   $0x96, Z18, Z17, Z16
-	VPADDD.BCST  constantsAVX512<>+1184(SB), Z2, Z2
+	VPADDD.BCST  constantsAVX512<>+1248(SB), Z2, Z2
 	VPADDD       Z6, Z2, Z2
 	VPADDD       Z15, Z2, Z2
 	VPADDD       Z16, Z2, Z2
@@ -6121,7 +7632,7 @@ group:
 	VPRORD       $0x0b, Z2, Z18
 	VPRORD       $0x19, Z2, Z19
 	VPTERNLOGD   $0x96, Z19, Z18, Z17
-	VPADDD.BCST  constantsAVX512<>+1188(SB), Z3, Z3
+	VPADDD.BCST  constantsAVX512<>+1252(SB), Z3, Z3
 	VPADDD       Z11, Z3, Z3
 	VPADDD       Z16, Z3, Z3
 	VPADDD       Z17, Z3, Z3
@@ -6145,7 +7656,7 @@ group:
 	VPRORD       $0x0b, Z3, Z19
 	VPRORD       $0x19, Z3, Z20
 	VPTERNLOGD   $0x96, Z20, Z19, Z18
-	VPADDD.BCST  constantsAVX512<>+1192(SB), Z5, Z5
+	VPADDD.BCST  constantsAVX512<>+1256(SB), Z5, Z5
 	VPADDD       Z12, Z5, Z5
 	VPADDD       Z17, Z5, Z5
 	VPADDD       Z18, Z5, Z5
@@ -6169,7 +7680,7 @@ group:
 	VPRORD       $0x0b, Z5, Z20
 	VPRORD       $0x19, Z5, Z21
 	VPTERNLOGD   $0x96, Z21, Z20, Z19
-	VPADDD.BCST  constantsAVX512<>+1196(SB), Z1, Z1
+	VPADDD.BCST  constantsAVX512<>+1260(SB), Z1, Z1
 	VPADDD       Z13, Z1, Z1
 	VPADDD       Z18, Z1, Z1
 	VPADDD       Z19, Z1, Z1
@@ -6193,7 +7704,7 @@ group:
 	VPRORD       $0x0b, Z1, Z21
 	VPRORD       $0x19, Z1, Z22
 	VPTERNLOGD   $0x96, Z22, Z21, Z20
-	VPADDD.BCST  constantsAVX512<>+1200(SB), Z2, Z2
+	VPADDD.BCST  constantsAVX512<>+1264(SB), Z2, Z2
 	VPADDD       Z14, Z2, Z2
 	VPADDD       Z19, Z2, Z2
 	VPADDD       Z20, Z2, Z2
@@ -6217,7 +7728,7 @@ group:
 	VPRORD       $0x0b, Z2, Z22
 	VPRORD       $0x19, Z2, Z23
 	VPTERNLOGD   $0x96, Z23, Z22, Z21
-	VPADDD.BCST  constantsAVX512<>+1204(SB), Z3, Z3
+	VPADDD.BCST  constantsAVX512<>+1268(SB), Z3, Z3
 	VPADDD       Z15, Z3, Z3
 	VPADDD       Z20, Z3, Z3
 	VPADDD       Z21, Z3, Z3
@@ -6234,7 +7745,7 @@ group:
 	VPRORD       $0x13, Z14, Z21
 	VPSRLD       $0x0a, Z14, Z22
 	VPTERNLOGD   $0x96, Z22, Z21, Z16
-	VPADDD.BCST  constantsAVX512<>+1208(SB), Z10, Z21
+	VPADDD.BCST  constantsAVX512<>+1272(SB), Z10, Z21
 	VPADDD       Z16, Z21, Z16
 	VMOVDQU32    Z3, Z21
 	VPTERNLOGD   $0xca, Z1, Z2, Z21
@@ -6242,7 +7753,7 @@ group:
 	VPRORD       $0x0b, Z3, Z23
 	VPRORD       $0x19, Z3, Z24
 	VPTERNLOGD   $0x96, Z24, Z23, Z22
-	VPADDD.BCST  constantsAVX512<>+1212(SB), Z5, Z5
+	VPADDD.BCST  constantsAVX512<>+1276(SB), Z5, Z5
 	VPADDD       Z16, Z5, Z5
 	VPADDD       Z21, Z5, Z5
 	VPADDD       Z22, Z5, Z5
@@ -6267,7 +7778,7 @@ group:
 	VPRORD       $0x0b, Z5, Z24
 	VPRORD       $0x19, Z5, Z25
 	VPTERNLOGD   $0x96, Z25, Z24, Z23
-	VPADDD.BCST  constantsAVX512<>+1216(SB), Z1, Z1
+	VPADDD.BCST  constantsAVX512<>+1280(SB), Z1, Z1
 	VPADDD       Z17, Z1, Z1
 	VPADDD       Z22, Z1, Z1
 	VPADDD       Z23, Z1, Z1
@@ -6292,7 +7803,7 @@ group:
 	VPRORD       $0x0b, Z1, Z25
 	VPRORD       $0x19, Z1, Z26
 	VPTERNLOGD   $0x96, Z26, Z25, Z24
-	VPADDD.BCST  constantsAVX512<>+1220(SB), Z2, Z2
+	VPADDD.BCST  constantsAVX512<>+1284(SB), Z2, Z2
 	VPADDD       Z18, Z2, Z2
 	VPADDD       Z23, Z2, Z2
 	VPADDD       Z24, Z2, Z2
@@ -6322,7 +7833,7 @@ group:
 	VPRORD       $0x0b, Z2, Z26
 	VPRORD       $0x19, Z2, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1224(SB), Z3, Z3
+	VPADDD.BCST  constantsAVX512<>+1288(SB), Z3, Z3
 	VPADDD       Z19, Z3, Z3
 	VPADDD       Z24, Z3, Z3
 	VPADDD       Z25, Z3, Z3
@@ -6352,7 +7863,7 @@ group:
 	VPRORD       $0x0b, Z3, Z26
 	VPRORD       $0x19, Z3, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1228(SB), Z5, Z5
+	VPADDD.BCST  constantsAVX512<>+1292(SB), Z5, Z5
 	VPADDD       Z4, Z5, Z5
 	VPADDD       Z20, Z5, Z5
 	VPADDD       Z25, Z5, Z5
@@ -6382,7 +7893,7 @@ group:
 	VPRORD       $0x0b, Z5, Z26
 	VPRORD       $0x19, Z5, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1232(SB), Z1, Z1
+	VPADDD.BCST  constantsAVX512<>+1296(SB), Z1, Z1
 	VPADDD       Z0, Z1, Z1
 	VPADDD       Z21, Z1, Z1
 	VPADDD       Z25, Z1, Z1
@@ -6412,7 +7923,7 @@ group:
 	VPRORD       $0x0b, Z1, Z26
 	VPRORD       $0x19, Z1, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1236(SB), Z2, Z2
+	VPADDD.BCST  constantsAVX512<>+1300(SB), Z2, Z2
 	VPADDD       Z7, Z2, Z2
 	VPADDD       Z22, Z2, Z2
 	VPADDD       Z25, Z2, Z2
@@ -6442,7 +7953,7 @@ group:
 	VPRORD       $0x0b, Z2, Z26
 	VPRORD       $0x19, Z2, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1240(SB), Z3, Z3
+	VPADDD.BCST  constantsAVX512<>+1304(SB), Z3, Z3
 	VPADDD       Z8, Z3, Z3
 	VPADDD       Z23, Z3, Z3
 	VPADDD       Z25, Z3, Z3
@@ -6472,7 +7983,7 @@ group:
 	VPRORD       $0x0b, Z3, Z26
 	VPRORD       $0x19, Z3, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1244(SB), Z5, Z5
+	VPADDD.BCST  constantsAVX512<>+1308(SB), Z5, Z5
 	VPADDD       Z9, Z5, Z5
 	VPADDD       Z24, Z5, Z5
 	VPADDD       Z25, Z5, Z5
@@ -6502,7 +8013,7 @@ group:
 	VPRORD       $0x0b, Z5, Z26
 	VPRORD       $0x19, Z5, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1248(SB), Z1, Z1
+	VPADDD.BCST  constantsAVX512<>+1312(SB), Z1, Z1
 	VPADDD       Z10, Z1, Z1
 	VPADDD       Z20, Z1, Z1
 	VPADDD       Z25, Z1, Z1
@@ -6532,7 +8043,7 @@ group:
 	VPRORD       $0x0b, Z1, Z26
 	VPRORD       $0x19, Z1, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1252(SB), Z2, Z2
+	VPADDD.BCST  constantsAVX512<>+1316(SB), Z2, Z2
 	VPADDD       Z6, Z2, Z2
 	VPADDD       Z21, Z2, Z2
 	VPADDD       Z25, Z2, Z2
@@ -6562,7 +8073,7 @@ group:
 	VPRORD       $0x0b, Z2, Z26
 	VPRORD       $0x19, Z2, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1256(SB), Z3, Z3
+	VPADDD.BCST  constantsAVX512<>+1320(SB), Z3, Z3
 	VPADDD       Z11, Z3, Z3
 	VPADDD       Z22, Z3, Z3
 	VPADDD       Z25, Z3, Z3
@@ -6592,7 +8103,7 @@ group:
 	VPRORD       $0x0b, Z3, Z26
 	VPRORD       $0x19, Z3, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1260(SB), Z5, Z5
+	VPADDD.BCST  constantsAVX512<>+1324(SB), Z5, Z5
 	VPADDD       Z12, Z5, Z5
 	VPADDD       Z23, Z5, Z5
 	VPADDD       Z25, Z5, Z5
@@ -6622,7 +8133,7 @@ group:
 	VPRORD       $0x0b, Z5, Z26
 	VPRORD       $0x19, Z5, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1264(SB), Z1, Z1
+	VPADDD.BCST  constantsAVX512<>+1328(SB), Z1, Z1
 	VPADDD       Z13, Z1, Z1
 	VPADDD       Z24, Z1, Z1
 	VPADDD       Z25, Z1, Z1
@@ -6652,7 +8163,7 @@ group:
 	VPRORD       $0x0b, Z1, Z26
 	VPRORD       $0x19, Z1, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1268(SB), Z2, Z2
+	VPADDD.BCST  constantsAVX512<>+1332(SB), Z2, Z2
 	VPADDD       Z14, Z2, Z2
 	VPADDD       Z20, Z2, Z2
 	VPADDD       Z25, Z2, Z2
@@ -6682,7 +8193,7 @@ group:
 	VPRORD       $0x0b, Z2, Z26
 	VPRORD       $0x19, Z2, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1272(SB), Z3, Z3
+	VPADDD.BCST  constantsAVX512<>+1336(SB), Z3, Z3
 	VPADDD       Z15, Z3, Z3
 	VPADDD       Z21, Z3, Z3
 	VPADDD       Z25, Z3, Z3
@@ -6712,7 +8223,7 @@ group:
 	VPRORD       $0x0b, Z3, Z26
 	VPRORD       $0x19, Z3, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1276(SB), Z5, Z5
+	VPADDD.BCST  constantsAVX512<>+1340(SB), Z5, Z5
 	VPADDD       Z16, Z5, Z5
 	VPADDD       Z22, Z5, Z5
 	VPADDD       Z25, Z5, Z5
@@ -6742,7 +8253,7 @@ group:
 	VPRORD       $0x0b, Z5, Z26
 	VPRORD       $0x19, Z5, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1280(SB), Z1, Z1
+	VPADDD.BCST  constantsAVX512<>+1344(SB), Z1, Z1
 	VPADDD       Z17, Z1, Z1
 	VPADDD       Z23, Z1, Z1
 	VPADDD       Z25, Z1, Z1
@@ -6772,7 +8283,7 @@ group:
 	VPRORD       $0x0b, Z1, Z26
 	VPRORD       $0x19, Z1, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1284(SB), Z2, Z2
+	VPADDD.BCST  constantsAVX512<>+1348(SB), Z2, Z2
 	VPADDD       Z18, Z2, Z2
 	VPADDD       Z24, Z2, Z2
 	VPADDD       Z25, Z2, Z2
@@ -6802,7 +8313,7 @@ group:
 	VPRORD       $0x0b, Z2, Z26
 	VPRORD       $0x19, Z2, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1288(SB), Z3, Z3
+	VPADDD.BCST  constantsAVX512<>+1352(SB), Z3, Z3
 	VPADDD       Z19, Z3, Z3
 	VPADDD       Z20, Z3, Z3
 	VPADDD       Z25, Z3, Z3
@@ -6832,7 +8343,7 @@ group:
 	VPRORD       $0x0b, Z3, Z26
 	VPRORD       $0x19, Z3, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1292(SB), Z5, Z5
+	VPADDD.BCST  constantsAVX512<>+1356(SB), Z5, Z5
 	VPADDD       Z4, Z5, Z5
 	VPADDD       Z21, Z5, Z5
 	VPADDD       Z25, Z5, Z5
@@ -6862,7 +8373,7 @@ group:
 	VPRORD       $0x0b, Z5, Z26
 	VPRORD       $0x19, Z5, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1296(SB), Z1, Z1
+	VPADDD.BCST  constantsAVX512<>+1360(SB), Z1, Z1
 	VPADDD       Z0, Z1, Z1
 	VPADDD       Z22, Z1, Z1
 	VPADDD       Z25, Z1, Z1
@@ -6892,7 +8403,7 @@ group:
 	VPRORD       $0x0b, Z1, Z26
 	VPRORD       $0x19, Z1, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1300(SB), Z2, Z2
+	VPADDD.BCST  constantsAVX512<>+1364(SB), Z2, Z2
 	VPADDD       Z7, Z2, Z2
 	VPADDD       Z23, Z2, Z2
 	VPADDD       Z25, Z2, Z2
@@ -6922,7 +8433,7 @@ group:
 	VPRORD       $0x0b, Z2, Z26
 	VPRORD       $0x19, Z2, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1304(SB), Z3, Z3
+	VPADDD.BCST  constantsAVX512<>+1368(SB), Z3, Z3
 	VPADDD       Z8, Z3, Z3
 	VPADDD       Z24, Z3, Z3
 	VPADDD       Z25, Z3, Z3
@@ -6952,7 +8463,7 @@ group:
 	VPRORD       $0x0b, Z3, Z26
 	VPRORD       $0x19, Z3, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1308(SB), Z5, Z5
+	VPADDD.BCST  constantsAVX512<>+1372(SB), Z5, Z5
 	VPADDD       Z9, Z5, Z5
 	VPADDD       Z20, Z5, Z5
 	VPADDD       Z25, Z5, Z5
@@ -6982,7 +8493,7 @@ group:
 	VPRORD       $0x0b, Z5, Z26
 	VPRORD       $0x19, Z5, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1312(SB), Z1, Z1
+	VPADDD.BCST  constantsAVX512<>+1376(SB), Z1, Z1
 	VPADDD       Z10, Z1, Z1
 	VPADDD       Z21, Z1, Z1
 	VPADDD       Z25, Z1, Z1
@@ -7012,7 +8523,7 @@ group:
 	VPRORD       $0x0b, Z1, Z25
 	VPRORD       $0x19, Z1, Z26
 	VPTERNLOGD   $0x96, Z26, Z25, Z22
-	VPADDD.BCST  constantsAVX512<>+1316(SB), Z2, Z2
+	VPADDD.BCST  constantsAVX512<>+1380(SB), Z2, Z2
 	VPADDD       Z6, Z2, Z2
 	VPADDD       Z19, Z2, Z2
 	VPADDD       Z22, Z2, Z2
@@ -7042,7 +8553,7 @@ group:
 	VPRORD       $0x0b, Z2, Z23
 	VPRORD       $0x19, Z2, Z25
 	VPTERNLOGD   $0x96, Z25, Z23, Z22
-	VPADDD.BCST  constantsAVX512<>+1320(SB), Z3, Z3
+	VPADDD.BCST  constantsAVX512<>+1384(SB), Z3, Z3
 	VPADDD       Z4, Z3, Z3
 	VPADDD       Z11, Z3, Z3
 	VPADDD       Z22, Z3, Z3
@@ -7072,7 +8583,7 @@ group:
 	VPRORD       $0x0b, Z3, Z23
 	VPRORD       $0x19, Z3, Z24
 	VPTERNLOGD   $0x96, Z24, Z23, Z22
-	VPADDD.BCST  constantsAVX512<>+1324(SB), Z5, Z5
+	VPADDD.BCST  constantsAVX512<>+1388(SB), Z5, Z5
 	VPADDD       Z0, Z5, Z5
 	VPADDD       Z12, Z5, Z5
 	VPADDD       Z22, Z5, Z5
@@ -7102,7 +8613,7 @@ group:
 	VPRORD       $0x0b, Z5, Z20
 	VPRORD       $0x19, Z5, Z22
 	VPTERNLOGD   $0x96, Z22, Z20, Z13
-	VPADDD.BCST  constantsAVX512<>+1328(SB), Z1, Z1
+	VPADDD.BCST  constantsAVX512<>+1392(SB), Z1, Z1
 	VPADDD       Z4, Z1, Z1
 	VPADDD       Z7, Z1, Z1
 	VPADDD       Z13, Z1, Z1
@@ -7132,7 +8643,7 @@ group:
 	VPRORD       $0x0b, Z1, Z14
 	VPRORD       $0x19, Z1, Z20
 	VPTERNLOGD   $0x96, Z20, Z14, Z13
-	VPADDD.BCST  constantsAVX512<>+1332(SB), Z2, Z2
+	VPADDD.BCST  constantsAVX512<>+1396(SB), Z2, Z2
 	VPADDD       Z0, Z2, Z2
 	VPADDD       Z8, Z2, Z2
 	VPADDD       Z13, Z2, Z2
@@ -7162,7 +8673,7 @@ group:
 	VPRORD       $0x0b, Z2, Z14
 	VPRORD       $0x19, Z2, Z15
 	VPTERNLOGD   $0x96, Z15, Z14, Z13
-	VPADDD.BCST  constantsAVX512<>+1336(SB), Z3, Z3
+	VPADDD.BCST  constantsAVX512<>+1400(SB), Z3, Z3
 	VPADDD       Z4, Z3, Z3
 	VPADDD       Z9, Z3, Z3
 	VPADDD       Z13, Z3, Z3
@@ -7192,7 +8703,7 @@ group:
 	VPRORD       $0x0b, Z3, Z13
 	VPRORD       $0x19, Z3, Z14
 	VPTERNLOGD   $0x96, Z14, Z13, Z11
-	VPADDD.BCST  constantsAVX512<>+1340(SB), Z5, Z5
+	VPADDD.BCST  constantsAVX512<>+1404(SB), Z5, Z5
 	VPADDD       Z0, Z5, Z0
 	VPADDD       Z10, Z0, Z0
 	VPADDD       Z11, Z0, Z0
@@ -7222,7 +8733,7 @@ group:
 	VPRORD       $0x0b, Z0, Z11
 	VPRORD       $0x19, Z0, Z12
 	VPTERNLOGD   $0x96, Z12, Z11, Z10
-	VPADDD.BCST  constantsAVX512<>+1344(SB), Z1, Z1
+	VPADDD.BCST  constantsAVX512<>+1408(SB), Z1, Z1
 	VPADDD       Z4, Z1, Z1
 	VPADDD       Z6, Z1, Z1
 	VPADDD       Z10, Z1, Z1
@@ -7537,7 +9048,7 @@ group:
 	VPRORD       $0x0b, Z11, Z18
 	VPRORD       $0x19, Z11, Z19
 	VPTERNLOGD   $0x96, Z19, Z18, Z17
-	VPADDD.BCST  constantsAVX512<>+1348(SB), Z8, Z8
+	VPADDD.BCST  constantsAVX512<>+1412(SB), Z8, Z8
 	VPADDD       Z4, Z8, Z8
 	VPADDD       Z13, Z8, Z8
 	VPADDD       Z17, Z8, Z8
@@ -7554,7 +9065,7 @@ group:
 	VPRORD       $0x12, Z6, Z17
 	VPSRLD       $0x03, Z6, Z18
 	VPTERNLOGD   $0x96, Z18, Z17, Z14
-	VPADDD.BCST  constantsAVX512<>+1352(SB), Z5, Z5
+	VPADDD.BCST  constantsAVX512<>+1416(SB), Z5, Z5
 	VPADDD       Z14, Z5, Z5
 	VMOVDQU32    Z8, Z14
 	VPTERNLOGD   $0xca, Z10, Z11, Z14
@@ -7562,7 +9073,7 @@ group:
 	VPRORD       $0x0b, Z8, Z18
 	VPRORD       $0x19, Z8, Z19
 	VPTERNLOGD   $0x96, Z19, Z18, Z17
-	VPADDD.BCST  constantsAVX512<>+1356(SB), Z9, Z9
+	VPADDD.BCST  constantsAVX512<>+1420(SB), Z9, Z9
 	VPADDD       Z5, Z9, Z9
 	VPADDD       Z14, Z9, Z9
 	VPADDD       Z17, Z9, Z9
@@ -7591,7 +9102,7 @@ group:
 	VPRORD       $0x0b, Z9, Z18
 	VPRORD       $0x19, Z9, Z19
 	VPTERNLOGD   $0x96, Z19, Z18, Z17
-	VPADDD.BCST  constantsAVX512<>+1156(SB), Z10, Z10
+	VPADDD.BCST  constantsAVX512<>+1220(SB), Z10, Z10
 	VPADDD       Z6, Z10, Z10
 	VPADDD       Z15, Z10, Z10
 	VPADDD       Z17, Z10, Z10
@@ -7620,7 +9131,7 @@ group:
 	VPRORD       $0x0b, Z10, Z18
 	VPRORD       $0x19, Z10, Z19
 	VPTERNLOGD   $0x96, Z19, Z18, Z17
-	VPADDD.BCST  constantsAVX512<>+1160(SB), Z11, Z11
+	VPADDD.BCST  constantsAVX512<>+1224(SB), Z11, Z11
 	VPADDD       Z7, Z11, Z11
 	VPADDD       Z16, Z11, Z11
 	VPADDD       Z17, Z11, Z11
@@ -7649,7 +9160,7 @@ group:
 	VPRORD       $0x0b, Z11, Z18
 	VPRORD       $0x19, Z11, Z19
 	VPTERNLOGD   $0x96, Z19, Z18, Z17
-	VPADDD.BCST  constantsAVX512<>+1164(SB), Z8, Z8
+	VPADDD.BCST  constantsAVX512<>+1228(SB), Z8, Z8
 	VPADDD       Z1, Z8, Z8
 	VPADDD       Z12, Z8, Z8
 	VPADDD       Z17, Z8, Z8
@@ -7678,7 +9189,7 @@ group:
 	VPRORD       $0x0b, Z8, Z18
 	VPRORD       $0x19, Z8, Z19
 	VPTERNLOGD   $0x96, Z19, Z18, Z17
-	VPADDD.BCST  constantsAVX512<>+1168(SB), Z9, Z9
+	VPADDD.BCST  constantsAVX512<>+1232(SB), Z9, Z9
 	VPADDD       Z0, Z9, Z9
 	VPADDD       Z13, Z9, Z9
 	VPADDD       Z17, Z9, Z9
@@ -7708,7 +9219,7 @@ group:
 	VPRORD       $0x0b, Z9, Z18
 	VPRORD       $0x19, Z9, Z19
 	VPTERNLOGD   $0x96, Z19, Z18, Z17
-	VPADDD.BCST  constantsAVX512<>+1176(SB), Z10, Z10
+	VPADDD.BCST  constantsAVX512<>+1240(SB), Z10, Z10
 	VPADDD       Z3, Z10, Z10
 	VPADDD       Z14, Z10, Z10
 	VPADDD       Z17, Z10, Z10
@@ -7725,7 +9236,7 @@ group:
 	VPRORD       $0x13, Z0, Z17
 	VPSRLD       $0x0a, Z0, Z18
 	VPTERNLOGD   $0x96, Z18, Z17, Z15
-	VPADDD.BCST  constantsAVX512<>+1360(SB), Z2, Z2
+	VPADDD.BCST  constantsAVX512<>+1424(SB), Z2, Z2
 	VPADDD       Z4, Z2, Z2
 	VPADDD       Z15, Z2, Z2
 	VMOVDQU32    Z10, Z15
@@ -7734,7 +9245,7 @@ group:
 	VPRORD       $0x0b, Z10, Z18
 	VPRORD       $0x19, Z10, Z19
 	VPTERNLOGD   $0x96, Z19, Z18, Z17
-	VPADDD.BCST  constantsAVX512<>+1180(SB), Z11, Z11
+	VPADDD.BCST  constantsAVX512<>+1244(SB), Z11, Z11
 	VPADDD       Z2, Z11, Z11
 	VPADDD       Z15, Z11, Z11
 	VPADDD       Z17, Z11, Z11
@@ -7759,7 +9270,7 @@ group:
 	VPRORD       $0x0b, Z11, Z19
 	VPRORD       $0x19, Z11, Z20
 	VPTERNLOGD   $0x96, Z20, Z19, Z18
-	VPADDD.BCST  constantsAVX512<>+1184(SB), Z8, Z8
+	VPADDD.BCST  constantsAVX512<>+1248(SB), Z8, Z8
 	VPADDD       Z16, Z8, Z8
 	VPADDD       Z17, Z8, Z8
 	VPADDD       Z18, Z8, Z8
@@ -7783,7 +9294,7 @@ group:
 	VPRORD       $0x0b, Z8, Z20
 	VPRORD       $0x19, Z8, Z21
 	VPTERNLOGD   $0x96, Z21, Z20, Z19
-	VPADDD.BCST  constantsAVX512<>+1188(SB), Z9, Z9
+	VPADDD.BCST  constantsAVX512<>+1252(SB), Z9, Z9
 	VPADDD       Z12, Z9, Z9
 	VPADDD       Z18, Z9, Z9
 	VPADDD       Z19, Z9, Z9
@@ -7807,7 +9318,7 @@ group:
 	VPRORD       $0x0b, Z9, Z21
 	VPRORD       $0x19, Z9, Z22
 	VPTERNLOGD   $0x96, Z22, Z21, Z20
-	VPADDD.BCST  constantsAVX512<>+1192(SB), Z10, Z10
+	VPADDD.BCST  constantsAVX512<>+1256(SB), Z10, Z10
 	VPADDD       Z13, Z10, Z10
 	VPADDD       Z19, Z10, Z10
 	VPADDD       Z20, Z10, Z10
@@ -7831,7 +9342,7 @@ group:
 	VPRORD       $0x0b, Z10, Z22
 	VPRORD       $0x19, Z10, Z23
 	VPTERNLOGD   $0x96, Z23, Z22, Z21
-	VPADDD.BCST  constantsAVX512<>+1196(SB), Z11, Z11
+	VPADDD.BCST  constantsAVX512<>+1260(SB), Z11, Z11
 	VPADDD       Z14, Z11, Z11
 	VPADDD       Z20, Z11, Z11
 	VPADDD       Z21, Z11, Z11
@@ -7855,7 +9366,7 @@ group:
 	VPRORD       $0x0b, Z11, Z23
 	VPRORD       $0x19, Z11, Z24
 	VPTERNLOGD   $0x96, Z24, Z23, Z22
-	VPADDD.BCST  constantsAVX512<>+1200(SB), Z8, Z8
+	VPADDD.BCST  constantsAVX512<>+1264(SB), Z8, Z8
 	VPADDD       Z15, Z8, Z8
 	VPADDD       Z21, Z8, Z8
 	VPADDD       Z22, Z8, Z8
@@ -7879,7 +9390,7 @@ group:
 	VPRORD       $0x0b, Z8, Z24
 	VPRORD       $0x19, Z8, Z25
 	VPTERNLOGD   $0x96, Z25, Z24, Z23
-	VPADDD.BCST  constantsAVX512<>+1204(SB), Z9, Z9
+	VPADDD.BCST  constantsAVX512<>+1268(SB), Z9, Z9
 	VPADDD       Z17, Z9, Z9
 	VPADDD       Z22, Z9, Z9
 	VPADDD       Z23, Z9, Z9
@@ -7896,7 +9407,7 @@ group:
 	VPRORD       $0x13, Z15, Z23
 	VPSRLD       $0x0a, Z15, Z24
 	VPTERNLOGD   $0x96, Z24, Z23, Z18
-	VPADDD.BCST  constantsAVX512<>+1364(SB), Z2, Z23
+	VPADDD.BCST  constantsAVX512<>+1428(SB), Z2, Z23
 	VPADDD       Z18, Z23, Z18
 	VMOVDQU32    Z9, Z23
 	VPTERNLOGD   $0xca, Z11, Z8, Z23
@@ -7904,7 +9415,7 @@ group:
 	VPRORD       $0x0b, Z9, Z25
 	VPRORD       $0x19, Z9, Z26
 	VPTERNLOGD   $0x96, Z26, Z25, Z24
-	VPADDD.BCST  constantsAVX512<>+1212(SB), Z10, Z10
+	VPADDD.BCST  constantsAVX512<>+1276(SB), Z10, Z10
 	VPADDD       Z18, Z10, Z10
 	VPADDD       Z23, Z10, Z10
 	VPADDD       Z24, Z10, Z10
@@ -7934,7 +9445,7 @@ group:
 	VPRORD       $0x0b, Z10, Z26
 	VPRORD       $0x19, Z10, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1216(SB), Z11, Z11
+	VPADDD.BCST  constantsAVX512<>+1280(SB), Z11, Z11
 	VPADDD       Z19, Z11, Z11
 	VPADDD       Z24, Z11, Z11
 	VPADDD       Z25, Z11, Z11
@@ -7964,7 +9475,7 @@ group:
 	VPRORD       $0x0b, Z11, Z26
 	VPRORD       $0x19, Z11, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1220(SB), Z8, Z8
+	VPADDD.BCST  constantsAVX512<>+1284(SB), Z8, Z8
 	VPADDD       Z4, Z8, Z8
 	VPADDD       Z20, Z8, Z8
 	VPADDD       Z25, Z8, Z8
@@ -7994,7 +9505,7 @@ group:
 	VPRORD       $0x0b, Z8, Z26
 	VPRORD       $0x19, Z8, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1224(SB), Z9, Z9
+	VPADDD.BCST  constantsAVX512<>+1288(SB), Z9, Z9
 	VPADDD       Z5, Z9, Z9
 	VPADDD       Z21, Z9, Z9
 	VPADDD       Z25, Z9, Z9
@@ -8024,7 +9535,7 @@ group:
 	VPRORD       $0x0b, Z9, Z26
 	VPRORD       $0x19, Z9, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1228(SB), Z10, Z10
+	VPADDD.BCST  constantsAVX512<>+1292(SB), Z10, Z10
 	VPADDD       Z6, Z10, Z10
 	VPADDD       Z22, Z10, Z10
 	VPADDD       Z25, Z10, Z10
@@ -8054,7 +9565,7 @@ group:
 	VPRORD       $0x0b, Z10, Z26
 	VPRORD       $0x19, Z10, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1232(SB), Z11, Z11
+	VPADDD.BCST  constantsAVX512<>+1296(SB), Z11, Z11
 	VPADDD       Z7, Z11, Z11
 	VPADDD       Z23, Z11, Z11
 	VPADDD       Z25, Z11, Z11
@@ -8084,7 +9595,7 @@ group:
 	VPRORD       $0x0b, Z11, Z26
 	VPRORD       $0x19, Z11, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1236(SB), Z8, Z8
+	VPADDD.BCST  constantsAVX512<>+1300(SB), Z8, Z8
 	VPADDD       Z1, Z8, Z8
 	VPADDD       Z24, Z8, Z8
 	VPADDD       Z25, Z8, Z8
@@ -8114,7 +9625,7 @@ group:
 	VPRORD       $0x0b, Z8, Z26
 	VPRORD       $0x19, Z8, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1240(SB), Z9, Z9
+	VPADDD.BCST  constantsAVX512<>+1304(SB), Z9, Z9
 	VPADDD       Z0, Z9, Z9
 	VPADDD       Z20, Z9, Z9
 	VPADDD       Z25, Z9, Z9
@@ -8144,7 +9655,7 @@ group:
 	VPRORD       $0x0b, Z9, Z26
 	VPRORD       $0x19, Z9, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1244(SB), Z10, Z10
+	VPADDD.BCST  constantsAVX512<>+1308(SB), Z10, Z10
 	VPADDD       Z3, Z10, Z10
 	VPADDD       Z21, Z10, Z10
 	VPADDD       Z25, Z10, Z10
@@ -8174,7 +9685,7 @@ group:
 	VPRORD       $0x0b, Z10, Z26
 	VPRORD       $0x19, Z10, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1248(SB), Z11, Z11
+	VPADDD.BCST  constantsAVX512<>+1312(SB), Z11, Z11
 	VPADDD       Z2, Z11, Z11
 	VPADDD       Z22, Z11, Z11
 	VPADDD       Z25, Z11, Z11
@@ -8204,7 +9715,7 @@ group:
 	VPRORD       $0x0b, Z11, Z26
 	VPRORD       $0x19, Z11, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1252(SB), Z8, Z8
+	VPADDD.BCST  constantsAVX512<>+1316(SB), Z8, Z8
 	VPADDD       Z16, Z8, Z8
 	VPADDD       Z23, Z8, Z8
 	VPADDD       Z25, Z8, Z8
@@ -8234,7 +9745,7 @@ group:
 	VPRORD       $0x0b, Z8, Z26
 	VPRORD       $0x19, Z8, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1256(SB), Z9, Z9
+	VPADDD.BCST  constantsAVX512<>+1320(SB), Z9, Z9
 	VPADDD       Z12, Z9, Z9
 	VPADDD       Z24, Z9, Z9
 	VPADDD       Z25, Z9, Z9
@@ -8264,7 +9775,7 @@ group:
 	VPRORD       $0x0b, Z9, Z26
 	VPRORD       $0x19, Z9, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1260(SB), Z10, Z10
+	VPADDD.BCST  constantsAVX512<>+1324(SB), Z10, Z10
 	VPADDD       Z13, Z10, Z10
 	VPADDD       Z20, Z10, Z10
 	VPADDD       Z25, Z10, Z10
@@ -8294,7 +9805,7 @@ group:
 	VPRORD       $0x0b, Z10, Z26
 	VPRORD       $0x19, Z10, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1264(SB), Z11, Z11
+	VPADDD.BCST  constantsAVX512<>+1328(SB), Z11, Z11
 	VPADDD       Z14, Z11, Z11
 	VPADDD       Z21, Z11, Z11
 	VPADDD       Z25, Z11, Z11
@@ -8324,7 +9835,7 @@ group:
 	VPRORD       $0x0b, Z11, Z26
 	VPRORD       $0x19, Z11, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1268(SB), Z8, Z8
+	VPADDD.BCST  constantsAVX512<>+1332(SB), Z8, Z8
 	VPADDD       Z15, Z8, Z8
 	VPADDD       Z22, Z8, Z8
 	VPADDD       Z25, Z8, Z8
@@ -8354,7 +9865,7 @@ group:
 	VPRORD       $0x0b, Z8, Z26
 	VPRORD       $0x19, Z8, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1272(SB), Z9, Z9
+	VPADDD.BCST  constantsAVX512<>+1336(SB), Z9, Z9
 	VPADDD       Z17, Z9, Z9
 	VPADDD       Z23, Z9, Z9
 	VPADDD       Z25, Z9, Z9
@@ -8384,7 +9895,7 @@ group:
 	VPRORD       $0x0b, Z9, Z26
 	VPRORD       $0x19, Z9, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1276(SB), Z10, Z10
+	VPADDD.BCST  constantsAVX512<>+1340(SB), Z10, Z10
 	VPADDD       Z18, Z10, Z10
 	VPADDD       Z24, Z10, Z10
 	VPADDD       Z25, Z10, Z10
@@ -8414,7 +9925,7 @@ group:
 	VPRORD       $0x0b, Z10, Z26
 	VPRORD       $0x19, Z10, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1280(SB), Z11, Z11
+	VPADDD.BCST  constantsAVX512<>+1344(SB), Z11, Z11
 	VPADDD       Z19, Z11, Z11
 	VPADDD       Z20, Z11, Z11
 	VPADDD       Z25, Z11, Z11
@@ -8444,7 +9955,7 @@ group:
 	VPRORD       $0x0b, Z11, Z26
 	VPRORD       $0x19, Z11, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1284(SB), Z8, Z8
+	VPADDD.BCST  constantsAVX512<>+1348(SB), Z8, Z8
 	VPADDD       Z4, Z8, Z8
 	VPADDD       Z21, Z8, Z8
 	VPADDD       Z25, Z8, Z8
@@ -8474,7 +9985,7 @@ group:
 	VPRORD       $0x0b, Z8, Z26
 	VPRORD       $0x19, Z8, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1288(SB), Z9, Z9
+	VPADDD.BCST  constantsAVX512<>+1352(SB), Z9, Z9
 	VPADDD       Z5, Z9, Z9
 	VPADDD       Z22, Z9, Z9
 	VPADDD       Z25, Z9, Z9
@@ -8504,7 +10015,7 @@ group:
 	VPRORD       $0x0b, Z9, Z26
 	VPRORD       $0x19, Z9, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1292(SB), Z10, Z10
+	VPADDD.BCST  constantsAVX512<>+1356(SB), Z10, Z10
 	VPADDD       Z6, Z10, Z10
 	VPADDD       Z23, Z10, Z10
 	VPADDD       Z25, Z10, Z10
@@ -8534,7 +10045,7 @@ group:
 	VPRORD       $0x0b, Z10, Z26
 	VPRORD       $0x19, Z10, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1296(SB), Z11, Z11
+	VPADDD.BCST  constantsAVX512<>+1360(SB), Z11, Z11
 	VPADDD       Z7, Z11, Z11
 	VPADDD       Z24, Z11, Z11
 	VPADDD       Z25, Z11, Z11
@@ -8564,7 +10075,7 @@ group:
 	VPRORD       $0x0b, Z11, Z26
 	VPRORD       $0x19, Z11, Z27
 	VPTERNLOGD   $0x96, Z27, Z26, Z25
-	VPADDD.BCST  constantsAVX512<>+1300(SB), Z8, Z8
+	VPADDD.BCST  constantsAVX512<>+1364(SB), Z8, Z8
 	VPADDD       Z1, Z8, Z8
 	VPADDD       Z20, Z8, Z8
 	VPADDD       Z25, Z8, Z8
@@ -8594,7 +10105,7 @@ group:
 	VPRORD       $0x0b, Z8, Z25
 	VPRORD       $0x19, Z8, Z26
 	VPTERNLOGD   $0x96, Z26, Z25, Z21
-	VPADDD.BCST  constantsAVX512<>+1304(SB), Z9, Z9
+	VPADDD.BCST  constantsAVX512<>+1368(SB), Z9, Z9
 	VPADDD       Z0, Z9, Z9
 	VPADDD       Z18, Z9, Z9
 	VPADDD       Z21, Z9, Z9
@@ -8624,7 +10135,7 @@ group:
 	VPRORD       $0x0b, Z9, Z22
 	VPRORD       $0x19, Z9, Z25
 	VPTERNLOGD   $0x96, Z25, Z22, Z21
-	VPADDD.BCST  constantsAVX512<>+1308(SB), Z10, Z10
+	VPADDD.BCST  constantsAVX512<>+1372(SB), Z10, Z10
 	VPADDD       Z3, Z10, Z10
 	VPADDD       Z19, Z10, Z10
 	VPADDD       Z21, Z10, Z10
@@ -8654,7 +10165,7 @@ group:
 	VPRORD       $0x0b, Z10, Z22
 	VPRORD       $0x19, Z10, Z23
 	VPTERNLOGD   $0x96, Z23, Z22, Z21
-	VPADDD.BCST  constantsAVX512<>+1312(SB), Z11, Z11
+	VPADDD.BCST  constantsAVX512<>+1376(SB), Z11, Z11
 	VPADDD       Z2, Z11, Z11
 	VPADDD       Z4, Z11, Z4
 	VPADDD       Z21, Z4, Z4
@@ -8684,7 +10195,7 @@ group:
 	VPRORD       $0x0b, Z4, Z21
 	VPRORD       $0x19, Z4, Z22
 	VPTERNLOGD   $0x96, Z22, Z21, Z16
-	VPADDD.BCST  constantsAVX512<>+1316(SB), Z8, Z8
+	VPADDD.BCST  constantsAVX512<>+1380(SB), Z8, Z8
 	VPADDD       Z3, Z8, Z8
 	VPADDD       Z5, Z8, Z5
 	VPADDD       Z16, Z5, Z5
@@ -8714,7 +10225,7 @@ group:
 	VPRORD       $0x0b, Z5, Z16
 	VPRORD       $0x19, Z5, Z20
 	VPTERNLOGD   $0x96, Z20, Z16, Z12
-	VPADDD.BCST  constantsAVX512<>+1320(SB), Z9, Z9
+	VPADDD.BCST  constantsAVX512<>+1384(SB), Z9, Z9
 	VPADDD       Z2, Z9, Z9
 	VPADDD       Z6, Z9, Z6
 	VPADDD       Z12, Z6, Z6
@@ -8736,7 +10247,7 @@ group:
 	VPRORD       $0x0b, Z6, Z12
 	VPRORD       $0x19, Z6, Z13
 	VPTERNLOGD   $0x96, Z13, Z12, Z9
-	VPADDD.BCST  constantsAVX512<>+1324(SB), Z10, Z10
+	VPADDD.BCST  constantsAVX512<>+1388(SB), Z10, Z10
 	VPADDD       Z3, Z10, Z10
 	VPADDD       Z7, Z10, Z7
 	VPADDD       Z9, Z7, Z7
@@ -8758,7 +10269,7 @@ group:
 	VPRORD       $0x0b, Z7, Z10
 	VPRORD       $0x19, Z7, Z12
 	VPTERNLOGD   $0x96, Z12, Z10, Z9
-	VPADDD.BCST  constantsAVX512<>+1328(SB), Z4, Z4
+	VPADDD.BCST  constantsAVX512<>+1392(SB), Z4, Z4
 	VPADDD       Z1, Z4, Z1
 	VPADDD       Z2, Z1, Z1
 	VPADDD       Z9, Z1, Z1
@@ -8780,7 +10291,7 @@ group:
 	VPRORD       $0x0b, Z1, Z4
 	VPRORD       $0x19, Z1, Z1
 	VPTERNLOGD   $0x96, Z1, Z4, Z3
-	VPADDD.BCST  constantsAVX512<>+1332(SB), Z5, Z1
+	VPADDD.BCST  constantsAVX512<>+1396(SB), Z5, Z1
 	VPADDD       Z0, Z1, Z0
 	VPADDD       Z2, Z0, Z0
 	VPADDD       Z3, Z0, Z0
@@ -8791,7 +10302,7 @@ group:
 	KMOVW        K1, R8
 	TESTL        R8, R8
 	JNZ          candidate
-	VPBROADCASTD constantsAVX512<>+1368(SB), Z0
+	VPBROADCASTD constantsAVX512<>+1432(SB), Z0
 	VPADDD       2048(AX), Z0, Z0
 	VMOVDQU32    Z0, 2048(AX)
 	INCQ         BX
@@ -8937,42 +10448,50 @@ DATA constantsAVX512<>+1040(SB)/8, $0xb5c0fbcf71374491
 DATA constantsAVX512<>+1048(SB)/8, $0x00000208e9b5dba5
 DATA constantsAVX512<>+1056(SB)/8, $0x80000000c19bf37c
 DATA constantsAVX512<>+1064(SB)/8, $0x000001005807aa98
-DATA constantsAVX512<>+1072(SB)/8, $0x00000000c19bf274
-DATA constantsAVX512<>+1080(SB)/8, $0x0000000000000000
-DATA constantsAVX512<>+1088(SB)/8, $0x0000000100000000
-DATA constantsAVX512<>+1096(SB)/8, $0x0000000300000002
-DATA constantsAVX512<>+1104(SB)/8, $0x0000000500000004
-DATA constantsAVX512<>+1112(SB)/8, $0x0000000700000006
-DATA constantsAVX512<>+1120(SB)/8, $0x0000000900000008
-DATA constantsAVX512<>+1128(SB)/8, $0x0000000b0000000a
-DATA constantsAVX512<>+1136(SB)/8, $0x0000000d0000000c
-DATA constantsAVX512<>+1144(SB)/8, $0x0000000f0000000e
-DATA constantsAVX512<>+1152(SB)/8, $0x0fc19dc6c19bf3f4
-DATA constantsAVX512<>+1160(SB)/8, $0x2de92c6f240ca1cc
-DATA constantsAVX512<>+1168(SB)/8, $0x000002804a7484aa
-DATA constantsAVX512<>+1176(SB)/8, $0x76f988da5cb0a9dc
-DATA constantsAVX512<>+1184(SB)/8, $0xa831c66d983e5152
-DATA constantsAVX512<>+1192(SB)/8, $0xbf597fc7b00327c8
-DATA constantsAVX512<>+1200(SB)/8, $0xd5a79147c6e00bf3
-DATA constantsAVX512<>+1208(SB)/8, $0x06ca635100a00055
-DATA constantsAVX512<>+1216(SB)/8, $0x27b70a8514292967
-DATA constantsAVX512<>+1224(SB)/8, $0x4d2c6dfc2e1b2138
-DATA constantsAVX512<>+1232(SB)/8, $0x650a735453380d13
-DATA constantsAVX512<>+1240(SB)/8, $0x81c2c92e766a0abb
-DATA constantsAVX512<>+1248(SB)/8, $0xa2bfe8a192722c85
-DATA constantsAVX512<>+1256(SB)/8, $0xc24b8b70a81a664b
-DATA constantsAVX512<>+1264(SB)/8, $0xd192e819c76c51a3
-DATA constantsAVX512<>+1272(SB)/8, $0xf40e3585d6990624
-DATA constantsAVX512<>+1280(SB)/8, $0x19a4c116106aa070
-DATA constantsAVX512<>+1288(SB)/8, $0x2748774c1e376c08
-DATA constantsAVX512<>+1296(SB)/8, $0x391c0cb334b0bcb5
-DATA constantsAVX512<>+1304(SB)/8, $0x5b9cca4f4ed8aa4a
-DATA constantsAVX512<>+1312(SB)/8, $0x748f82ee682e6ff3
-DATA constantsAVX512<>+1320(SB)/8, $0x84c8781478a5636f
-DATA constantsAVX512<>+1328(SB)/8, $0x90befffa8cc70208
-DATA constantsAVX512<>+1336(SB)/8, $0xbef9a3f7a4506ceb
-DATA constantsAVX512<>+1344(SB)/8, $0xe49b69c1c67178f2
-DATA constantsAVX512<>+1352(SB)/8, $0xefbe478600a00000
-DATA constantsAVX512<>+1360(SB)/8, $0x0040002211002000
-DATA constantsAVX512<>+1368(SB)/8, $0x0000000000000010
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $1376
+DATA constantsAVX512<>+1072(SB)/8, $0x67452301c19bf274
+DATA constantsAVX512<>+1080(SB)/8, $0x98badcfeefcdab89
+DATA constantsAVX512<>+1088(SB)/8, $0xc3d2e1f010325476
+DATA constantsAVX512<>+1096(SB)/8, $0x6ed9eba15a827999
+DATA constantsAVX512<>+1104(SB)/8, $0xa953fd4e8f1bbcdc
+DATA constantsAVX512<>+1112(SB)/8, $0x5c4dd12450a28be6
+DATA constantsAVX512<>+1120(SB)/8, $0x7a6d76e96d703ef3
+DATA constantsAVX512<>+1128(SB)/8, $0x0000000000000000
+DATA constantsAVX512<>+1136(SB)/8, $0x0000000000000000
+DATA constantsAVX512<>+1144(SB)/8, $0x0000000000000000
+DATA constantsAVX512<>+1152(SB)/8, $0x0000000100000000
+DATA constantsAVX512<>+1160(SB)/8, $0x0000000300000002
+DATA constantsAVX512<>+1168(SB)/8, $0x0000000500000004
+DATA constantsAVX512<>+1176(SB)/8, $0x0000000700000006
+DATA constantsAVX512<>+1184(SB)/8, $0x0000000900000008
+DATA constantsAVX512<>+1192(SB)/8, $0x0000000b0000000a
+DATA constantsAVX512<>+1200(SB)/8, $0x0000000d0000000c
+DATA constantsAVX512<>+1208(SB)/8, $0x0000000f0000000e
+DATA constantsAVX512<>+1216(SB)/8, $0x0fc19dc6c19bf3f4
+DATA constantsAVX512<>+1224(SB)/8, $0x2de92c6f240ca1cc
+DATA constantsAVX512<>+1232(SB)/8, $0x000002804a7484aa
+DATA constantsAVX512<>+1240(SB)/8, $0x76f988da5cb0a9dc
+DATA constantsAVX512<>+1248(SB)/8, $0xa831c66d983e5152
+DATA constantsAVX512<>+1256(SB)/8, $0xbf597fc7b00327c8
+DATA constantsAVX512<>+1264(SB)/8, $0xd5a79147c6e00bf3
+DATA constantsAVX512<>+1272(SB)/8, $0x06ca635100a00055
+DATA constantsAVX512<>+1280(SB)/8, $0x27b70a8514292967
+DATA constantsAVX512<>+1288(SB)/8, $0x4d2c6dfc2e1b2138
+DATA constantsAVX512<>+1296(SB)/8, $0x650a735453380d13
+DATA constantsAVX512<>+1304(SB)/8, $0x81c2c92e766a0abb
+DATA constantsAVX512<>+1312(SB)/8, $0xa2bfe8a192722c85
+DATA constantsAVX512<>+1320(SB)/8, $0xc24b8b70a81a664b
+DATA constantsAVX512<>+1328(SB)/8, $0xd192e819c76c51a3
+DATA constantsAVX512<>+1336(SB)/8, $0xf40e3585d6990624
+DATA constantsAVX512<>+1344(SB)/8, $0x19a4c116106aa070
+DATA constantsAVX512<>+1352(SB)/8, $0x2748774c1e376c08
+DATA constantsAVX512<>+1360(SB)/8, $0x391c0cb334b0bcb5
+DATA constantsAVX512<>+1368(SB)/8, $0x5b9cca4f4ed8aa4a
+DATA constantsAVX512<>+1376(SB)/8, $0x748f82ee682e6ff3
+DATA constantsAVX512<>+1384(SB)/8, $0x84c8781478a5636f
+DATA constantsAVX512<>+1392(SB)/8, $0x90befffa8cc70208
+DATA constantsAVX512<>+1400(SB)/8, $0xbef9a3f7a4506ceb
+DATA constantsAVX512<>+1408(SB)/8, $0xe49b69c1c67178f2
+DATA constantsAVX512<>+1416(SB)/8, $0xefbe478600a00000
+DATA constantsAVX512<>+1424(SB)/8, $0x0040002211002000
+DATA constantsAVX512<>+1432(SB)/8, $0x0000000000000010
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $1440

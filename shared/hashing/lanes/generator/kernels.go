@@ -45,6 +45,7 @@ func (v *vectors) write() (prepare string) {
 		})
 	})
 	v.messages()
+	v.ripemd()
 	prepare = v.nonces()
 	v.pool.write(v.Context)
 	return prepare
@@ -119,11 +120,24 @@ func (v *vectors) prefixed(from lanesOf) [8]word {
 
 // messages writes the function for messages of any length, already padded.
 func (v *vectors) messages() {
-	v.begin("messages", fmt.Sprintf("computes the digests of groups of %d padded messages of so many blocks each", v.lanes),
+	v.overBlocks("messages", "computes the digests of", initial[:], func(state []word, message func(int) word) []word {
+		after := v.compress([8]word(state), message)
+		result := make([]word, len(state))
+		for index := range after {
+			result[index] = v.sum(after[index], state[index])
+		}
+		return result
+	})
+}
+
+// overBlocks writes a function over messages of the same number of blocks. What a block makes of the state, which is on
+// the stack, must not be in the state's own places.
+func (v *vectors) overBlocks(name, doc string, initial []uint32, block func(state []word, message func(int) word) []word) {
+	v.begin(name, fmt.Sprintf("%s groups of %d padded messages of so many blocks each", doc, v.lanes),
 		"func(to *byte, from *byte, groups uint64, blocks uint64)")
-	var state [8]operand.Mem
+	state := make([]word, len(initial))
 	for index := range state {
-		state[index] = v.place()
+		state[index] = word{vector: v.place()}
 	}
 	to, from, groups := v.Load(v.Param("to"), v.GP64()), v.Load(v.Param("from"), v.GP64()), v.Load(v.Param("groups"), v.GP64())
 	stride, stride3, blocks := v.GP64(), v.GP64(), v.GP64()
@@ -132,7 +146,7 @@ func (v *vectors) messages() {
 	v.LEAQ(operand.Mem{Base: stride, Index: stride, Scale: 2}, stride3)
 	v.Label("group")
 	for index, value := range initial {
-		v.move(v.materialise(constant(value)), state[index])
+		v.put(constant(value), state[index].vector.(operand.Mem))
 	}
 	v.Load(v.Param("blocks"), blocks)
 	v.Label("block")
@@ -142,25 +156,19 @@ func (v *vectors) messages() {
 		v.LEAQ(operand.Mem{Base: bases[len(bases)-1], Index: stride, Scale: 4}, next)
 		bases = append(bases, next)
 	}
-	var before [8]word
-	for index := range before {
-		before[index] = word{vector: v.load(state[index])}
-	}
-	after := v.compress(before, v.chunks(func(lane int) operand.Mem {
+	after := block(state, v.chunks(func(lane int) operand.Mem {
 		base := bases[lane/4]
 		return [4]operand.Mem{{Base: base}, {Base: base, Index: stride, Scale: 1}, {Base: base, Index: stride, Scale: 2},
 			{Base: base, Index: stride3, Scale: 1}}[lane%4]
 	}))
 	for index, w := range after {
-		v.move(v.sum(w, word{vector: state[index]}).vector, state[index])
+		v.put(w, state[index].vector.(operand.Mem))
 	}
 	v.ADDQ(operand.I32(blockSize), from)
 	v.DECQ(blocks)
 	v.JNZ(operand.LabelRef("block"))
 	var digest [8]word
-	for index := range digest {
-		digest[index] = word{vector: state[index]}
-	}
+	copy(digest[:], state)
 	v.store(digest, v.strided(to, digestSize))
 	v.ADDQ(operand.I32(v.lanes*digestSize), to)
 	// From is at the end of the first message.

@@ -26,6 +26,8 @@ type vectors struct {
 	room   operand.Mem
 	left   int
 	labels int
+	// little tells that the words of messages and digests are little-endian.
+	little bool
 }
 
 func (v *vectors) wide() bool { return v.lanes == 16 }
@@ -460,11 +462,19 @@ func (v *vectors) chunk(at func(lane int) operand.Mem) [4]word {
 			}
 			gathered = next
 		}
-		swapped := v.register()
-		v.VPSHUFB(v.pool.swap(v.size()), gathered, swapped)
-		rows[row] = swapped
+		rows[row] = v.swapped(gathered)
 	}
 	return v.transposed(rows)
+}
+
+// swapped turns the bytes of each word around, where messages have them so.
+func (v *vectors) swapped(from operand.Op) reg.VecVirtual {
+	if v.little {
+		return from.(reg.VecVirtual)
+	}
+	swapped := v.register()
+	v.VPSHUFB(v.pool.swap(v.size()), from, swapped)
+	return swapped
 }
 
 // transposed turns four rows of four words, in each quarter of the lanes, into columns.
@@ -490,8 +500,7 @@ func (v *vectors) store(state [8]word, at func(lane int) operand.Mem) {
 			rows[row] = v.materialise(state[4*half+row])
 		}
 		for row, column := range v.transposed(rows) {
-			swapped := v.register()
-			v.VPSHUFB(v.pool.swap(v.size()), column.vector, swapped)
+			swapped := v.swapped(column.vector)
 			if !v.wide() {
 				v.VMOVDQU(swapped.AsX(), at(row).Offset(16*half))
 				v.VEXTRACTI128(operand.U8(1), swapped, at(4+row).Offset(16*half))
