@@ -12,7 +12,7 @@ import (
 )
 
 // mostBlocks is how many blocks a message may have to go through lanes: where it has more, they are computed at once.
-const mostBlocks = 8
+const mostBlocks = 16
 
 // together is how many messages of the same number of blocks wait for one another: a multiple of every width.
 const together = 32
@@ -34,6 +34,9 @@ type waiting struct {
 	places [together]*Digest
 	count  int
 }
+
+// rate is how many bytes of a message Keccak takes at once, for a digest of 32 bytes (FIPS 202, section 6.1).
+const rate = 136
 
 // function is what is computed.
 type function uint8
@@ -76,7 +79,10 @@ func (m *Messages) Add(to *Digest, prefix, input []byte) {
 		queue.padded = make([]byte, together*blocks*m.block)
 	}
 	message := queue.padded[queue.count*blocks*m.block:][:blocks*m.block]
-	copy(message[copy(message, prefix):], input)
+	if len(prefix) > 0 {
+		copy(message, prefix)
+	}
+	copy(message[len(prefix):], input)
 	m.pad(message, length)
 	queue.places[queue.count] = to
 	queue.count++
@@ -108,10 +114,10 @@ func (m *Messages) sponge() bool { return m.function == keccak || m.function == 
 
 // blocks is how many blocks a message of the length has with its padding.
 func (m *Messages) blocks(length int) int {
-	if !m.sponge() {
-		length += 8 // the length itself
+	if m.sponge() {
+		return length/rate + 1
 	}
-	return length/m.block + 1
+	return (length+8)/sha256.BlockSize + 1 // with the length itself
 }
 
 func (m *Messages) pad(message []byte, length int) {
