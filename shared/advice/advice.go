@@ -212,12 +212,12 @@ func (e estimator) used(candidates []Candidate) []PriceRow {
 	return rows
 }
 
-// warnOfPrices warns of prices that are old, by the oldest, and of those that nobody checked.
+// warnOfPrices warns of prices that are old, by the oldest, and of those that nothing verifies.
 func warnOfPrices(used []PriceRow, now time.Time) []Warning {
-	old, unchecked, oldest := 0, 0, PriceRow{}
+	old, unverified, oldest := 0, []string{}, PriceRow{}
 	for _, row := range used {
-		if row.unchecked() {
-			unchecked++
+		if row.unverified() {
+			unverified = append(unverified, row.ID)
 		}
 		date, err := time.Parse(time.DateOnly, row.Date)
 		if err != nil || now.Sub(date) <= StaleAfter {
@@ -235,10 +235,9 @@ func warnOfPrices(used []PriceRow, now time.Time) []Warning {
 				int(StaleAfter.Hours()/24),
 				oldest.ID, oldest.Date)})
 	}
-	if unchecked > 0 {
+	if len(unverified) > 0 {
 		warnings = append(warnings, Warning{About: "prices",
-			Words: fmt.Sprintf("%d of the %d prices used are from memory and were "+
-				"not checked against AWS's pages; the notes of the prices say which.", unchecked, len(used))})
+			Words: "nothing with a date was found that verifies " + strings.Join(unverified, ", ") + "; see the note of the price."})
 	}
 	return warnings
 }

@@ -216,9 +216,9 @@ func TestEndsOfServiceAreWarnedOf(t *testing.T) {
 	}
 }
 
-func TestOldAndUncheckedPricesAreWarnedOf(t *testing.T) {
-	warnings := func(prices Prices, now time.Time) string {
-		advised, err := Advise(sample(nil), prices, now)
+func TestOldAndUnverifiedPricesAreWarnedOf(t *testing.T) {
+	warnings := func(change func(*Workload), prices Prices, now time.Time) string {
+		advised, err := Advise(sample(change), prices, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,21 +230,26 @@ func TestOldAndUncheckedPricesAreWarnedOf(t *testing.T) {
 		}
 		return strings.Join(about, "\n")
 	}
-	have := warnings(embeddedOrFail(t), today)
-	for _, want := range []string{"older than 180 days, the oldest", "is of 2025-06-01", "--prices", "from memory"} {
+	tenant := func(w *Workload) { w.Region, w.Compliance = "eu-central-1", []Compliance{SingleTenant} }
+	have := warnings(tenant, embeddedOrFail(t), today)
+	for _, want := range []string{"older than 180 days, the oldest (dedicated.region) is of 2025-06-01", "--prices",
+		"verifies dedicated.region;"} {
 		if !strings.Contains(have, want) {
 			t.Errorf("want %q in:\n%s", want, have)
 		}
+	}
+	if have := warnings(nil, embeddedOrFail(t), today); have != "" {
+		t.Errorf("prices of this year's second half are warned of:\n%s", have)
 	}
 	var fresh []PriceRow
 	for _, row := range embeddedOrFail(t).rows {
 		row.Date, row.Note = "2026-06-01", ""
 		fresh = append(fresh, row)
 	}
-	if have := warnings(embeddedOrFail(t).With(fresh), today); have != "" {
+	if have := warnings(nil, embeddedOrFail(t).With(fresh), today); have != "" {
 		t.Errorf("prices of 174 days are warned of:\n%s", have)
 	}
-	if have := warnings(embeddedOrFail(t).With(fresh), today.AddDate(0, 0, 7)); !strings.Contains(have, "older than") {
+	if have := warnings(nil, embeddedOrFail(t).With(fresh), today.AddDate(0, 0, 7)); !strings.Contains(have, "older than") {
 		t.Errorf("prices of 181 days are not warned of: %q", have)
 	}
 }

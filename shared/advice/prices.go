@@ -30,14 +30,14 @@ type PriceRow struct {
 	Price Price `json:"price"`
 	// Source is the page or file that has it.
 	Source string `json:"source"`
-	// Date is the day from which the price is known, as 2006-01-02.
+	// Date is the day on which the source had it, as 2006-01-02.
 	Date string `json:"date"`
-	// Note says what else to know, such as that the figure is from memory.
+	// Note says what else to know, such as who quotes the source where it was not read itself.
 	Note string `json:"note,omitempty"`
 }
 
-// unchecked tells whether nobody compared the figure with AWS's page.
-func (r PriceRow) unchecked() bool { return strings.Contains(r.Note, "From memory") }
+// unverified tells whether nothing with a date was found that has the figure.
+func (r PriceRow) unverified() bool { return strings.Contains(r.Note, "Not verified") }
 
 // Prices are prices by region and what is paid for. They are not changed once made.
 type Prices struct {
