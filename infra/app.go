@@ -15,6 +15,7 @@ import (
 	"davit/infra/foundation"
 	"davit/infra/ml"
 	"davit/infra/network"
+	"davit/infra/recovery"
 	"davit/infra/registry"
 	"davit/infra/storage"
 	"davit/shared/names"
@@ -30,6 +31,7 @@ const (
 	mlStack         = "davit-ml"
 	chainStack      = "davit-chain"
 	automationStack = "davit-automation"
+	recoveryStack   = "davit-recovery"
 	chainwatchStack = "davit-chainwatch"
 )
 
@@ -79,6 +81,13 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 			Network:       vpc,
 			Functions:     rolloutFunctions(automated),
 		})
+	}
+	if configuration.Recovery != nil {
+		made := recovery.NewRecovery(app, jsii.String(recoveryStack), &recovery.RecoveryProps{
+			Configuration: configuration,
+			Functions:     functions,
+		})
+		made.Stack.AddStackDependency(automated.Stack, jsii.String("it works with the ledger, the bus and the topic"))
 	}
 	if configuration.Chainwatch != nil {
 		chainwatch.NewChainwatch(app, jsii.String(chainwatchStack), &chainwatch.ChainwatchProps{

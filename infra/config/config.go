@@ -51,6 +51,8 @@ type Configuration struct {
 	Chain *Chain `yaml:"chain"`
 	// Automation is what rolls images out. It needs no other section.
 	Automation *Automation `yaml:"automation"`
+	// Recovery is what remedies incidents; absent, none are. It needs Automation.
+	Recovery *Recovery `yaml:"recovery"`
 	// Chainwatch is what watches blockchain nodes; absent, none are watched. It needs no other section.
 	Chainwatch *Chainwatch `yaml:"chainwatch"`
 }
@@ -115,6 +117,9 @@ func (c *Configuration) setDefaults() {
 	if c.Automation != nil {
 		c.Automation.setDefaults(c.Removal)
 	}
+	if c.Recovery != nil {
+		c.Recovery.setDefaults()
+	}
 	if c.Chainwatch != nil {
 		c.Chainwatch.setDefaults()
 	}
@@ -147,6 +152,9 @@ func (c *Configuration) Validate() error {
 	}
 	if c.Automation != nil {
 		c.Automation.validate(p, c.Account)
+	}
+	if c.Recovery != nil {
+		c.validateRecovery(p)
 	}
 	if c.Chainwatch != nil {
 		c.Chainwatch.validate(p)

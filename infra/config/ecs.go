@@ -30,6 +30,12 @@ type Service struct {
 	// digits, spaces and _ . : / = + - @, up to 256; name what needs more in Settings.Policies and write "policy:NAME".
 	// Empty leaves the service to others.
 	Policy string `yaml:"policy"`
+	// Playbook opts the service in to remedies of its incidents: "default" chooses the playbook by the cause, another name
+	// is that of a playbook. Empty leaves its incidents to others.
+	Playbook string `yaml:"playbook"`
+	// MemoryLimit is up to how many MiB davit may raise a task's memory after one ran out of it, at least Memory; 0 allows
+	// no raise. Default 0.
+	MemoryLimit int `yaml:"memoryLimit"`
 	// InitialImage is what runs until the first rollout, since the first deploy finds the repository empty: any image
 	// that the execution role may pull and that answers on ContainerPort. It is written once, when the parameter is
 	// made; changing it later puts that image in the place of what was rolled out. Required.
@@ -136,6 +142,7 @@ func (c *Configuration) validateService(p *problems, field string, s *Service) {
 		p.add(field+".repository", "%q is not among registry.repositories", s.Repository)
 	}
 	c.validatePolicy(p, field+".policy", s)
+	validateRemedies(p, field, s)
 	p.match(field+".initialImage", s.InitialImage, imagePattern, "the name of an image")
 	if c.Network != nil && c.Network.TaskTier() == Isolated && !strings.HasPrefix(s.InitialImage, c.RegistryHost()+"/") {
 		p.add(field+".initialImage", "from isolated subnets tasks reach the registry of the account alone: want an image of %s",

@@ -13,6 +13,8 @@ type Settings struct {
 	OutcomeTimeout Duration `yaml:"outcomeTimeout"`
 	// HistoryDays is how long the ledger keeps history.
 	HistoryDays int `yaml:"historyDays"`
+	// Recovery are the playbooks and limits of remedies.
+	Recovery RecoverySettings `yaml:"recovery"`
 }
 
 // Freeze is a window in which nothing rolls out.
@@ -36,6 +38,7 @@ func (s Settings) Document() settings.Settings {
 		Policies:       s.Policies,
 		OutcomeTimeout: settings.Duration(s.OutcomeTimeout),
 		HistoryDays:    s.HistoryDays,
+		Recovery:       s.Recovery.Recovery,
 	}
 	for _, freeze := range s.Freezes {
 		document.Freezes = append(document.Freezes, settings.Freeze{

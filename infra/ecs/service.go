@@ -1,6 +1,8 @@
 package ecs
 
 import (
+	"strconv"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapplicationautoscaling"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
@@ -59,11 +61,17 @@ func circuitBreaker(settings *config.Service) *awsecs.DeploymentCircuitBreaker {
 // optIn puts the tags on the service by which davit finds it and IAM lets it be changed. The repository is named too,
 // since the image that runs before the first rollout is not from there.
 func optIn(service awsecs.FargateService, settings *config.Service) {
+	tags := awscdk.Tags_Of(service)
+	onService := &awscdk.TagProps{IncludeResourceTypes: jsii.Strings("AWS::ECS::Service")}
+	if settings.Playbook != "" {
+		tags.Add(jsii.String(names.TagPlaybook), jsii.String(settings.Playbook), onService)
+	}
+	if settings.MemoryLimit > 0 {
+		tags.Add(jsii.String(names.TagMemoryLimit), jsii.String(strconv.Itoa(settings.MemoryLimit)), onService)
+	}
 	if settings.Policy == "" {
 		return
 	}
-	tags := awscdk.Tags_Of(service)
-	onService := &awscdk.TagProps{IncludeResourceTypes: jsii.Strings("AWS::ECS::Service")}
 	tags.Add(jsii.String(names.TagPolicy), jsii.String(settings.Policy), onService)
 	tags.Add(jsii.String(names.TagRepository), jsii.String(settings.Repository), onService)
 }

@@ -116,11 +116,9 @@ func (v view) void(signal Signal, playbook string) (reason string, code Code, vo
 		return "it happened before the last incident ended", Stale, true
 	case v.now.Sub(signal.At) > staleAfter:
 		return "it happened more than " + staleAfter.String() + " ago", Stale, true
-	case signal.Deployment == "":
-		return "", "", false
 	case v.record.Rollout != nil:
 		return "a rollout is in progress, which judges its own tasks", RolloutJudges, true
-	case signal.Deployment != primary.ID:
+	case signal.Deployment != "" && signal.Deployment != primary.ID:
 		return "the task belonged to " + signal.Deployment + ", which is not the primary deployment", Stale, true
 	case primary.State == workload.InProgress && v.seen.RollsBack:
 		return "ECS judges the tasks of a deployment in progress by itself", RolloutJudges, true

@@ -94,7 +94,7 @@ func (i *Intake) Concerns(ctx context.Context, event events.Event) (concerns []C
 	case *ecs.TaskStateChange:
 		return stopped(event, detail)
 	case *ecs.ServiceAction:
-		return lookAt(event, detail.Service, detail.EventName)
+		return impaired(event, detail)
 	case *ecs.DeploymentStateChange:
 		return lookAt(event, detail.Service, detail.EventName+" of "+detail.DeploymentID)
 	case *ec2.SpotInterruption:
@@ -192,6 +192,16 @@ func stopped(event events.Event, task *ecs.TaskStateChange) ([]Concern, string, 
 	}
 	signal := &Signal{ID: task.TaskARN, At: at, Playbook: playbook, Text: text, Deployment: task.Deployment(), Evidence: evidence(lines...)}
 	return []Concern{{Workload: reference, Cause: Cause{ID: event.ID, Text: text, Signal: signal}}}, "", nil
+}
+
+// impaired is a service that cannot start or place its tasks; its other actions only have its incidents looked at.
+func impaired(event events.Event, action *ecs.ServiceAction) ([]Concern, string, error) {
+	concerns, none, err := lookAt(event, action.Service, action.EventName)
+	if len(concerns) == 1 && (action.EventName == ecs.TaskStartImpaired || action.EventName == ecs.TaskPlacementFailure) {
+		concerns[0].Cause.Signal = &Signal{ID: event.ID, At: event.Time, Playbook: ServiceUnhealthy,
+			Text: "ECS says " + action.EventName, Evidence: evidence(action.Reason)}
+	}
+	return concerns, none, err
 }
 
 // lookAt has the incidents of a service looked at.

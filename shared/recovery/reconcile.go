@@ -33,8 +33,8 @@ type Reconciler struct {
 	Now func() time.Time
 	// Log takes a line for each decision.
 	Log *slog.Logger
-	// SideBySide is how many reads of one look go on at once; 4 if zero. With 1 the order of all calls is fixed.
-	SideBySide int
+	// InOrder has the reads of a look made one after the other, so that the order of all calls is fixed.
+	InOrder bool
 }
 
 const (
@@ -104,22 +104,21 @@ func (r *Reconciler) look(ctx context.Context, reference workload.Reference, cau
 		return look{}, fmt.Errorf("davit has no remedies for workloads of the kind %q", reference.Kind())
 	}
 	var current look
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.sideBySide())
-	group.Go(func() error { return r.readRecord(ctx, reference, cause, &current) })
-	group.Go(func() (err error) {
-		current.fleet, err = r.Ledger.ReadFleet(ctx)
-		return err
-	})
-	group.Go(func() (err error) {
-		current.seen.Observation, err = driver.Observe(ctx, reference)
-		return err
-	})
-	group.Go(func() (err error) {
-		current.configured, err = r.Settings(ctx)
-		return err
-	})
-	if err := group.Wait(); err != nil {
+	err := r.together(ctx,
+		func(ctx context.Context) error { return r.readRecord(ctx, reference, cause, &current) },
+		func(ctx context.Context) (err error) {
+			current.fleet, err = r.Ledger.ReadFleet(ctx)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			current.seen.Observation, err = driver.Observe(ctx, reference)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			current.configured, err = r.Settings(ctx)
+			return err
+		})
+	if err != nil {
 		return look{}, err
 	}
 	current.decision = Decide(r.Now(), current.configured, current.record, current.fleet, current.seen, cause.Signal)
@@ -196,11 +195,21 @@ func (r *Reconciler) log(ctx context.Context, reference workload.Reference, deci
 	r.Log.LogAttrs(ctx, level, "decided", attributes...)
 }
 
-func (r *Reconciler) sideBySide() int {
-	if r.SideBySide > 0 {
-		return r.SideBySide
+// together makes the reads, side by side or one after the other.
+func (r *Reconciler) together(ctx context.Context, reads ...func(context.Context) error) error {
+	if r.InOrder {
+		for _, read := range reads {
+			if err := read(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	return 4
+	group, ctx := errgroup.WithContext(ctx)
+	for _, read := range reads {
+		group.Go(func() error { return read(ctx) })
+	}
+	return group.Wait()
 }
 
 // lease is until when this invocation may still act.

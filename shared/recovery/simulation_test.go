@@ -39,7 +39,7 @@ type faults struct {
 	lost, doubled, reordered                                 float64
 }
 
-var heavyFaults = faults{crashBefore: 0.01, crashAfter: 0.01, throttle: 0.015, failAfter: 0.01, interleave: 0.02,
+var heavyFaults = faults{crashBefore: 0.01, crashAfter: 0.01, throttle: 0.015, failAfter: 0.01, interleave: 0.015,
 	lost: 0.10, doubled: 0.15, reordered: 0.30}
 
 var (
@@ -120,7 +120,7 @@ func newWorld(seed uint64, services int, chances faults, planted plantedBug) *wo
 		acting: map[workload.Reference]bool{}, opened: map[string]bool{}, done: map[string]int{}, told: map[string]int{}}
 	w.memory = &shelf{now: func() time.Time { return w.now }, records: map[workload.Reference]ledger.Record{}, incidents: map[string]ledger.Incident{}}
 	w.reconciler = &Reconciler{Drivers: map[workload.Kind]Driver{workload.ECS: modelDriver{w}}, Alarms: modelAlarms{w}, Rollouts: modelRollouts{w},
-		Ledger: modelLedger{w}, Reporter: modelReporter{w}, LookAgain: w.lookAgain, SideBySide: 1,
+		Ledger: modelLedger{w}, Reporter: modelReporter{w}, LookAgain: w.lookAgain, InOrder: true,
 		Settings: func(context.Context) (settings.Settings, error) {
 			return settings.Settings{Recovery: settings.Recovery{Limits: simulated}}, nil
 		},
@@ -597,8 +597,8 @@ func (r modelRollouts) Ask(_ context.Context, reference workload.Reference, _ st
 	w := r.world
 	return w.call(func() {
 		service := w.services[reference]
-		if act := w.record(reference).Recovery.Act; act != nil {
-			w.done[act.ID] = 0 // asking twice is asking once
+		// Asking twice is asking once.
+		if act := w.record(reference).Recovery.Act; act != nil && w.done[act.ID] == 0 {
 			w.took(service, *act)
 		}
 	})
@@ -704,7 +704,7 @@ func simulate(seed uint64, rounds int, planted plantedBug) *world {
 			}
 		}
 		w.advance(time.Duration(20+w.random.IntN(80)) * time.Second)
-		if round%2 == 0 {
+		if round%4 == 0 {
 			w.schedule()
 		}
 		w.work()

@@ -139,8 +139,8 @@ const (
 	ReservedPlaybook = "default"
 )
 
-// playbookName is also a tag value of AWS.
-var playbookName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,49}$`)
+// PlaybookName is the form of a playbook's name, which is also a tag value of AWS.
+var PlaybookName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,49}$`)
 
 func (r Recovery) validate(found *problems) {
 	if len(r.Playbooks) > maximumPlaybooks {
@@ -148,7 +148,7 @@ func (r Recovery) validate(found *problems) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Playbooks)) {
 		at := fmt.Sprintf("recovery.playbooks[%q]", name)
-		if !playbookName.MatchString(name) || name == ReservedPlaybook {
+		if !PlaybookName.MatchString(name) || name == ReservedPlaybook {
 			found.add(at, fmt.Errorf("want up to 50 lower-case letters, digits and hyphens, and not %q", ReservedPlaybook))
 		}
 		r.Playbooks[name].validate(at, found)

@@ -13,15 +13,21 @@ import (
 func explainCommand(world environment) *cobra.Command {
 	var given flags
 	command := &cobra.Command{
-		Use:     "explain WORKLOAD",
+		Use:     "explain WORKLOAD|INCIDENT",
 		GroupID: groupLook,
-		Short:   "Say what would happen to a workload now and why, image by image",
+		Short:   "Say what would happen to a workload now and why, or tell an incident's story",
 		Long: `Say what would happen to a workload now and why, image by image. It decides by the same code as the function, from
-what AWS says at this moment, and changes nothing.`,
-		Example: "  davit explain ecs:davit/web\n  davit explain ecs:davit/web --json | jq .decision",
+what AWS says at this moment, and changes nothing. Of an incident it tells the whole story: the cause, what was tried, what
+was seen, and what comes next.`,
+		Example: "  davit explain ecs:davit/web\n  davit explain inc-20261122-101500-0a1b2c3d\n  davit explain ecs:davit/web --json | jq .decision",
 		Args:    cobra.ExactArgs(1),
 	}
 	command.RunE = func(command *cobra.Command, arguments []string) error {
+		if isIncident(arguments[0]) {
+			return world.verb(&given, reading, func(ctx context.Context, s *session, _ []string) error {
+				return s.explainIncident(ctx, arguments[0])
+			})(command, arguments)
+		}
 		asked, err := reference(arguments[0])
 		if err != nil {
 			return err

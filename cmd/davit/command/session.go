@@ -138,7 +138,7 @@ func (e environment) open(ctx context.Context, given flags, may access) (*sessio
 		configuration.APIOptions = append(configuration.APIOptions, refuseWrites)
 	}
 	opened := installation.Open(configuration, names.Table, names.SettingsParameter, slog.New(slog.DiscardHandler))
-	opened.Reconciler.Now = e.now
+	opened.Reconciler.Now, opened.Remedies.Now = e.now, e.now
 	return &session{Installation: opened, configuration: configuration, now: e.now, asJSON: given.asJSON,
 		out: io.Discard, progress: io.Discard}, nil
 }

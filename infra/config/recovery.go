@@ -1,0 +1,66 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"go.yaml.in/yaml/v4"
+
+	"davit/shared/settings"
+)
+
+// Recovery is what remedies incidents: a queue, a function, and rules that bring alarms and stopped tasks to it. It needs
+// Automation, whose architecture, roles, memory and log settings it shares. The playbooks and limits are in
+// Automation.Settings.Recovery.
+type Recovery struct {
+	// LookMinutes is how often open incidents are looked at without an event, 1 to 15 minutes. Default 1.
+	LookMinutes int `yaml:"lookMinutes"`
+	// MaximumConcurrency is how many batches are worked on at once, 2 to 1000. Default 10.
+	MaximumConcurrency int `yaml:"maximumConcurrency"`
+}
+
+func (r *Recovery) setDefaults() {
+	setDefault(&r.LookMinutes, 1)
+	setDefault(&r.MaximumConcurrency, 10)
+}
+
+func (c *Configuration) validateRecovery(p *problems) {
+	if c.Automation == nil {
+		p.add("recovery", "needs the section automation")
+	}
+	p.between("recovery.lookMinutes", c.Recovery.LookMinutes, 1, 15)
+	p.between("recovery.maximumConcurrency", c.Recovery.MaximumConcurrency, 2, 1000)
+}
+
+// validateRemedies checks what a service says of its remedies.
+func validateRemedies(p *problems, field string, s *Service) {
+	if s.Playbook != "" && s.Playbook != settings.ReservedPlaybook && !settings.PlaybookName.MatchString(s.Playbook) {
+		p.add(field+".playbook", "%q is no name of a playbook: want up to 50 lower-case letters, digits and hyphens", s.Playbook)
+	}
+	if s.MemoryLimit != 0 && s.MemoryLimit < s.Memory {
+		p.add(field+".memoryLimit", "%d is below memory, %d", s.MemoryLimit, s.Memory)
+	}
+}
+
+// RecoverySettings are playbooks and limits as the functions read them; see davit/shared/settings for each field's
+// meaning and range.
+type RecoverySettings struct{ settings.Recovery }
+
+// UnmarshalYAML reads the document as the functions will, and is as strict.
+func (r *RecoverySettings) UnmarshalYAML(node *yaml.Node) error {
+	var document map[string]any
+	if err := node.Decode(&document); err != nil {
+		return err
+	}
+	text, err := json.Marshal(document)
+	if err != nil {
+		return fmt.Errorf("line %d: %w", node.Line, err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&r.Recovery); err != nil {
+		return fmt.Errorf("line %d: settings.recovery: %w", node.Line, err)
+	}
+	return nil
+}
