@@ -19,6 +19,8 @@ const (
 	TagPlaybook = "davit/playbook"
 	// TagMemoryLimit is up to how many MiB davit may raise the memory of the workload's tasks.
 	TagMemoryLimit = "davit/memory-limit"
+	// TagWorkload is on an alarm: the workload that it is about.
+	TagWorkload = "davit/workload"
 	// TagRollout is on every task definition revision that davit registers: the ID of the rollout it was made for.
 	TagRollout = "davit/rollout"
 )
