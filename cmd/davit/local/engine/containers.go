@@ -49,6 +49,14 @@ func (e *Engine) Remove(ctx context.Context, id string) error {
 	return nil
 }
 
+// Kill ends a running container's first process by SIGKILL, as `docker kill` does.
+func (e *Engine) Kill(ctx context.Context, id string) error {
+	if _, err := e.call(ctx, http.MethodPost, "/containers/"+url.PathEscape(id)+"/kill", nil, ""); err != nil {
+		return fmt.Errorf("kill container %.12s: %w", id, err)
+	}
+	return nil
+}
+
 // RemoveLabelled removes every container that carries the labels and answers how many there were.
 func (e *Engine) RemoveLabelled(ctx context.Context, labels ...string) (int, error) {
 	found, err := e.Containers(ctx, labels...)

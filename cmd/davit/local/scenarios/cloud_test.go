@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -63,6 +64,7 @@ type account struct {
 	pusher  push.Pusher
 	engine  *engine.Engine
 
+	alarms *cloudwatch.Client
 	ecs    *ecs.Client
 	ecr    *ecr.Client
 	iam    *iam.Client
@@ -179,11 +181,28 @@ func writeConfiguration(site cloud.Site) error {
 	}
 	configuration["account"] = endpoint.Account
 	automation["architecture"] = map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
+	configuration["recovery"] = map[string]any{}
+	automation["settings"] = map[string]any{"recovery": quickRecovery()}
 	changed, err := yaml.Dump(configuration)
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(site.Root, site.Configuration), changed, 0o600)
+}
+
+// quickRecovery are the playbooks of the built-in names with times of seconds, and limits for many services that are
+// remedied side by side.
+func quickRecovery() map[string]any {
+	step := func(do, timeout string) map[string]any { return map[string]any{"do": do, "timeout": timeout} }
+	page := map[string]any{"do": "page"}
+	return map[string]any{
+		"playbooks": map[string]any{
+			"service-unhealthy": map[string]any{"patience": "20s", "healthyFor": "3s", "steps": []any{step("rollback", "60s"),
+				step("restart", "8s"), step("scale-out", "8s"), step("replace-hosts", "8s"), page}},
+			"out-of-memory": map[string]any{"patience": "0s", "healthyFor": "3s", "steps": []any{step("raise-memory", "60s"), page}},
+		},
+		"limits": map[string]any{"fleetPercent": 100, "stormIncidents": 1000, "wait": "60s", "cooldown": "1s"},
+	}
 }
 
 func openAccount(site cloud.Site) (*account, error) {
@@ -201,7 +220,8 @@ func openAccount(site cloud.Site) (*account, error) {
 		pusher: push.Pusher{
 			Registry: site.Endpoint.Registry(), Engine: found, Home: filepath.Join(site.Directory, "docker"),
 		},
-		ecs: ecs.NewFromConfig(configuration), ecr: ecr.NewFromConfig(configuration),
+		alarms: cloudwatch.NewFromConfig(configuration),
+		ecs:    ecs.NewFromConfig(configuration), ecr: ecr.NewFromConfig(configuration),
 		iam: iam.NewFromConfig(configuration), logs: cloudwatchlogs.NewFromConfig(configuration),
 		sqs: sqs.NewFromConfig(configuration), sns: sns.NewFromConfig(configuration),
 		ssm: ssm.NewFromConfig(configuration), events: eventbridge.NewFromConfig(configuration),

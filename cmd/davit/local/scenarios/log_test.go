@@ -35,8 +35,13 @@ func (l logLine) String() string {
 
 // logLines are the lines that the function has written so far, in no order.
 func (a *account) logLines(ctx context.Context) ([]logLine, error) {
+	return a.logLinesOf(ctx, names.RolloutFunction)
+}
+
+// logLinesOf are the lines that a function has written so far, in no order.
+func (a *account) logLinesOf(ctx context.Context, function string) ([]logLine, error) {
 	pages := cloudwatchlogs.NewFilterLogEventsPaginator(a.logs, &cloudwatchlogs.FilterLogEventsInput{
-		LogGroupName: aws.String("/aws/lambda/" + names.RolloutFunction),
+		LogGroupName: aws.String("/aws/lambda/" + function),
 	})
 	var lines []logLine
 	for pages.HasMorePages() {

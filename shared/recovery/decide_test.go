@@ -1,0 +1,232 @@
+package recovery
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"davit/shared/ledger"
+	"davit/shared/settings"
+	"davit/shared/workload"
+)
+
+var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+// scene is a workload that is not healthy, with an incident that an alarm opened ten minutes ago; each case changes what
+// it is about.
+type scene struct {
+	configured settings.Settings
+	record     ledger.Record
+	fleet      ledger.Fleet
+	seen       Seen
+	signal     *Signal
+}
+
+func newScene() *scene {
+	reference, err := workload.ECSService("production", "web")
+	if err != nil {
+		panic(err)
+	}
+	s := &scene{fleet: ledger.Fleet{Workloads: 100}, record: ledger.Record{Workload: reference}}
+	s.record.Good = []ledger.Image{{Digest: digest(2), Tag: "2.0.0", At: noon.Add(-time.Hour)}, {Digest: digest(1), Tag: "1.0.0"}}
+	s.record.Recovery.Incidents = []ledger.Incident{{ID: "inc-1", Workload: reference, Playbook: ServiceUnhealthy, Cause: "alarm 5xx went off",
+		OpenedAt: noon.Add(-10 * time.Minute), Alarms: []string{"5xx"}, Signals: []string{"1"}, Step: 1}}
+	s.seen = Seen{Alarms: map[string]AlarmState{"5xx": {State: "ALARM"}}, Observation: Observation{Healthy: true, Cannot: map[settings.Do]string{},
+		Observation: workload.Observation{Workload: reference, Exists: true, Desired: 2, Running: 2, Controller: "ECS", RollsBack: true,
+			Settings:    workload.Settings{Policy: "semver:1.x", Playbook: "default"},
+			Containers:  []workload.Container{{Name: "web", Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@" + digest(2)}},
+			Deployments: []workload.Deployment{{ID: "ecs-svc/1", Primary: true, State: workload.Completed, CreatedAt: noon.Add(-time.Hour)}}}}}
+	return s
+}
+
+func (s *scene) incident() *ledger.Incident { return &s.record.Recovery.Incidents[0] }
+
+func (s *scene) acting(do settings.Do, phase ledger.Phase) *ledger.Act {
+	s.record.Recovery.Act = &ledger.Act{ID: "act-1", Incident: "inc-1", Do: string(do), Phase: phase, IntendedAt: noon.Add(-time.Minute),
+		Lease: noon.Add(-time.Second), StartedAt: noon.Add(-time.Minute), Deadline: noon.Add(time.Minute)}
+	return s.record.Recovery.Act
+}
+
+func TestDecide(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*scene)
+		action Action
+		code   Code
+		reason string
+	}{
+		{"an alarm that is on takes the next step", func(*scene) {}, Try, NextStep, "alarm 5xx is ALARM"},
+		{"tasks that do not run take the next step though the alarm is OK", func(s *scene) {
+			s.seen.Alarms["5xx"] = AlarmState{State: "OK"}
+			s.seen.Healthy, s.seen.Why = false, "1 of 2 tasks run"
+		}, Try, NextStep, "1 of 2"},
+		{"an alarm without data is not OK", func(s *scene) { s.seen.Alarms["5xx"] = AlarmState{State: "INSUFFICIENT_DATA"} }, Try, NextStep, ""},
+		{"all well is noted first", func(s *scene) { s.seen.Alarms["5xx"] = AlarmState{State: "OK"} }, Note, Healthy, ""},
+		{"an alarm that was deleted keeps nothing open", func(s *scene) { delete(s.seen.Alarms, "5xx") }, Note, Healthy, ""},
+		{"healthy for too short a time waits", func(s *scene) {
+			s.seen.Alarms["5xx"] = AlarmState{State: "OK"}
+			s.incident().HealthySince = noon.Add(-time.Minute)
+		}, Wait, Healthy, "not yet for 2m"},
+		{"a signal since then begins the time again", func(s *scene) {
+			s.seen.Alarms["5xx"] = AlarmState{State: "OK"}
+			s.incident().HealthySince, s.incident().SignalAt = noon.Add(-time.Hour), noon.Add(-time.Minute)
+		}, Wait, Healthy, ""},
+		{"healthy for long enough ends it", func(s *scene) {
+			s.seen.Alarms["5xx"] = AlarmState{State: "OK"}
+			s.incident().HealthySince = noon.Add(-3 * time.Minute)
+		}, End, Recovered, ""},
+		{"a scale-out is undone before the end", func(s *scene) {
+			s.seen.Alarms["5xx"] = AlarmState{State: "OK"}
+			s.incident().HealthySince, s.incident().Undo = noon.Add(-3*time.Minute), []ledger.Undo{{Do: "scale-out", From: 1, To: 2}}
+		}, TakeBack, Undoing, ""},
+		{"a count that somebody changed is not undone", func(s *scene) {
+			s.seen.Alarms["5xx"] = AlarmState{State: "OK"}
+			s.incident().HealthySince, s.incident().Undo = noon.Add(-3*time.Minute), []ledger.Undo{{Do: "scale-out", From: 1, To: 5}}
+		}, End, Recovered, "no longer 5"},
+		{"unhealthy again is noted", func(s *scene) { s.incident().HealthySince = noon.Add(-time.Minute) }, Note, Unhealthy, ""},
+		{"a step that cannot be taken is left out", func(s *scene) { s.seen.Cannot[settings.Restart] = "it is scaled to zero" }, LeaveOut, CannotStep, "zero"},
+		{"a rollback without a rollout is left out", func(s *scene) { s.incident().Step = 0 }, LeaveOut, CannotStep, "no rollout is in progress"},
+		{"a rollout that ended lately is rolled back", func(s *scene) {
+			s.incident().Step, s.record.Good[0].At = 0, noon.Add(-29*time.Minute)
+		}, Try, NextStep, ""},
+		{"a rollout in progress is rolled back and not restarted", func(s *scene) {
+			s.incident().Step = 0
+			s.record.Rollout = &ledger.Rollout{Phase: ledger.Started, Image: ledger.Image{Digest: digest(3)}}
+			s.seen.Containers[0].Image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@" + digest(3)
+		}, Try, NextStep, ""},
+		{"the platform gets time where no alarm is on", func(s *scene) {
+			s.incident().Alarms, s.incident().OpenedAt = nil, noon.Add(-30*time.Second)
+			s.seen.Healthy, s.seen.Why = false, "1 of 2 tasks run"
+		}, Wait, Patience, ""},
+		{"the end of the ladder pages", func(s *scene) { s.incident().Step = 4 }, PageHuman, LadderEnded, ""},
+		{"after a page davit only looks", func(s *scene) { s.incident().PagedAt = noon.Add(-time.Hour) }, Wait, Paged, ""},
+		{"a global stop holds up", func(s *scene) { s.configured.Stop = &settings.Stop{Who: "kim", Why: "game day"} }, HoldUp, Stopped, "kim"},
+		{"a hold by tag holds up", func(s *scene) { s.seen.Settings.Hold = "migration" }, HoldUp, Held, "migration"},
+		{"a guard is noted once", func(s *scene) {
+			s.seen.Settings.Hold, s.incident().Waits, s.incident().WaitsSince = "migration", "hold", noon.Add(-time.Minute)
+		}, Wait, Held, ""},
+		{"a guard that lasts pages", func(s *scene) {
+			s.seen.Settings.Hold, s.incident().Waits, s.incident().WaitsSince = "migration", "hold", noon.Add(-11*time.Minute)
+		}, PageHuman, Held, ""},
+		{"a rollout in progress holds a restart up", func(s *scene) { s.record.Rollout = &ledger.Rollout{Phase: ledger.Started} }, HoldUp, InProgress, "rollout"},
+		{"somebody else's deployment holds up", func(s *scene) {
+			s.seen.Deployments[0].State, s.seen.Deployments[0].CreatedAt = workload.InProgress, noon.Add(-time.Minute)
+		}, HoldUp, InProgress, "ecs-svc/1"},
+		{"a deployment of davit's own step does not", func(s *scene) {
+			s.seen.Deployments[0].State, s.seen.Deployments[0].CreatedAt = workload.InProgress, noon.Add(-time.Minute)
+			s.incident().Tried = []ledger.Attempt{{Do: "restart", Act: "act-0", At: noon.Add(-time.Minute), Deployment: "ecs-svc/1"}}
+		}, Try, NextStep, ""},
+		{"a storm holds up", func(s *scene) { s.fleet.Storm = &ledger.Storm{Since: noon, Until: noon.Add(time.Minute)} }, HoldUp, Storm, "stands back"},
+		{"a storm that is over does not", func(s *scene) { s.fleet.Storm = &ledger.Storm{Since: noon, Until: noon} }, Try, NextStep, ""},
+		{"a storm pages nobody else", func(s *scene) {
+			s.fleet.Storm, s.incident().Step = &ledger.Storm{Since: noon, Until: noon.Add(time.Minute)}, 4
+		}, HoldUp, Storm, ""},
+		{"another incident's act a moment ago holds up", func(s *scene) { s.record.Recovery.Acts = []time.Time{noon.Add(-time.Minute)} }, HoldUp, Cooldown, ""},
+		{"the incident's own act a moment ago does not", func(s *scene) {
+			s.record.Recovery.Acts = []time.Time{noon.Add(-time.Minute)}
+			s.incident().Tried = []ledger.Attempt{{Do: "rollback", Act: "act-0", At: noon.Add(-time.Minute)}}
+		}, Try, NextStep, ""},
+		{"too many acts in a day page", func(s *scene) {
+			for range 10 {
+				s.record.Recovery.Acts = append(s.record.Recovery.Acts, noon.Add(-time.Hour))
+			}
+		}, PageHuman, DayAttempts, ""},
+		{"acts of yesterday do not count", func(s *scene) {
+			for range 10 {
+				s.record.Recovery.Acts = append(s.record.Recovery.Acts, noon.Add(-25*time.Hour))
+			}
+		}, Try, NextStep, ""},
+		{"the share of the fleet holds up", func(s *scene) { s.fleet.Workloads, s.fleet.Slots = 9, []ledger.Slot{{Act: "another"}} }, HoldUp, FleetShare, ""},
+		{"a workload that opted out ends it", func(s *scene) { s.seen.Settings.Playbook = "" }, End, NotOptedIn, ""},
+		{"a workload that is gone ends it", func(s *scene) { s.seen.Exists = false }, End, Gone, ""},
+		{"an act whose actor may be alive is waited for", func(s *scene) { s.acting(settings.Restart, ledger.Intended).Lease = noon.Add(time.Second) }, Wait, InProgress, ""},
+		{"an act whose actor died is finished", func(s *scene) { s.acting(settings.Restart, ledger.Intended) }, Resume, Interrupted, ""},
+		{"but not past a stop", func(s *scene) {
+			s.acting(settings.Restart, ledger.Intended)
+			s.configured.Stop = &settings.Stop{Who: "kim"}
+		}, Conclude, Interrupted, "may not be finished"},
+		{"an act that has yet to help is waited for", func(s *scene) { s.acting(settings.Restart, ledger.Started) }, Wait, UnderWay, ""},
+		{"an act that helped", func(s *scene) {
+			s.acting(settings.Restart, ledger.Started)
+			s.seen.Alarms["5xx"] = AlarmState{State: "OK"}
+		}, Conclude, ActHelped, ""},
+		{"an act that did not help in time", func(s *scene) { s.acting(settings.Restart, ledger.Started).Deadline = noon }, Conclude, ActDidNotHelp, ""},
+		{"an act whose deployment failed", func(s *scene) {
+			s.acting(settings.Restart, ledger.Started).Deployment = "ecs-svc/1"
+			s.seen.Deployments[0].State = workload.Failed
+		}, Conclude, ActDidNotHelp, "failed"},
+		{"a rollback that is in progress is waited for though all looks well", func(s *scene) {
+			s.acting(settings.Rollback, ledger.Started)
+			s.record.Request, s.seen.Alarms["5xx"] = &ledger.Request{Who: Who}, AlarmState{State: "OK"}
+		}, Wait, UnderWay, "rollback"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newScene()
+			test.change(s)
+			got := Decide(noon, s.configured, s.record, s.fleet, s.seen, s.signal)
+			if got.Action != test.action || got.Code != test.code || !strings.Contains(got.Reason, test.reason) {
+				t.Errorf("got %s %s %q, want %s %s %q", got.Action, got.Code, got.Reason, test.action, test.code, test.reason)
+			}
+		})
+	}
+}
+
+func TestDecideOnASignal(t *testing.T) {
+	task := func(s *scene) *Signal {
+		s.signal = &Signal{ID: "task-1", At: noon.Add(-time.Second), Playbook: OutOfMemory, Text: "a task stopped", Deployment: "ecs-svc/1"}
+		return s.signal
+	}
+	alarm := func(s *scene) *Signal {
+		s.signal = &Signal{ID: "2", At: noon, Playbook: ServiceUnhealthy, Text: "alarm 5xx went off", Alarm: "5xx"}
+		return s.signal
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*scene)
+		action Action
+		code   Code
+	}{
+		{"an alarm that is on opens an incident", func(s *scene) { s.record.Recovery.Incidents = nil; alarm(s) }, Open, Signalled},
+		{"an alarm that is OK by now opens none", func(s *scene) {
+			s.record.Recovery.Incidents, s.seen.Alarms["5xx"] = nil, AlarmState{State: "OK"}
+			alarm(s)
+		}, Nothing, Cleared},
+		{"an alarm of an open incident joins it", func(s *scene) { alarm(s) }, Join, Signalled},
+		{"a signal that comes twice counts once", func(s *scene) { alarm(s).ID = "1" }, Try, NextStep},
+		{"another cause opens another incident", func(s *scene) { task(s) }, Open, Signalled},
+		{"a task of a rollout is for the rollout to judge", func(s *scene) {
+			s.record.Recovery.Incidents, s.record.Rollout = nil, &ledger.Rollout{}
+			task(s)
+		}, Nothing, RolloutJudges},
+		{"a task of a deployment that ECS judges is for ECS", func(s *scene) {
+			s.record.Recovery.Incidents, s.seen.Deployments[0].State = nil, workload.InProgress
+			task(s)
+		}, Nothing, RolloutJudges},
+		{"a task of an old deployment opens nothing", func(s *scene) { s.record.Recovery.Incidents = nil; task(s).Deployment = "ecs-svc/0" }, Nothing, Stale},
+		{"a task that stopped long ago opens nothing", func(s *scene) { s.record.Recovery.Incidents = nil; task(s).At = noon.Add(-time.Hour) }, Nothing, Stale},
+		{"a task that stopped before the last incident ended opens nothing", func(s *scene) {
+			s.record.Recovery.Incidents, s.record.Recovery.Ended = nil, map[string]time.Time{OutOfMemory: noon}
+			task(s)
+		}, Nothing, Stale},
+		{"a workload that did not opt in is refused", func(s *scene) {
+			s.record.Recovery.Incidents, s.seen.Settings.Playbook = nil, ""
+			alarm(s)
+		}, Refuse, NotOptedIn},
+		{"a playbook that there is not is refused", func(s *scene) { alarm(s).Named = "mine" }, Refuse, BadPlaybook},
+		{"the workload's own playbook is taken", func(s *scene) {
+			s.seen.Settings.Playbook = "mine"
+			s.configured.Recovery.Playbooks = map[string]settings.Playbook{"mine": {Steps: []settings.PlaybookStep{{Do: settings.Page}}}}
+			alarm(s)
+		}, Open, Signalled},
+		{"a workload that is gone opens nothing", func(s *scene) { s.record.Recovery.Incidents, s.seen.Exists = nil, false; alarm(s) }, Nothing, Gone},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newScene()
+			test.change(s)
+			got := Decide(noon, s.configured, s.record, s.fleet, s.seen, s.signal)
+			if got.Action != test.action || got.Code != test.code {
+				t.Errorf("got %s %s %q, want %s %s", got.Action, got.Code, got.Reason, test.action, test.code)
+			}
+		})
+	}
+}
