@@ -8,6 +8,8 @@ TOOLS         := bin/tools
 PEERS         := shared/hashing/peers
 ASSEMBLY      := shared/hashing/lanes/generator
 CFN_LINT      := .local/lint/bin/cfn-lint
+CHECKOV       := .local/lint/bin/checkov
+TEMPLATES     := .local/templates
 
 # One set of flags for programs, functions and tests, so that each package is compiled once.
 export GOFLAGS     := -trimpath -buildvcs=false
@@ -45,16 +47,18 @@ entry.compress_type = zipfile.ZIP_DEFLATED; zipfile.ZipFile(sys.argv[1], "w").wr
 			bin/functions/$$function-$*.zip $$directory/bootstrap; \
 	done
 
-synth: build $(CDK) ## synthesise the stacks of CONFIGURATION (default: development) into cdk.out
-	$(CDK) synth --quiet $(if $(CONFIGURATION),-c configuration=$(CONFIGURATION))
+synth: build $(CDK) ## synthesise every configuration and shape into .local/templates, or SHAPE or CONFIGURATION into cdk.out
+	$(if $(SHAPE)$(CONFIGURATION),$(CDK) synth --quiet -c $(if $(SHAPE),shape=$(SHAPE),configuration=$(CONFIGURATION)),\
+		rm -rf $(TEMPLATES) && CDK_VALIDATION=false bin/infra all $(TEMPLATES))
 
-lint: $(TOOLS)/staticcheck $(CFN_LINT) build $(CDK) ## gofmt, vet, staticcheck, gosec, cfn-lint
+lint: $(TOOLS)/staticcheck $(CFN_LINT) build $(CDK) ## gofmt, vet, staticcheck, gosec; the CDK's validation, cfn-lint and checkov
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(TOOLS)/staticcheck ./...
 	$(TOOLS)/gosec -quiet -exclude-generated -tags purego -exclude-dir $(ASSEMBLY) ./...
-	$(CDK) synth --quiet
-	$(CFN_LINT) 'cdk.out/*.template.json'
+	rm -rf $(TEMPLATES) && bin/infra all $(TEMPLATES)
+	$(CFN_LINT) '$(TEMPLATES)/*/*.template.json'
+	$(CHECKOV) --framework cloudformation --directory $(TEMPLATES) --compact --quiet --skip-download
 
 bench: programs $(CDK) ## measure: push to deployment beside an empty function, calls a push, deciding
 	$(GO) test -timeout 30m -run '^$$' -bench . -benchmem ./shared/... ./events/...

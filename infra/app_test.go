@@ -120,6 +120,7 @@ func isImageParameter(one resource) bool {
 var stateful = []string{
 	"AWS::DynamoDB::Table", "AWS::ECR::PublicRepository", "AWS::ECR::Repository", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::EKS::Cluster",
 	"AWS::S3::Bucket",
+	"AWS::SageMaker::NotebookInstance",
 }
 
 func TestDataIsRemovedAsTheConfigurationSays(t *testing.T) {

@@ -1,12 +1,18 @@
 // Command infra is the CDK app of davit: it reads a configuration and synthesises its stacks. The CDK CLI runs it, as
-// cdk.json says:
+// cdk.json says, with a file or with the name of a shape, which is a file of infra/shapes:
 //
 //	cdk deploy --all -c configuration=infra/configurations/development.yaml
+//	cdk deploy --all -c shape=web-ecs-fargate
+//
+// By itself it synthesises every configuration that is checked in, each into a folder of its own, for linters to read:
+//
+//	infra all FOLDER
 //
 // It looks nothing up and needs no credentials, so that synthesis works anywhere and gives the same everywhere.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -19,29 +25,60 @@ import (
 const (
 	// defaultConfiguration is the file that is read where the context names none.
 	defaultConfiguration = "infra/configurations/development.yaml"
+	// configurationsFolder has the configurations, and shapesFolder those of config.Shapes.
+	configurationsFolder = "infra/configurations"
+	shapesFolder         = "infra/shapes"
 	// functionsFolder is where the Makefile puts the built functions.
 	functionsFolder = "bin/functions"
+	// settingsFile is where the CDK's feature flags are.
+	settingsFile = "cdk.json"
 )
 
 func main() {
-	if err := synthesise(); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "infra:", err)
 		os.Exit(1)
 	}
 }
 
-func synthesise() error {
+func run(arguments []string) error {
 	defer jsii.Close()
-	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
-	path := defaultConfiguration
-	if given, ok := app.Node().TryGetContext(jsii.String("configuration")).(string); ok && given != "" {
-		path = given
+	switch {
+	case len(arguments) == 0:
+		return synthesise()
+	case len(arguments) == 2 && arguments[0] == "all":
+		return synthesiseAll(arguments[1])
 	}
-	configuration, err := config.Read(path)
+	return fmt.Errorf("unknown arguments %q: the CDK CLI gives none, and \"infra all FOLDER\" synthesises everything", arguments)
+}
+
+// synthesise does what the CDK CLI asks for by its context.
+func synthesise() error {
+	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
+	configuration, err := choose(contextOf(app, "configuration"), contextOf(app, "shape"))
 	if err != nil {
 		return err
 	}
 	addStacks(app, configuration, functionsFolder)
 	app.Synth(nil)
 	return nil
+}
+
+// contextOf is the value of the context's key, empty without one.
+func contextOf(app awscdk.App, key string) string {
+	value, _ := app.Node().TryGetContext(jsii.String(key)).(string)
+	return value
+}
+
+// choose reads the configuration that was asked for by its path or by the name of its shape.
+func choose(path, shape string) (*config.Configuration, error) {
+	switch {
+	case path != "" && shape != "":
+		return nil, errors.New("give -c configuration=FILE or -c shape=NAME, not both")
+	case shape != "":
+		return config.ReadShape(shapesFolder, shape)
+	case path != "":
+		return config.Read(path)
+	}
+	return config.Read(defaultConfiguration)
 }

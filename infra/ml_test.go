@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -209,36 +208,20 @@ func TestANotebookIsStoppedWhenNothingHappensInIt(t *testing.T) {
 	}
 }
 
-// agentOf is the configuration of the CloudWatch agent in a user data, as it is written there.
+// agentOf is the configuration of the CloudWatch agent in a user data, as it is written there; nil if there is none.
 func agentOf(t *testing.T, userData string) map[string]any {
 	t.Helper()
-	_, rest, found := strings.Cut(userData, "CONFIGURATION\n")
+	_, rest, found := strings.Cut(userData, "<<'CONFIGURATION'\n")
 	if !found {
 		_, rest, found = strings.Cut(userData, "<<CONFIGURATION\n")
 	}
-	document, _, ended := strings.Cut(rest, "\nCONFIGURATION")
-	if !found || !ended {
+	if !found {
 		return nil
 	}
-	document = strings.ReplaceAll(document, `\$`, "$")
+	document, _, _ := strings.Cut(rest, "\nCONFIGURATION")
 	var configuration map[string]any
-	if err := json.Unmarshal([]byte(document), &configuration); err != nil {
+	if err := json.Unmarshal([]byte(strings.ReplaceAll(document, `\$`, "$")), &configuration); err != nil {
 		t.Fatalf("%v in:\n%s", err, document)
 	}
 	return configuration
-}
-
-func TestAShapeThatCannotWorkIsRefusedWithTheReasonAndTheWayOut(t *testing.T) {
-	var refused []string
-	for shape, words := range refusedShapes {
-		refused = append(refused, shape)
-		err := readShape(shape)
-		if err == nil || !strings.Contains(err.Error(), words) || !strings.Contains(err.Error(), "-ec2") {
-			t.Errorf("%s: %v", shape, err)
-		}
-	}
-	slices.Sort(refused)
-	if difference := cmp.Diff([]string{"ml-ecs-fargate", "ml-eks-fargate"}, refused); difference != "" {
-		t.Errorf("-want +have:\n%s", difference)
-	}
 }

@@ -29,6 +29,7 @@ type template struct {
 type resource struct {
 	Type                string
 	Properties          map[string]any
+	Metadata            map[string]any
 	DependsOn           logicalNames
 	DeletionPolicy      string
 	UpdateReplacePolicy string
@@ -234,7 +235,7 @@ func readConfigurations() (map[string]*config.Configuration, error) {
 // readShapes adds the shapes that can be deployed.
 func readShapes(read map[string]*config.Configuration) error {
 	for _, shape := range config.Shapes {
-		if refusedShapes[shape] != "" {
+		if config.ImpossibleShape(shape) {
 			continue
 		}
 		configuration, err := config.ReadShape("shapes", shape)
@@ -248,17 +249,13 @@ func readShapes(read map[string]*config.Configuration) error {
 
 // templates synthesises a configuration with the feature flags of cdk.json, as the CDK CLI would.
 func templates(folder, functions string, configuration *config.Configuration) (stacks, error) {
-	document, err := os.ReadFile(filepath.Join("..", "cdk.json"))
+	context, err := flags(filepath.Join("..", settingsFile))
 	if err != nil {
-		return nil, err
-	}
-	var settings struct{ Context map[string]any }
-	if err := json.Unmarshal(document, &settings); err != nil {
 		return nil, err
 	}
 	app := awscdk.NewApp(&awscdk.AppProps{
 		AnalyticsReporting: jsii.Bool(false),
-		Context:            &settings.Context,
+		Context:            &context,
 		Outdir:             jsii.String(folder),
 	})
 	addStacks(app, configuration, functions)
@@ -270,7 +267,8 @@ func templates(folder, functions string, configuration *config.Configuration) (s
 	found := stacks{}
 	for _, path := range paths {
 		var read template
-		if document, err = os.ReadFile(path); err != nil {
+		document, err := os.ReadFile(path)
+		if err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal(document, &read); err != nil {

@@ -66,7 +66,7 @@ func NewAutomation(scope constructs.Construct, id *string, props *AutomationProp
 
 // newTable makes the ledger.
 func newTable(stack awscdk.Stack, configuration *config.Configuration) awsdynamodb.Table {
-	return awsdynamodb.NewTable(stack, jsii.String("Ledger"), &awsdynamodb.TableProps{
+	table := awsdynamodb.NewTable(stack, jsii.String("Ledger"), &awsdynamodb.TableProps{
 		TableName: jsii.String(names.Table),
 		PartitionKey: &awsdynamodb.Attribute{
 			Name: jsii.String(names.TablePartitionKey), Type: awsdynamodb.AttributeType_STRING,
@@ -83,6 +83,10 @@ func newTable(stack awscdk.Stack, configuration *config.Configuration) awsdynamo
 		DeletionProtection: configuration.Automation.DeletionProtection,
 		RemovalPolicy:      foundation.RemovalPolicy(configuration.Removal),
 	})
+	foundation.AcceptFindings(table, map[string]string{
+		"CKV_AWS_119": "It is encrypted by a KMS key of AWS, which the account can audit.",
+	})
+	return table
 }
 
 func newBus(stack awscdk.Stack) awsevents.EventBus {
@@ -94,21 +98,26 @@ func newBus(stack awscdk.Stack) awsevents.EventBus {
 	return bus
 }
 
+// encryptedBySQS: the check knows KMS keys only.
+var encryptedBySQS = map[string]string{"CKV_AWS_27": "It is encrypted by SQS, with SqsManagedSseEnabled."}
+
 // newDeadLetterQueue keeps what could not be handled for as long as SQS can, 14 days.
 func newDeadLetterQueue(stack awscdk.Stack) awssqs.Queue {
-	return awssqs.NewQueue(stack, jsii.String("RolloutDeadLetterQueue"), &awssqs.QueueProps{
+	queue := awssqs.NewQueue(stack, jsii.String("RolloutDeadLetterQueue"), &awssqs.QueueProps{
 		QueueName:       jsii.String(names.RolloutDeadLetterQueue),
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:      jsii.Bool(true),
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
 		RemovalPolicy:   awscdk.RemovalPolicy_DESTROY,
 	})
+	foundation.AcceptFindings(queue, encryptedBySQS)
+	return queue
 }
 
 // newQueue makes the function's queue. A message that the function holds is hidden for six times the function's timeout,
 // as "Using Lambda with Amazon SQS" in the Lambda developer guide asks.
 func newQueue(stack awscdk.Stack, configuration *config.Configuration, deadLetters awssqs.Queue) awssqs.Queue {
-	return awssqs.NewQueue(stack, jsii.String("RolloutQueue"), &awssqs.QueueProps{
+	queue := awssqs.NewQueue(stack, jsii.String("RolloutQueue"), &awssqs.QueueProps{
 		QueueName:         jsii.String(names.RolloutQueue),
 		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:        jsii.Bool(true),
@@ -120,6 +129,8 @@ func newQueue(stack awscdk.Stack, configuration *config.Configuration, deadLette
 		},
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
+	foundation.AcceptFindings(queue, encryptedBySQS)
+	return queue
 }
 
 // newSettings makes the parameter that the functions and the command line read. It is the configuration's alone: what

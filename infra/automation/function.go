@@ -5,7 +5,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/config"
@@ -19,8 +18,8 @@ const batchSize = 10
 // newFunction makes the rollout function with its log, its role and its queue.
 func newFunction(made *Automation, configuration *config.Configuration, functions string) awslambda.Function {
 	settings := configuration.Automation
-	logs := awslogs.NewLogGroup(made.Stack, jsii.String("RolloutLog"),
-		foundation.LogGroupProps(configuration, "/aws/lambda/"+names.RolloutFunction, settings.LogDays))
+	logs := foundation.NewLogGroup(made.Stack, jsii.String("RolloutLog"), configuration,
+		"/aws/lambda/"+names.RolloutFunction, settings.LogDays)
 	code := filepath.Join(functions, settings.Architecture.GOARCH(), "rollout")
 	function := awslambda.NewFunction(made.Stack, jsii.String("RolloutFunction"), &awslambda.FunctionProps{
 		FunctionName:                 jsii.String(names.RolloutFunction),
@@ -48,6 +47,15 @@ func newFunction(made *Automation, configuration *config.Configuration, function
 	function.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
 	// The CDK has each function depend on its role, which it refers to as well.
 	foundation.AcceptLint(function, "W3005")
+	accepted := map[string]string{
+		"CKV_AWS_116": "It is invoked by its queue alone, which has a dead-letter queue.",
+		"CKV_AWS_117": "It calls AWS alone; in a VPC it would need NAT or an endpoint for each service.",
+		"CKV_AWS_173": "Its variables are names and addresses, and no secrets.",
+	}
+	if settings.ReservedConcurrency == 0 {
+		accepted["CKV_AWS_115"] = "Its queue limits it, by automation.maximumConcurrency."
+	}
+	foundation.AcceptFindings(function, accepted)
 	function.AddEventSourceMapping(jsii.String("Queue"), &awslambda.EventSourceMappingOptions{
 		EventSourceArn:          made.Queue.QueueArn(),
 		BatchSize:               jsii.Number(batchSize),

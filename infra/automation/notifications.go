@@ -24,6 +24,9 @@ func newTopic(stack awscdk.Stack, configuration *config.Configuration) awssns.To
 		EnforceSSL:  jsii.Bool(true),
 	})
 	topic.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
+	foundation.AcceptFindings(topic, map[string]string{
+		"CKV_AWS_26": "EventBridge and CloudWatch publish to an encrypted topic only by a key of its own; what is told is no secret.",
+	})
 	// A topic with a policy of its own loses the one by which the account's alarms may publish.
 	topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("Alarms"),

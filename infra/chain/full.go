@@ -52,8 +52,8 @@ type FullNode struct {
 func newFullNode(stack awscdk.Stack, vpc awsec2.IVpc, props *ChainProps) *FullNode {
 	configuration, settings := props.Configuration, props.Configuration.Chain.Full
 	made := &FullNode{
-		Log: awslogs.NewLogGroup(stack, jsii.String("FullNodeLog"),
-			foundation.LogGroupProps(configuration, "/davit/chain/full", settings.LogDays)),
+		Log: foundation.NewLogGroup(stack, jsii.String("FullNodeLog"), configuration,
+			"/davit/chain/full", settings.LogDays),
 		Clients: awsec2.NewSecurityGroup(stack, jsii.String("FullNodeClients"), &awsec2.SecurityGroupProps{
 			Vpc: vpc, Description: jsii.String("Calls the Ethereum full node"), AllowAllOutbound: jsii.Bool(true),
 		}),

@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/jsii-runtime-go"
 
@@ -47,8 +46,8 @@ func lightCommand(configuration *config.Configuration) []string {
 // addLightService makes the light node as a service on Fargate.
 func addLightService(made *Chain, vpc awsec2.IVpc, configuration *config.Configuration) {
 	stack, settings := made.Stack, configuration.Chain.Light
-	logs := awslogs.NewLogGroup(stack, jsii.String("LightNodeLog"),
-		foundation.LogGroupProps(configuration, "/davit/chain/light", settings.LogDays))
+	logs := foundation.NewLogGroup(stack, jsii.String("LightNodeLog"), configuration,
+		"/davit/chain/light", settings.LogDays)
 	architecture := awsecs.CpuArchitecture_ARM64()
 	if settings.Architecture == config.X8664 {
 		architecture = awsecs.CpuArchitecture_X86_64()

@@ -78,8 +78,8 @@ func newNodes(stack awscdk.Stack, configuration *config.Configuration) awsssm.St
 
 func newFunction(made *Chainwatch, configuration *config.Configuration, functions string) awslambda.Function {
 	settings := configuration.Chainwatch
-	logs := awslogs.NewLogGroup(made.Stack, jsii.String("Log"),
-		foundation.LogGroupProps(configuration, "/aws/lambda/"+names.ChainwatchFunction, settings.LogDays))
+	logs := foundation.NewLogGroup(made.Stack, jsii.String("Log"), configuration,
+		"/aws/lambda/"+names.ChainwatchFunction, settings.LogDays)
 	architecture := awslambda.Architecture_ARM_64()
 	if settings.Architecture == config.X8664 {
 		architecture = awslambda.Architecture_X86_64()
@@ -103,6 +103,15 @@ func newFunction(made *Chainwatch, configuration *config.Configuration, function
 	function.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
 	// The CDK has each function depend on its role, which it refers to as well.
 	foundation.AcceptLint(function, "W3005")
+	accepted := map[string]string{
+		"CKV_AWS_115": "Its schedule starts it once at a time.",
+		"CKV_AWS_116": "A look that fails is made again by the next, and a look that is missing is an alarm.",
+		"CKV_AWS_173": "Its variable is the name of a parameter, and no secret.",
+	}
+	if settings.VPC == nil {
+		accepted["CKV_AWS_117"] = "All its nodes have public addresses; the configuration puts it into a VPC by vpc."
+	}
+	foundation.AcceptFindings(function, accepted)
 	if settings.VPC != nil {
 		resource := function.Node().DefaultChild().(awslambda.CfnFunction)
 		resource.SetVpcConfig(&awslambda.CfnFunction_VpcConfigProperty{
@@ -137,6 +146,11 @@ func newRole(made *Chainwatch, configuration *config.Configuration, logs awslogs
 			"own": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
 		},
 	})
+	if configuration.Chainwatch.VPC != nil {
+		foundation.AcceptFindings(role, map[string]string{
+			"CKV_AWS_111": "The interfaces of a function in a VPC cannot be named before they are made.",
+		})
+	}
 	return role.WithoutPolicyUpdates(nil)
 }
 

@@ -147,3 +147,63 @@ func TestErrorsOfTheChainNameTheFieldAndTheRemedy(t *testing.T) {
 		})
 	}
 }
+
+// accelerated are GPUs under ECS and a notebook.
+const accelerated = head + `
+storage:
+  buckets: [{name: models}]
+ml:
+  accelerators:
+    - name: inference
+  notebooks:
+    - {name: research, buckets: [models]}
+`
+
+func TestErrorsOfAcceleratorsNameTheFieldAndTheRemedy(t *testing.T) {
+	tests := []struct {
+		name, document, from, to string
+		want                     []string
+	}{
+		{"GPUs on Fargate", accelerated, "ml:", "ml:\n  capacity: fargate", []string{"ml.capacity: Fargate has neither", "set ec2", "ml-ecs-ec2"}},
+		{"GPUs on a cluster that is not there", accelerated, "ml:", "ml:\n  platform: eks", []string{"ml.platform: ", "eks with compute nodes"}},
+		{"no VPC", accelerated, "network: {}\n", "", []string{"network: required by ml"}},
+		{"no way to the registries", accelerated, "network: {}", "network: {nat: none}", []string{"network.nat: ", "per-az"}},
+		{"an instance without an accelerator", accelerated, "name: inference", "name: inference\n      instanceTypes: [m7i.large]",
+			[]string{"ml.accelerators[0].instanceTypes[0]: m7i.large has no accelerator"}},
+		{"two kinds in a group", accelerated, "name: inference", "name: inference\n      instanceTypes: [g6.xlarge, inf2.xlarge]",
+			[]string{"ml.accelerators[0].instanceTypes[1]: inf2.xlarge has another kind"}},
+		{"GPUs beside ARM", accelerated, "name: inference", "name: inference\n      instanceTypes: [g5g.xlarge]",
+			[]string{"ml.accelerators[0].instanceTypes[0]: g5g.xlarge has an ARM"}},
+		{"bounds in the wrong order", accelerated, "name: inference", "name: inference\n      minimum: 5",
+			[]string{"ml.accelerators[0].minimum: 5 is above"}},
+		{"busy below idle", accelerated, "name: inference", "name: inference\n      busyPercent: 5", []string{"ml.accelerators[0].busyPercent: "}},
+		{"the cluster of the services", strings.Replace(accelerated, "ml:", "ecs: {}\nregistry: {repositories: [{name: web}]}\nml:", 1), "ml:\n",
+			"ml:\n  cluster: davit\n", []string{"ml.cluster: ", "ecs.cluster already"}},
+		{"a bucket that is not there", accelerated, "buckets: [models]}", "buckets: [others]}",
+			[]string{"ml.notebooks[0].buckets[0]: ", "storage.buckets"}},
+		{"a notebook without endpoints", strings.Replace(accelerated, "  accelerators:\n    - name: inference\n", "", 1), "network: {}",
+			"network: {nat: none}", []string{"network.interfaceEndpoints: ", "sagemaker.api"}},
+		{"a notebook with endpoints", strings.Replace(accelerated, "  accelerators:\n    - name: inference\n", "", 1), "network: {}",
+			"network: {nat: none, endpoints: needed}", nil},
+		{"a notebook that stops at once", accelerated, "name: research", "name: research, idleMinutes: 1", []string{"ml.notebooks[0].idleMinutes: "}},
+		{"nothing at all", head + "ml: {}\n", "ml: {}", "ml: {cluster: a}", []string{"ml: want accelerators or notebooks"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if test.want == nil {
+				mustParse(t, strings.Replace(test.document, test.from, test.to, 1))
+				return
+			}
+			refuses(t, test.document, test.from, test.to, test.want)
+		})
+	}
+}
+
+func TestAShapeIsOneOfThoseThatThereAre(t *testing.T) {
+	if _, err := ReadShape("../shapes", "web-lambda"); err == nil || !strings.Contains(err.Error(), "web-eks-fargate") {
+		t.Errorf("the others are not named: %v", err)
+	}
+	if _, err := ReadShape("../shapes", "../configurations/local"); err == nil {
+		t.Error("a path is taken for a shape")
+	}
+}

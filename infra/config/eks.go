@@ -84,7 +84,7 @@ type EKS struct {
 	// MetricsServer installs the Kubernetes metrics server, which the Horizontal Pod Autoscaler asks. Default true.
 	MetricsServer *bool `yaml:"metricsServer"`
 	// ContainerInsights installs the CloudWatch agent on the nodes, at the price of custom metrics. Not with
-	// ComputeFargate, which has no node to run it on. Default false, true with accelerators of ML on this cluster.
+	// ComputeFargate, which has no node to run it on. Default false, true with ML on this cluster.
 	ContainerInsights *bool `yaml:"containerInsights"`
 	// LogDays is for how many days the control plane's logs are kept; see LogDays. Default 90.
 	LogDays int `yaml:"logDays"`
@@ -173,7 +173,7 @@ func (e *EKS) setDefaults(c *Configuration) {
 		e.Fargate = []FargateProfile{{Name: "default", Namespaces: defaultNamespaces}}
 	}
 	setDefaultPointer(&e.MetricsServer, true)
-	setDefaultPointer(&e.ContainerInsights, c.ML != nil && c.ML.Platform == PlatformEKS && len(c.ML.Accelerators) > 0)
+	setDefaultPointer(&e.ContainerInsights, e.Compute == ComputeNodes && c.ML != nil && c.ML.Platform == PlatformEKS)
 	setDefault(&e.LogDays, 90)
 }
 

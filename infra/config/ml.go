@@ -140,6 +140,7 @@ func (c *Configuration) validateML(p *problems) {
 	if m.Capacity == CapacityFargate {
 		p.add("ml.capacity", "Fargate has neither GPUs nor Inferentia nor Trainium, on ECS and on EKS: set ec2, where the "+
 			"accelerators scale to zero, or use the shape ml-%s-ec2", m.Platform)
+		return
 	}
 	if m.Platform == PlatformECS {
 		p.match("ml.cluster", m.Cluster, clusterPattern, "1 to 255 letters, digits, _ and -")

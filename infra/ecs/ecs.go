@@ -52,6 +52,11 @@ func NewECS(scope constructs.Construct, id *string, props *ECSProps) *ECS {
 		Vpc:                 props.Network.VPC(stack),
 		ContainerInsightsV2: insights,
 	})
+	if !configuration.ECS.ContainerInsights {
+		foundation.AcceptFindings(cluster, map[string]string{
+			"CKV_AWS_65": "Container Insights has a price, and is the configuration's choice.",
+		})
+	}
 	made := &ECS{Stack: stack, Cluster: cluster, Services: map[string]awsecs.FargateService{}}
 	for i := range configuration.ECS.Services {
 		settings := &configuration.ECS.Services[i]

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/config"
+	"davit/infra/foundation"
 	"davit/infra/network"
 )
 
@@ -58,10 +59,27 @@ func addLoadBalancer(stack awscdk.Stack, service awsecs.FargateService, cluster 
 			UnhealthyThresholdCount: jsii.Number(3),
 		},
 	})
+	acceptFindings(group, balancer, listener, settings)
 	awscdk.NewCfnOutput(stack, identifier(settings, "Address"), &awscdk.CfnOutputProps{
 		Description: jsii.String("Where the service " + settings.Name + " answers."),
 		Value:       jsii.String("http://" + *balancer.LoadBalancerDnsName()),
 	})
+}
+
+// acceptFindings says why the load balancer is as it is.
+func acceptFindings(group awsec2.SecurityGroup, balancer awselasticloadbalancingv2.ApplicationLoadBalancer,
+	listener awselasticloadbalancingv2.ApplicationListener, settings *config.Service,
+) {
+	foundation.AcceptFindings(balancer, map[string]string{
+		"CKV_AWS_91": "Access logs need a bucket of another stack, and have a price; the tasks' own logs are kept.",
+	})
+	const plain = "A certificate needs a domain, which the configuration does not have."
+	foundation.AcceptFindings(listener, map[string]string{"CKV_AWS_2": plain, "CKV_AWS_103": plain})
+	if settings.Public {
+		foundation.AcceptFindings(group, map[string]string{
+			"CKV_AWS_260": "The configuration asks for it, by public: true.",
+		})
+	}
 }
 
 // callers are who may open a connection to the load balancer.

@@ -20,8 +20,8 @@ import (
 func newTaskDefinition(stack awscdk.Stack, configuration *config.Configuration, settings *config.Service,
 ) awsecs.FargateTaskDefinition {
 	cluster := configuration.ECS.Cluster
-	logs := awslogs.NewLogGroup(stack, identifier(settings, "Log"),
-		foundation.LogGroupProps(configuration, "/davit/ecs/"+cluster+"/"+settings.Name, settings.LogDays))
+	logs := foundation.NewLogGroup(stack, identifier(settings, "Log"), configuration,
+		"/davit/ecs/"+cluster+"/"+settings.Name, settings.LogDays)
 	definition := awsecs.NewFargateTaskDefinition(stack, identifier(settings, "TaskDefinition"),
 		&awsecs.FargateTaskDefinitionProps{
 			Family:         jsii.String(cluster + "-" + settings.Name),

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseksv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -69,8 +68,8 @@ func NewEKS(scope constructs.Construct, id *string, props *EKSProps) *EKS {
 func newCluster(made *EKS, props *EKSProps, vpc awsec2.IVpc) awseksv2.Cluster {
 	configuration, settings := props.Configuration, props.Configuration.EKS
 	// EKS would make the group by itself, and it would keep its events for ever.
-	logs := awslogs.NewLogGroup(made.Stack, jsii.String("ControlPlaneLog"),
-		foundation.LogGroupProps(configuration, "/aws/eks/"+settings.Cluster+"/cluster", settings.LogDays))
+	logs := foundation.NewLogGroup(made.Stack, jsii.String("ControlPlaneLog"), configuration,
+		"/aws/eks/"+settings.Cluster+"/cluster", settings.LogDays)
 	clusterProps := &awseksv2.ClusterProps{
 		ClusterName:                             jsii.String(settings.Cluster),
 		Version:                                 awseksv2.KubernetesVersion_Of(jsii.String(settings.Version)),

@@ -168,7 +168,7 @@ func agent() string {
 		"append_dimensions":      map[string]string{"AutoScalingGroupName": "${aws:AutoScalingGroupName}"},
 		"aggregation_dimensions": [][]string{{"AutoScalingGroupName"}},
 		"metrics_collected": map[string]any{"nvidia_gpu": map[string]any{
-			"measurement": []string{"utilization_gpu", "utilization_memory"}, "metrics_collection_interval": 60,
+			"measurement": []string{"utilization_gpu"}, "metrics_collection_interval": 60,
 		}},
 	}}, "", " ")
 	if err != nil {

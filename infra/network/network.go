@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -185,8 +184,8 @@ func addEndpoints(vpc awsec2.Vpc, configuration *config.Configuration) {
 }
 
 func addFlowLogs(stack awscdk.Stack, vpc awsec2.Vpc, configuration *config.Configuration) {
-	group := awslogs.NewLogGroup(stack, jsii.String("FlowLogs"),
-		foundation.LogGroupProps(configuration, "/davit/flow-logs", configuration.Network.FlowLogDays))
+	group := foundation.NewLogGroup(stack, jsii.String("FlowLogs"), configuration,
+		"/davit/flow-logs", configuration.Network.FlowLogDays)
 	role := awsiam.NewRole(stack, jsii.String("FlowLogsRole"), &awsiam.RoleProps{
 		Description: jsii.String("Lets VPC flow logs write to their log group."),
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("vpc-flow-logs.amazonaws.com"), &awsiam.ServicePrincipalOpts{

@@ -83,6 +83,11 @@ func (r *Registry) newRepository(configuration *config.Configuration, settings c
 		props.Encryption, props.EncryptionKey = awsecr.RepositoryEncryption_KMS(), r.keyOf(configuration, settings)
 	}
 	repository := awsecr.NewRepository(r.Stack, jsii.String("Repository-"+settings.Name), props)
+	if settings.KMSKey == "" {
+		foundation.AcceptFindings(repository, map[string]string{
+			"CKV_AWS_136": "It is encrypted by S3; a KMS key is the configuration's choice, by kmsKey.",
+		})
+	}
 	if len(settings.PullAccounts) > 0 {
 		repository.AddToResourcePolicy(pullStatement(settings.PullAccounts))
 	}

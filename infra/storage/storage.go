@@ -66,7 +66,7 @@ func BucketName(configuration *config.Configuration, name string) string {
 // newLogBucket makes the bucket that S3 delivers access logs to. S3 delivers to no bucket with a KMS key of its own or with
 // Object Lock, and its requests are not logged in turn ("Enabling Amazon S3 server access logging" in the S3 user guide).
 func newLogBucket(stack awscdk.Stack, configuration *config.Configuration) awss3.Bucket {
-	return awss3.NewBucket(stack, jsii.String("AccessLogs"), &awss3.BucketProps{
+	bucket := awss3.NewBucket(stack, jsii.String("AccessLogs"), &awss3.BucketProps{
 		BucketName:        jsii.String(BucketName(configuration, logs)),
 		Versioned:         jsii.Bool(true),
 		EnforceSSL:        jsii.Bool(true),
@@ -87,6 +87,10 @@ func newLogBucket(stack awscdk.Stack, configuration *config.Configuration) awss3
 			},
 		},
 	})
+	foundation.AcceptFindings(bucket, map[string]string{
+		"CKV_AWS_18": "It has the access logs of the others, and S3 cannot log a bucket into itself.",
+	})
+	return bucket
 }
 
 func (s *Storage) newBucket(configuration *config.Configuration, settings config.Bucket) awss3.Bucket {
@@ -126,6 +130,11 @@ func (s *Storage) newBucket(configuration *config.Configuration, settings config
 		props.IntelligentTieringConfigurations = &[]*awss3.IntelligentTieringConfiguration{configuration}
 	}
 	bucket := awss3.NewBucket(s.Stack, jsii.String("Bucket-"+settings.Name), props)
+	if s.logs == nil {
+		foundation.AcceptFindings(bucket, map[string]string{
+			"CKV_AWS_18": "The configuration turns access logs off, by accessLogs: false.",
+		})
+	}
 	if opensArchives(configuration, settings) {
 		// The CDK's own property for this brings a function of its own.
 		resource := bucket.Node().DefaultChild().(awss3.CfnBucket)

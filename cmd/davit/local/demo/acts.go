@@ -213,6 +213,9 @@ func (s *stage) deploysAgain(ctx context.Context, version string) error {
 	if err := s.Site.Application().Deploy(ctx, s.Console); err != nil {
 		return err
 	}
+	if err := s.Site.Application().Diff(ctx, s.Console); err != nil {
+		return fmt.Errorf("after a deploy there is something to deploy: %w", err)
+	}
 	if err := s.awaitRunning(ctx, version, digest); err != nil {
 		return err
 	}

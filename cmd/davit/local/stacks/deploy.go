@@ -52,6 +52,13 @@ func (a Application) Deploy(ctx context.Context, console *console.Console) error
 	return a.Check(ctx)
 }
 
+// Diff fails if a deploy would change anything of what is deployed. It compares templates, since the local cloud makes no
+// change sets that know more.
+func (a Application) Diff(ctx context.Context, console *console.Console) error {
+	return a.cdk(ctx, console, a.Root, "diff", "--all", "--fail", "--method", "template",
+		"--context", "configuration="+a.Configuration, "--output", a.Assembly)
+}
+
 // Check compares what the templates asked for with what exists.
 func (a Application) Check(ctx context.Context) error {
 	stacks, err := ReadAssembly(a.Assembly)
