@@ -57,7 +57,7 @@ func at(t testing.TB, text string) envelope.Timestamp {
 func TestParseReadsWhatAWSDocuments(t *testing.T) {
 	const shortDigest = "sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378abcd1234"
 	const service = "arn:aws:ecs:us-west-2:111122223333:service/default/servicetest"
-	one := 1
+	one, seventeen := 1, uint64(17)
 	instance := map[string]string{"InstanceId": "i-12345678901234567"}
 	statistic := func(name, stat string) *cloudwatch.MetricStat {
 		read := &cloudwatch.MetricStat{Period: 300, Stat: stat}
@@ -220,6 +220,16 @@ func TestParseReadsWhatAWSDocuments(t *testing.T) {
 			Deployment: "ecs-svc/4242424242424242424", Cause: "push of web:1.2.0 (success)",
 			Evidence: []string{"container web exited with 1: Essential container in task exited"},
 			Command:  "davit forgive ecs:davit/web"},
+		"davit/testdata/hash_job_completed.json": &davit.HashJob{Version: "1", Job: "block-100000", Kind: "merkle-root",
+			Outcome: "succeeded", Items: 4, Command: "davit job show block-100000",
+			Result: &davit.HashJobResult{Bucket: "davit-hash-jobs-000000000000-ap-northeast-2", Key: "results/block-100000/result.json"}},
+		"davit/testdata/hash_job_failed.json": &davit.HashJob{Version: "1", Job: "calls-2026-11-22", Kind: "digest",
+			Outcome: "failed", Field: "input.hex", Index: &seventeen, Reason: "character 2 is 'x', which is no hexadecimal digit",
+			Command: "davit job show calls-2026-11-22",
+			Result:  &davit.HashJobResult{Bucket: "davit-hash-jobs-000000000000-ap-northeast-2", Key: "results/calls-2026-11-22/result.json"}},
+		"s3/testdata/object_created.json": &s3.ObjectCreated{Bucket: s3.Bucket{Name: "amzn-s3-demo-bucket1"}, Reason: "PutObject",
+			Object: s3.Object{Key: "example-key", Size: 5,
+				VersionID: "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"}},
 		"davit/testdata/rollout_refused.json": &davit.Rollout{Version: "1", Workload: "ecs:davit/web", Action: "refuse",
 			Code: "older", Reason: "1.0.5 is older than 1.1.0", Cause: "push of web:1.0.5 (success)"},
 	} {

@@ -49,6 +49,8 @@ var registry = map[kind]func(envelope.Envelope) (any, error){
 	{davit.Source, davit.DetailTypeRolloutRefused}:           detail[davit.Rollout],
 	{davit.Source, davit.DetailTypeRolloutOverdue}:           detail[davit.Rollout],
 	{s3.Source, s3.DetailTypeRestoreCompleted}:               detail[s3.RestoreCompleted],
+	{s3.Source, s3.DetailTypeObjectCreated}:                  detail[s3.ObjectCreated],
+	{davit.Source, davit.DetailTypeHashJobCompleted}:         detail[davit.HashJob],
 }
 
 // completer is a pointer to a detail. Complete takes over what the event around the detail says of it, and checks that

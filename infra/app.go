@@ -13,6 +13,7 @@ import (
 	"davit/infra/ecs"
 	"davit/infra/eks"
 	"davit/infra/foundation"
+	"davit/infra/hashjobs"
 	"davit/infra/ml"
 	"davit/infra/network"
 	"davit/infra/recovery"
@@ -33,6 +34,7 @@ const (
 	automationStack = "davit-automation"
 	recoveryStack   = "davit-recovery"
 	chainwatchStack = "davit-chainwatch"
+	hashJobsStack   = "davit-hashjobs"
 )
 
 // addStacks adds the stacks that the configuration has to the app. functions is the folder with the built functions.
@@ -94,6 +96,15 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 			Configuration: configuration,
 			Functions:     functions,
 		})
+	}
+	if configuration.HashJobs != nil {
+		made := hashjobs.NewHashJobs(app, jsii.String(hashJobsStack), &hashjobs.HashJobsProps{
+			Configuration: configuration,
+			Functions:     functions,
+		})
+		if automated != nil {
+			made.Stack.AddStackDependency(automated.Stack, jsii.String("its events are on the bus of the automation"))
+		}
 	}
 	if configuration.ML != nil {
 		ml.NewML(app, jsii.String(mlStack), mlProps(configuration, vpc, cluster, buckets, automated))

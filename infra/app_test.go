@@ -13,13 +13,14 @@ import (
 )
 
 func TestAConfigurationHasTheStacksOfItsSections(t *testing.T) {
-	everything := []string{automationStack, ecsStack, networkStack, registryStack, storageStack}
+	everything := []string{automationStack, ecsStack, hashJobsStack, networkStack, registryStack, storageStack}
 	for configuration, want := range map[string][]string{
 		local:       append(slices.Clone(everything[:3]), recoveryStack, registryStack, storageStack),
 		development: everything,
 		alone:       {automationStack},
 		chosen:      {automationStack, chainwatchStack, ecsStack, networkStack, registryStack},
 		watched:     {chainwatchStack},
+		jobsAlone:   {hashJobsStack},
 		existing:    {ecsStack, registryStack},
 	} {
 		have := slices.Sorted(maps.Keys(synthesised[configuration]))
@@ -75,9 +76,9 @@ var taggable = []string{
 	"AWS::EKS::Cluster", "AWS::EKS::FargateProfile", "AWS::EKS::Nodegroup", "AWS::EKS::PodIdentityAssociation",
 	"AWS::KMS::Key", "AWS::ECS::Cluster", "AWS::ECS::Service", "AWS::ECS::TaskDefinition",
 	"AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancingV2::TargetGroup", "AWS::Events::EventBus",
-	"AWS::Events::Rule", "AWS::IAM::Role", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function",
+	"AWS::Events::Rule", "AWS::IAM::Role", "AWS::KMS::Key", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function",
 	"AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::SSM::Parameter",
-	"AWS::CloudWatch::Dashboard", "AWS::SSM::Association", "AWS::ECR::PublicRepository", "AWS::KMS::Key",
+	"AWS::CloudWatch::Dashboard", "AWS::SSM::Association", "AWS::ECR::PublicRepository", "AWS::StepFunctions::StateMachine",
 }
 
 // untaggable are the types that take none, or that the CDK cannot tag.

@@ -62,6 +62,7 @@ const (
 	local       = "local"
 	development = "development"
 	alone       = "automation"
+	jobsAlone   = "hashjobs"
 	// retagged is development with other tags.
 	retagged = "retagged"
 	// watched has nothing but what watches blockchain nodes.
@@ -204,7 +205,7 @@ func emptyFunctions(folder string) (string, error) {
 
 func readConfigurations() (map[string]*config.Configuration, error) {
 	read := map[string]*config.Configuration{}
-	for _, name := range []string{local, development, alone, watched} {
+	for _, name := range []string{local, development, alone, watched, jobsAlone} {
 		configuration, err := config.Read(filepath.Join("configurations", name+".yaml"))
 		if err != nil {
 			return nil, err
@@ -437,9 +438,20 @@ func everyTemplate(t *testing.T, test func(t *testing.T, have template)) {
 // everyAutomation runs the test on the stack davit-automation of each configuration that has it.
 func everyAutomation(t *testing.T, test func(t *testing.T, have template)) {
 	t.Helper()
+	everyStack(t, automationStack, test)
+}
+
+// everyStack runs the test on the stack of each configuration that has it.
+func everyStack(t *testing.T, stack string, test func(t *testing.T, have template)) {
+	t.Helper()
+	found := 0
 	for _, configuration := range slices.Sorted(maps.Keys(synthesised)) {
-		if have, made := synthesised[configuration][automationStack]; made {
+		if have, there := synthesised[configuration][stack]; there {
+			found++
 			t.Run(configuration, func(t *testing.T) { test(t, have) })
 		}
+	}
+	if found == 0 {
+		t.Errorf("no configuration has %s", stack)
 	}
 }

@@ -1,6 +1,7 @@
 package davit_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -32,9 +33,11 @@ type schema struct {
 	MinLength   int                `json:"minLength"`
 }
 
-func rolloutSchema(t *testing.T) *schema {
+func rolloutSchema(t *testing.T) *schema { return readSchema(t, davit.RolloutSchema) }
+
+func readSchema(t *testing.T, document []byte) *schema {
 	t.Helper()
-	decoder := json.NewDecoder(strings.NewReader(string(davit.RolloutSchema)))
+	decoder := json.NewDecoder(bytes.NewReader(document))
 	decoder.DisallowUnknownFields()
 	var read schema
 	if err := decoder.Decode(&read); err != nil {
@@ -51,6 +54,8 @@ func describe(t *testing.T, goType reflect.Type) *schema {
 		return describe(t, goType.Elem())
 	case reflect.String:
 		return &schema{Type: "string"}
+	case reflect.Uint64:
+		return &schema{Type: "integer"}
 	case reflect.Slice:
 		return &schema{Type: "array", Items: describe(t, goType.Elem())}
 	case reflect.Struct:
@@ -87,17 +92,25 @@ func bare(from *schema) *schema {
 	return kept
 }
 
-func TestSchemaAndRolloutSayTheSame(t *testing.T) {
-	read := rolloutSchema(t)
-	if read.Dialect != "https://json-schema.org/draft/2020-12/schema" {
-		t.Errorf("the schema is written in %q", read.Dialect)
-	}
-	if difference := cmp.Diff(describe(t, reflect.TypeFor[davit.Rollout]()), bare(read)); difference != "" {
-		t.Errorf("the struct and the schema differ (-struct +schema):\n%s", difference)
-	}
-	for name, property := range read.Properties {
-		if property.Description == "" {
-			t.Errorf("the schema does not describe %s", name)
+func TestSchemasAndStructsSayTheSame(t *testing.T) {
+	for _, pair := range []struct {
+		schema []byte
+		goType reflect.Type
+	}{
+		{davit.RolloutSchema, reflect.TypeFor[davit.Rollout]()},
+		{davit.HashJobSchema, reflect.TypeFor[davit.HashJob]()},
+	} {
+		read := readSchema(t, pair.schema)
+		if read.Dialect != "https://json-schema.org/draft/2020-12/schema" {
+			t.Errorf("%s: the schema is written in %q", pair.goType, read.Dialect)
+		}
+		if difference := cmp.Diff(describe(t, pair.goType), bare(read)); difference != "" {
+			t.Errorf("%s and its schema differ (-struct +schema):\n%s", pair.goType, difference)
+		}
+		for name, property := range read.Properties {
+			if property.Description == "" {
+				t.Errorf("%s: the schema does not describe %s", pair.goType, name)
+			}
 		}
 	}
 }

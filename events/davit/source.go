@@ -32,6 +32,10 @@ const (
 	DetailTypeIncidentEnded  = "Incident Ended"
 	// DetailTypeStorm tells that there are so many incidents at once that davit stands back.
 	DetailTypeStorm = "Incident Storm"
+	// DetailTypeHashJobRequested asks for a hash job; its detail is the job's document, and its source is whoever asks.
+	DetailTypeHashJobRequested = "Hash Job Requested"
+	// DetailTypeHashJobCompleted tells what became of a hash job.
+	DetailTypeHashJobCompleted = "Hash Job Completed"
 )
 
 func checkVersion(version string) error {

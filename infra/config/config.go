@@ -55,6 +55,8 @@ type Configuration struct {
 	Recovery *Recovery `yaml:"recovery"`
 	// Chainwatch is what watches blockchain nodes; absent, none are watched. It needs no other section.
 	Chainwatch *Chainwatch `yaml:"chainwatch"`
+	// HashJobs is what does hash jobs; absent, there is nothing of it.
+	HashJobs *HashJobs `yaml:"hashJobs"`
 }
 
 // Removal says what becomes of data when its stack is deleted.
@@ -123,6 +125,9 @@ func (c *Configuration) setDefaults() {
 	if c.Chainwatch != nil {
 		c.Chainwatch.setDefaults()
 	}
+	if c.HashJobs != nil {
+		c.HashJobs.setDefaults()
+	}
 }
 
 // Validate checks every value. Its error is one line a problem, each naming the field by its path.
@@ -159,10 +164,13 @@ func (c *Configuration) Validate() error {
 	if c.Chainwatch != nil {
 		c.Chainwatch.validate(p)
 	}
+	if c.HashJobs != nil {
+		c.HashJobs.validate(p)
+	}
 	if c.Network == nil && c.Registry == nil && c.Storage == nil && c.ECS == nil && c.EKS == nil && c.ML == nil &&
-		c.Chain == nil && c.Automation == nil && c.Chainwatch == nil {
+		c.Chain == nil && c.Automation == nil && c.Chainwatch == nil && c.HashJobs == nil {
 		p.add("configuration", "no stack: give at least one of network, registry, storage, ecs, eks, ml, chain, automation, "+
-			"chainwatch")
+			"chainwatch, hashJobs")
 	}
 	return errors.Join(p.found...)
 }

@@ -42,7 +42,15 @@ const (
 	RestoreQueue           = "davit-restore"
 	RestoreDeadLetterQueue = "davit-restore-dead-letter"
 	// SettingsParameter is the SSM parameter with the settings that the functions and the command line read.
-	SettingsParameter = "/davit/settings"
+	SettingsParameter      = "/davit/settings"
+	HashJobFunction        = "davit-hashjob"
+	HashJobQueue           = "davit-hashjob"
+	HashJobDeadLetterQueue = "davit-hashjob-dead-letter"
+	HashJobTable           = "davit-hash-jobs"
+	// HashJobMachine is the state machine that does jobs in pieces.
+	HashJobMachine = "davit-hashjob"
+	// AnchorKeyAlias is the alias of the KMS key that signs anchors.
+	AnchorKeyAlias = "alias/davit-anchor"
 	// ImageParameterPrefix is the path under which the running image of each workload is kept.
 	ImageParameterPrefix = "/davit/image/"
 )
@@ -65,6 +73,9 @@ const (
 	EnvironmentRolloutQueueURL    = "DAVIT_ROLLOUT_QUEUE_URL"
 	EnvironmentTopic              = "DAVIT_TOPIC"
 	EnvironmentAccount            = "DAVIT_ACCOUNT"
+	EnvironmentBucket             = "DAVIT_BUCKET"
+	EnvironmentAnchorKey          = "DAVIT_ANCHOR_KEY"
+	EnvironmentStateMachine       = "DAVIT_STATE_MACHINE"
 )
 
 // EventSource is the source of every event that davit publishes, and of the messages it sends to itself.
@@ -78,3 +89,6 @@ const MetricNamespace = "davit"
 func ImageParameter(cluster, service string) string {
 	return ImageParameterPrefix + "ecs/" + cluster + "/" + service
 }
+
+// HashJobBucket is the bucket of hash jobs: documents, results and anchors. Names of buckets are shared by all of AWS.
+func HashJobBucket(account, region string) string { return "davit-hash-jobs-" + account + "-" + region }

@@ -12,7 +12,7 @@ import xml.etree.ElementTree as xml
 
 import hooks
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudwatch, ec2, ecs, eks
+from ministack.services import cloudwatch, ec2, ecs, eks, s3
 from ministack.services.cloudformation import provisioners
 
 # Values under these properties are maps with keys of the user's own, which must stay as they are.
@@ -32,6 +32,7 @@ def install():
     create, update = ("logical_id", "props", "stack_name"), ("physical_id", "old_props", "new_props", "stack_name")
     hooks.wrap(provisioners, "_ec2_vpc_create", create, vpc_create)
     hooks.wrap(provisioners, "_ec2_vpc_update", (*update, "logical_id"), vpc_update)
+    hooks.wrap(provisioners, "_s3_create", create, bucket_create)
     hooks.wrap(provisioners, "_ecs_task_def_create", create, task_definition_create)
     hooks.wrap(provisioners, "_ecs_service_create", create, service_create)
     hooks.wrap(provisioners, "_ecs_service_update", update, service_update)
@@ -240,6 +241,22 @@ def vpc_update(original, physical_id, old_props, new_props, stack_name, logical_
 
 def _vpc_attributes(vpc):
     return {"CidrBlock": ec2._vpcs[vpc]["CidrBlock"], "CidrBlockAssociations": []}
+
+
+# AWS::S3::Bucket: its Object Lock. AWS turns it on with the bucket; a default retention may come with it.
+
+
+def bucket_create(original, logical_id, props, stack_name):
+    """Make a bucket, with Object Lock where the template asks for it."""
+    name, attributes = original(logical_id, props, stack_name)
+    if str(props.get("ObjectLockEnabled", "")).lower() == "true":
+        retention = props.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention", {})
+        fields = "".join(f"<{field}>{retention[field]}</{field}>" for field in ("Mode", "Days", "Years") if field in retention)
+        rule = f"<Rule><DefaultRetention>{fields}</DefaultRetention></Rule>" if fields else ""
+        _accept(s3._put_object_lock_configuration(
+            name, f"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>{rule}"
+                  "</ObjectLockConfiguration>".encode()))
+    return name, attributes
 
 
 # AWS::ECS::TaskDefinition and AWS::ECS::Service: through the API, with all their properties.
@@ -580,6 +597,7 @@ _HANDLERS = {
         "_create_capacity_provider": ("data",), "_update_capacity_provider": ("data",),
         "_delete_capacity_provider": ("data",), "_put_cluster_capacity_providers": ("data",),
     },
+    s3: {"_put_object_lock_configuration": ("bucket_name", "body")},
     cloudwatch: {
         "_put_composite_alarm": ("params", "cbor_data", "is_cbor", "is_json"),
         "_delete_alarms": ("params", "cbor_data", "is_cbor", "is_json"),

@@ -1,0 +1,143 @@
+package hashjobs
+
+import (
+	"path/filepath"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/jsii-runtime-go"
+
+	"davit/infra/config"
+	"davit/infra/foundation"
+	"davit/shared/names"
+)
+
+// batchSize is how many messages the function gets at once; it works on all of them side by side.
+const batchSize = 10
+
+// newFunction makes the function with its log, its role and its queue.
+func newFunction(made *HashJobs, configuration *config.Configuration, functions string) awslambda.Function {
+	settings := configuration.HashJobs
+	logs := awslogs.NewLogGroup(made.Stack, jsii.String("Log"),
+		foundation.LogGroupProps(configuration, "/aws/lambda/"+names.HashJobFunction, settings.LogDays))
+	architecture := awslambda.Architecture_ARM_64()
+	if settings.Architecture == config.X8664 {
+		architecture = awslambda.Architecture_X86_64()
+	}
+	code := filepath.Join(functions, settings.Architecture.GOARCH(), "hashjob")
+	function := awslambda.NewFunction(made.Stack, jsii.String("Function"), &awslambda.FunctionProps{
+		FunctionName:          jsii.String(names.HashJobFunction),
+		Description:           jsii.String("Does hash jobs: digests, Merkle trees, block headers, nonces, anchors."),
+		Runtime:               awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture:          architecture,
+		Handler:               jsii.String("bootstrap"),
+		Code:                  awslambda.Code_FromAsset(jsii.String(code), nil),
+		MemorySize:            jsii.Number(settings.Memory),
+		Timeout:               awscdk.Duration_Seconds(jsii.Number(settings.TimeoutSeconds)),
+		Role:                  newRole(made, configuration, logs),
+		LogGroup:              logs,
+		LoggingFormat:         awslambda.LoggingFormat_JSON,
+		ApplicationLogLevelV2: awslambda.ApplicationLogLevel(settings.LogLevel),
+		Environment: &map[string]*string{
+			names.EnvironmentTable:              made.Table.TableName(),
+			names.EnvironmentBucket:             made.Bucket.BucketName(),
+			names.EnvironmentBus:                jsii.String(names.Bus),
+			names.EnvironmentQueueURL:           made.Queue.QueueUrl(),
+			names.EnvironmentDeadLetterQueueURL: made.DeadLetterQueue.QueueUrl(),
+			names.EnvironmentAnchorKey:          made.Key.KeyArn(),
+			names.EnvironmentStateMachine:       jsii.String(machineARN(configuration)),
+		},
+	})
+	function.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
+	// The CDK has each function depend on its role, which it refers to as well.
+	foundation.AcceptLint(function, "W3005")
+	function.AddEventSourceMapping(jsii.String("Queue"), &awslambda.EventSourceMappingOptions{
+		EventSourceArn:          made.Queue.QueueArn(),
+		BatchSize:               jsii.Number(batchSize),
+		MaxBatchingWindow:       awscdk.Duration_Seconds(jsii.Number(0)),
+		MaxConcurrency:          jsii.Number(settings.MaximumConcurrency),
+		ReportBatchItemFailures: jsii.Bool(true),
+	})
+	return function
+}
+
+// newRole makes the function's own role. All that it may do is written here; nothing else adds to it.
+func newRole(made *HashJobs, configuration *config.Configuration, logs awslogs.LogGroup) awsiam.IRole {
+	role := awsiam.NewRole(made.Stack, jsii.String("Role"), &awsiam.RoleProps{
+		Description: jsii.String("What the function " + names.HashJobFunction + " may do."),
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+		InlinePolicies: &map[string]awsiam.PolicyDocument{
+			"own":    document(ownStatements(made, configuration, logs)),
+			"bucket": document(bucketStatements(made)),
+			"inputs": document(inputStatements(made, configuration)),
+		},
+	})
+	return role.WithoutPolicyUpdates(nil)
+}
+
+func ownStatements(made *HashJobs, configuration *config.Configuration, logs awslogs.LogGroup) []awsiam.PolicyStatement {
+	return []awsiam.PolicyStatement{
+		allow("Log", []string{*logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents"),
+		allow("Records", []string{*made.Table.TableArn()}, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+		allow("Queue", []string{*made.Queue.QueueArn()}, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility",
+			"sqs:GetQueueAttributes", "sqs:SendMessage"),
+		allow("DeadLetters", []string{*made.DeadLetterQueue.QueueArn()}, "sqs:SendMessage"),
+		allow("Bus", []string{foundation.ARN(configuration, "events", "event-bus/"+names.Bus)}, "events:PutEvents"),
+		allow("Sign", []string{*made.Key.KeyArn()}, "kms:Sign", "kms:GetPublicKey"),
+		allow("Pieces", []string{machineARN(configuration)}, "states:StartExecution"),
+	}
+}
+
+// bucketStatements are for what the function keeps. It deletes nothing, and locks only what is below the anchors.
+func bucketStatements(made *HashJobs) []awsiam.PolicyStatement {
+	below := func(prefixes ...string) []string {
+		arns := make([]string, len(prefixes))
+		for index, prefix := range prefixes {
+			arns[index] = *made.Bucket.ArnForObjects(jsii.String(prefix + "*"))
+		}
+		return arns
+	}
+	return []awsiam.PolicyStatement{
+		allow("Write", below(resultsPrefix, workPrefix, anchorsPrefix), "s3:PutObject"),
+		allow("Lock", below(anchorsPrefix), "s3:PutObjectRetention"),
+	}
+}
+
+// inputStatements are for what jobs read: the bucket itself, and those that the configuration names.
+func inputStatements(made *HashJobs, configuration *config.Configuration) []awsiam.PolicyStatement {
+	buckets, objects := []string{*made.Bucket.BucketArn()}, []string{*made.Bucket.ArnForObjects(jsii.String("*"))}
+	for _, name := range configuration.HashJobs.InputBuckets {
+		arn := "arn:" + *awscdk.Aws_PARTITION() + ":s3:::" + name
+		buckets, objects = append(buckets, arn), append(objects, arn+"/*")
+	}
+	return []awsiam.PolicyStatement{
+		allow("List", buckets, "s3:ListBucket"),
+		allow("Read", objects, "s3:GetObject"),
+	}
+}
+
+func allow(sid string, resources []string, actions ...string) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String(sid), Actions: jsii.Strings(actions...), Resources: jsii.Strings(resources...),
+	})
+}
+
+func document(statements []awsiam.PolicyStatement) awsiam.PolicyDocument {
+	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements})
+}
+
+// addRule makes the rule with the queue as its target. What EventBridge cannot deliver in a day goes to the dead-letter
+// queue and is not dropped.
+func addRule(made *HashJobs, id string, props *awsevents.RuleProps) {
+	rule := awsevents.NewRule(made.Stack, jsii.String(id), props)
+	rule.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
+	rule.AddTarget(awseventstargets.NewSqsQueue(made.Queue, &awseventstargets.SqsQueueProps{
+		DeadLetterQueue: made.DeadLetterQueue,
+		MaxEventAge:     awscdk.Duration_Hours(jsii.Number(24)),
+		RetryAttempts:   jsii.Number(185),
+	}))
+}
