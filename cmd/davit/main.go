@@ -6,6 +6,7 @@ import (
 	_ "time/tzdata" // freeze windows name time zones, and not every machine has a database of them
 
 	"davit/cmd/davit/advise"
+	"davit/cmd/davit/anchor"
 	"davit/cmd/davit/command"
 	"davit/cmd/davit/job"
 	"davit/cmd/davit/local"
@@ -13,5 +14,5 @@ import (
 )
 
 func main() {
-	os.Exit(command.Execute(os.Args[1:], advise.Command(), job.Command(), local.Command(), restore.Command()))
+	os.Exit(command.Execute(os.Args[1:], advise.Command(), job.Command(), anchor.Command(), local.Command(), restore.Command()))
 }

@@ -92,6 +92,9 @@ func (a *anchor) finish(into *Step) error {
 	if err != nil {
 		return err
 	}
+	if err := a.writeObjects(retention); err != nil {
+		return err
+	}
 	// Written last: an anchor whose statement is there has all of its proofs.
 	statement, err := a.Store.Put(a.ctx, AnchorPrefix(a.job.ID)+"statement.json", jsonType, document, retention)
 	if err != nil {
@@ -153,6 +156,20 @@ func (a *anchor) prove(levels [][]merkle.Hash, retention *Retention) (done bool,
 		a.state.Proofs = end
 	}
 	return true, nil
+}
+
+// writeObjects writes the list of the objects, by which the proof of one is found.
+func (a *anchor) writeObjects(retention *Retention) error {
+	var list []byte
+	for _, object := range a.list {
+		line, err := json.Marshal(hashjob.Location{Bucket: object.Bucket, Key: object.Key})
+		if err != nil {
+			return err
+		}
+		list = append(append(list, line...), '\n')
+	}
+	_, err := a.Store.Put(a.ctx, AnchorObjectsKey(a.job.ID), "application/jsonl", list, retention)
+	return err
 }
 
 func (a *anchor) proofOf(levels [][]merkle.Hash, index int) hashjob.AnchorProof {

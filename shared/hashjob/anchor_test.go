@@ -39,7 +39,7 @@ func TestEveryObjectOfAnAnchorHasAProofThatHolds(t *testing.T) {
 				for index := range count {
 					checkProof(t, objects, key, result, index)
 				}
-				if _, stored := objects.objects[result.Anchor.Statement.Key]; !stored || len(objects.locked) != count+1 {
+				if _, stored := objects.objects[result.Anchor.Statement.Key]; !stored || len(objects.locked) != count+2 {
 					t.Errorf("%d objects are locked, with the statement %t", len(objects.locked), stored)
 				}
 			})

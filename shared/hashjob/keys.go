@@ -21,6 +21,9 @@ func ResultKey(id string) string { return ResultPrefix(id) + "result.json" }
 // AnchorPrefix is the prefix of all that an anchor writes.
 func AnchorPrefix(id string) string { return AnchorsPrefix + id + "/" }
 
+// AnchorObjectsKey is where the list of an anchor's objects is: a line each, in their order, with the fields bucket and key.
+func AnchorObjectsKey(id string) string { return AnchorPrefix(id) + "objects.jsonl" }
+
 func proofsPrefix(id string) string { return AnchorPrefix(id) + "proofs/" }
 
 // ProofKey is where the proof of an anchor's object is, by its place in the list of objects.

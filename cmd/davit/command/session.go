@@ -40,7 +40,8 @@ type environment struct {
 
 func awsEnvironment() environment { return environment{load: LoadConfiguration, now: time.Now} }
 
-// LoadConfiguration is the SDK's own, except that for a cloud on this machine region and credentials may be absent.
+// LoadConfiguration is the configuration for AWS in the region, or in that of the environment where it is empty. It is the
+// SDK's own, except that for a cloud on this machine region and credentials may be absent.
 func LoadConfiguration(ctx context.Context, region string) (aws.Config, error) {
 	var options []func(*config.LoadOptions) error
 	if region != "" {
@@ -72,6 +73,15 @@ func LoadConfiguration(ctx context.Context, region string) (aws.Config, error) {
 			"or set AWS_ENDPOINT_URL for the local cloud: %w", err)
 	}
 	return configuration, nil
+}
+
+// Account asks AWS whose account the configuration's credentials are of.
+func Account(ctx context.Context, configuration aws.Config) (string, error) {
+	identity, err := sts.NewFromConfig(configuration).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return "", fmt.Errorf("asking AWS who calls: %w", err)
+	}
+	return aws.ToString(identity.Account), nil
 }
 
 // onThisMachine tells whether the URL's host is the loopback address.

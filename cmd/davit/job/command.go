@@ -1,5 +1,5 @@
-// Package job is the command line of hash jobs, which run in the command's own process: digests, Merkle roots and proofs,
-// Bitcoin's headers. A file a kind.
+// Package job is the command line of hash jobs: those that run in the command's own process, a file a kind, and those of the
+// deployed function.
 package job
 
 import (
@@ -17,12 +17,14 @@ func Command() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "job",
 		Short: "Compute digests, Merkle roots and proofs, and verify block headers",
-		Long: `Compute digests, Merkle roots and proofs, and verify block headers, on this machine.
-It needs no AWS account and changes nothing.`,
+		Long: `Compute digests, Merkle roots and proofs, and verify block headers: with "run" on this machine, which needs no AWS account
+and changes nothing, or with "submit" by the deployed function.`,
 		Example: "  davit job run digest --algorithm keccak256 --inputs calls.hex\n" +
-			"  davit job run merkle-root --tree bitcoin --leaves transactions.hex --json",
+			"  davit job run merkle-root --tree bitcoin --leaves transactions.hex --json\n" +
+			"  davit job submit block.json --wait\n" +
+			"  davit job show block-100000",
 	}
-	command.AddCommand(runCommand())
+	command.AddCommand(runCommand(), submitCommand(), showCommand())
 	return command
 }
 
@@ -44,7 +46,7 @@ Exit codes: 0 done, 1 failed or the answer is no, 2 wrong usage.`,
 	var output output
 	command.PersistentFlags().BoolVar(&output.asJSON, "json", false, "write the result as JSON")
 	command.AddCommand(digestCommand(&output), rootCommand(&output), proofCommand(&output), verifyCommand(&output),
-		headersCommand(&output), workCommand(&output))
+		headersCommand(&output), workCommand(&output), documentCommand(&output))
 	return command
 }
 
