@@ -110,8 +110,9 @@ func demoCommand(where *place) *cobra.Command {
 		Use:   "demo",
 		Short: "Show the whole job on the local cloud",
 		Long: `Show the whole job on the local cloud: pushes that roll out, a late push that is refused, a broken image that
-ECS puts back and that is not tried again, and a deploy that leaves the running image alone. It starts the
-local cloud and ends it again, unless it was up before. The exit code is 0 only if every step held.`,
+ECS puts back and that is not tried again, a deploy that leaves the running image alone, and records that
+are anchored, of which one is verified without any network. It starts the local cloud and ends it again,
+unless it was up before. The exit code is 0 only if every step held.`,
 		Example: "  davit local demo",
 		Args:    cobra.NoArgs,
 		RunE: where.run(func(ctx context.Context, site cloud.Site, out output) error {

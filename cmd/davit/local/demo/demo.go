@@ -1,6 +1,6 @@
 // Package demo shows the job on a local cloud, live: images are pushed and rolled out, an old one is refused, a broken
-// one is put back and not tried again, and a deploy changes none of it. Every sentence that it prints is about something
-// it saw.
+// one is put back and not tried again, and a deploy changes none of it; at the end records are anchored and one of them
+// verified. Every sentence that it prints is about something it saw.
 package demo
 
 import (
@@ -120,6 +120,7 @@ func (s *stage) play(ctx context.Context) error {
 		{"The sweep runs: 1.2.0 is not tried again", func(ctx context.Context) error { return s.sweeps(ctx, "1.2.0", "1.1.0") }},
 		{"cdk deploy, again: the running image is untouched", func(ctx context.Context) error { return s.deploysAgain(ctx, "1.1.0") }},
 		{"The history of " + s.view.workload.String(), s.showsHistory},
+		{"Records are anchored, and one is verified", s.anchors},
 	}
 	for number, act := range acts {
 		s.Console.Title("%d. %s", number+1, act.title)
