@@ -6,30 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"davit/events/hashjob"
 	"davit/shared/hashing/merkle"
 )
-
-// The kinds of proofs in a document.
-const (
-	inclusion   = "inclusion"
-	consistency = "consistency"
-)
-
-// document is a proof as it is written and read. Hashes are hexadecimal, in internal byte order.
-type document struct {
-	Proof string       `json:"proof"`
-	Tree  merkle.Shape `json:"tree"`
-	// Index and Leaf are those of an inclusion proof.
-	Index *uint64 `json:"index,omitempty"`
-	Leaf  string  `json:"leaf,omitempty"`
-	// FirstLeaves and FirstRoot are those of a consistency proof.
-	FirstLeaves *uint64 `json:"first_leaves,omitempty"`
-	FirstRoot   string  `json:"first_root,omitempty"`
-	// Leaves and Root are those of the whole list.
-	Leaves uint64   `json:"leaves"`
-	Root   string   `json:"root"`
-	Path   []string `json:"path"`
-}
 
 type proofJob struct {
 	output *output
@@ -83,32 +62,32 @@ func (j *proofJob) run(command *cobra.Command) error {
 	return (&output{asJSON: true}).write(command.OutOrStdout(), proved, "")
 }
 
-func (j *proofJob) inclusion(command *cobra.Command) (document, error) {
+func (j *proofJob) inclusion(command *cobra.Command) (hashjob.Proof, error) {
 	prover := merkle.NewInclusionProver(j.leaves.shape.value, uint64(j.index)) // #nosec G115 -- checked
 	if err := j.leaves.read(command, prover); err != nil {
-		return document{}, err
+		return hashjob.Proof{}, err
 	}
 	proof, leaf, root, err := prover.Prove()
 	if err != nil {
-		return document{}, j.leaves.placed(err)
+		return hashjob.Proof{}, j.leaves.placed(err)
 	}
-	return document{Proof: inclusion, Tree: proof.Shape, Index: &proof.Index, Leaf: hex.EncodeToString(leaf[:]),
+	return hashjob.Proof{Proof: hashjob.ProofInclusion, Tree: proof.Shape.String(), Index: &proof.Index, Leaf: hex.EncodeToString(leaf[:]),
 		Leaves: proof.Leaves, Root: hex.EncodeToString(root[:]), Path: written(proof.Path)}, nil
 }
 
-func (j *proofJob) consistency(command *cobra.Command) (document, error) {
+func (j *proofJob) consistency(command *cobra.Command) (hashjob.Proof, error) {
 	prover, err := merkle.NewConsistencyProver(uint64(j.first)) // #nosec G115 -- checked
 	if err != nil {
-		return document{}, err
+		return hashjob.Proof{}, err
 	}
 	if err := j.leaves.read(command, prover); err != nil {
-		return document{}, err
+		return hashjob.Proof{}, err
 	}
 	proof, first, root, err := prover.Prove()
 	if err != nil {
-		return document{}, j.leaves.placed(err)
+		return hashjob.Proof{}, j.leaves.placed(err)
 	}
-	return document{Proof: consistency, Tree: merkle.RFC6962, FirstLeaves: &proof.First, FirstRoot: hex.EncodeToString(first[:]),
+	return hashjob.Proof{Proof: hashjob.ProofConsistency, Tree: hashjob.ShapeRFC6962, FirstLeaves: &proof.First, FirstRoot: hex.EncodeToString(first[:]),
 		Leaves: proof.Second, Root: hex.EncodeToString(root[:]), Path: written(proof.Path)}, nil
 }
 
