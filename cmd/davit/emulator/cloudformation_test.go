@@ -21,6 +21,7 @@ import (
 	cloudwatchtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
 	"davit/cmd/davit/emulator"
@@ -618,5 +619,33 @@ func TestTypeWithoutAServiceIsRefused(t *testing.T) {
 		})
 	if err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a stack with a type that nothing backs must fail: %v", err)
+	}
+}
+
+func TestABucketOfCloudFormationHasItsObjectLock(t *testing.T) {
+	client := s3.NewFromConfig(cloud(t), func(options *s3.Options) { options.UsePathStyle = true })
+	versioned := map[string]any{"Status": "Enabled"}
+	outputs := newStack(t).deploy(resources{}.
+		with("Locked", "AWS::S3::Bucket", map[string]any{"VersioningConfiguration": versioned, "ObjectLockEnabled": true}).
+		with("Kept", "AWS::S3::Bucket", map[string]any{"VersioningConfiguration": versioned, "ObjectLockEnabled": true,
+			"ObjectLockConfiguration": map[string]any{"ObjectLockEnabled": "Enabled",
+				"Rule": map[string]any{"DefaultRetention": map[string]any{"Mode": "GOVERNANCE", "Days": 3}}}}).
+		with("Open", "AWS::S3::Bucket", map[string]any{"VersioningConfiguration": versioned}), nil)
+	for name, want := range map[string]int32{"Locked": 0, "Kept": 3} {
+		answer, err := client.GetObjectLockConfiguration(t.Context(), &s3.GetObjectLockConfigurationInput{Bucket: aws.String(outputs[name])})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		days := int32(0)
+		if rule := answer.ObjectLockConfiguration.Rule; rule != nil {
+			days = aws.ToInt32(rule.DefaultRetention.Days)
+		}
+		if days != want {
+			t.Errorf("%s keeps objects for %d days, want %d", name, days, want)
+		}
+	}
+	_, err := client.GetObjectLockConfiguration(t.Context(), &s3.GetObjectLockConfigurationInput{Bucket: aws.String(outputs["Open"])})
+	if err == nil {
+		t.Error("a bucket that did not ask for it has it")
 	}
 }

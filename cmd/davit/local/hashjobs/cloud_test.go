@@ -82,8 +82,8 @@ type account struct {
 	// mailbox gets every event of davit on its bus.
 	mailbox, queue, dead string
 
-	mutex sync.Mutex
-	told  []davit.HashJob
+	// told are the events that came so far. The tests run one after another.
+	told []davit.HashJob
 }
 
 func makeAccount() (*account, error) {

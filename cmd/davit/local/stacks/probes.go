@@ -13,8 +13,10 @@ import (
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -29,6 +31,7 @@ func probes(configuration aws.Config) map[string]Probe {
 		"AWS::DynamoDB::Table":            table(dynamodb.NewFromConfig(configuration)),
 		"AWS::ECR::Repository":            repository(ecr.NewFromConfig(configuration)),
 		"AWS::IAM::Role":                  role(iam.NewFromConfig(configuration)),
+		"AWS::KMS::Key":                   key(kms.NewFromConfig(configuration)),
 		"AWS::Lambda::Function":           function(lambda.NewFromConfig(configuration)),
 		"AWS::Lambda::EventSourceMapping": mapping(lambda.NewFromConfig(configuration)),
 		"AWS::Logs::LogGroup":             logGroup(cloudwatchlogs.NewFromConfig(configuration)),
@@ -39,6 +42,8 @@ func probes(configuration aws.Config) map[string]Probe {
 		"AWS::SNS::Topic":        topic(sns.NewFromConfig(configuration)),
 		"AWS::SQS::Queue":        queue(sqs.NewFromConfig(configuration)),
 		"AWS::SSM::Parameter":    parameter(ssm.NewFromConfig(configuration)),
+
+		"AWS::StepFunctions::StateMachine": stateMachine(sfn.NewFromConfig(configuration)),
 	}
 	addECSProbes(found, configuration)
 	addEventProbes(found, configuration)
@@ -96,6 +101,26 @@ func role(client *iam.Client) Probe {
 	}
 }
 
+func key(client *kms.Client) Probe {
+	return func(ctx context.Context, created Created, asked Resource) error {
+		answer, err := client.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &created.PhysicalID})
+		if err != nil {
+			return err
+		}
+		if spec := asked.Properties["KeySpec"]; spec != nil && spec != string(answer.KeyMetadata.KeySpec) {
+			return fmt.Errorf("the key is a %s", answer.KeyMetadata.KeySpec)
+		}
+		return nil
+	}
+}
+
+func stateMachine(client *sfn.Client) Probe {
+	return func(ctx context.Context, created Created, _ Resource) error {
+		_, err := client.DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: &created.PhysicalID})
+		return err
+	}
+}
+
 func function(client *lambda.Client) Probe {
 	return func(ctx context.Context, created Created, _ Resource) error {
 		answer, err := client.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &created.PhysicalID})
@@ -140,8 +165,12 @@ func logGroup(client *cloudwatchlogs.Client) Probe {
 }
 
 func bucket(client *s3.Client) Probe {
-	return func(ctx context.Context, created Created, _ Resource) error {
+	return func(ctx context.Context, created Created, asked Resource) error {
 		_, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &created.PhysicalID})
+		if err != nil || asked.Properties["ObjectLockEnabled"] != true {
+			return err
+		}
+		_, err = client.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &created.PhysicalID})
 		return err
 	}
 }
