@@ -5,7 +5,7 @@ FUNCTIONS     := $(notdir $(patsubst %/main.go,%,$(wildcard functions/*/main.go)
 ARCHITECTURE  := $(shell $(GO) env GOARCH)
 CDK           := node_modules/.bin/cdk
 TOOLS         := bin/tools
-PEERS         := shared/hashing/peers
+PEERS         := shared/hashing/peers shared/chain/peers
 ASSEMBLY      := shared/hashing/lanes/generator
 CFN_LINT      := .local/lint/bin/cfn-lint
 CHECKOV       := .local/lint/bin/checkov
@@ -30,7 +30,7 @@ test: build lint unit ## run everything: vet, lint, unit, property, fault, templ
 unit: build $(CDK)
 	bin/davit local prepare
 	$(GO) test -timeout 30m ./...
-	cd $(PEERS) && $(GO) test ./...
+	@set -e; for module in $(PEERS); do echo "in $$module"; (cd $$module && $(GO) test ./...); done
 	cd $(ASSEMBLY) && $(GO) test -count 1 ./...
 
 build: programs functions-amd64 functions-arm64 ## build bin/davit, bin/infra and the functions' zips
@@ -62,7 +62,7 @@ lint: $(TOOLS)/staticcheck $(CFN_LINT) build $(CDK) ## gofmt, vet, staticcheck, 
 
 bench: programs $(CDK) ## measure: push to deployment beside an empty function, calls a push, deciding
 	$(GO) test -timeout 30m -run '^$$' -bench . -benchmem ./shared/... ./events/...
-	cd $(PEERS) && $(GO) test -run '^$$' -bench . -benchmem .
+	@set -e; for module in $(PEERS); do echo "in $$module"; (cd $$module && $(GO) test -run '^$$' -bench . -benchmem .); done
 	bin/davit local bench
 
 fuzz: ## fuzz every target for FUZZ_TIME (default 20s)

@@ -245,15 +245,3 @@ func TestTransactionsThatCannotBeMeantAreRefusedWithTheirField(t *testing.T) {
 		t.Errorf("%v, %v", err, transaction.Validate())
 	}
 }
-
-// FuzzTyped: whatever the document, there is a digest or an error, and no panic.
-func FuzzTyped(f *testing.F) {
-	f.Add([]byte(mail))
-	f.Add([]byte(`{"types": {"T": [{"name": "a", "type": "int8[2][]"}]}, "primaryType": "T", "domain": {}, "message": {"a": [[-1, "0x2"]]}}`))
-	f.Add([]byte(`{"types": {"T": [{"name": "a", "type": "T[]"}]}, "primaryType": "T", "domain": {"salt": 1}, "message": {"a": [{"a": []}]}}`))
-	f.Fuzz(func(t *testing.T, document []byte) {
-		if digest, err := signing.TypedDigest(document); err == nil && digest == (ethereum.Hash{}) {
-			t.Fatal("no digest and no error")
-		}
-	})
-}

@@ -2,6 +2,7 @@
 package emulatortest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -107,20 +108,21 @@ func stop(directory string, failed bool) error {
 	return os.RemoveAll(directory)
 }
 
-// Installation is the folder in which all tests of the module share one installed emulator: .local beside the go.mod
-// above the working directory, which go test sets to the package's folder.
+// Installation is the folder in which all tests share one installed emulator: .local beside davit's own go.mod, above the
+// working directory, which go test sets to the package's folder. The modules within davit's share it, too.
 func Installation() (string, error) {
 	directory, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for {
-		if _, err := os.Stat(filepath.Join(directory, "go.mod")); err == nil {
+		module, err := os.ReadFile(filepath.Join(directory, "go.mod")) // #nosec G304 -- a folder above the tests
+		if err == nil && bytes.HasPrefix(module, []byte("module davit\n")) {
 			return filepath.Join(directory, ".local"), nil
 		}
 		parent := filepath.Dir(directory)
 		if parent == directory {
-			return "", errors.New("there is no go.mod above the working directory")
+			return "", errors.New("there is no go.mod of the module davit above the working directory")
 		}
 		directory = parent
 	}
