@@ -180,9 +180,11 @@ func writeConfiguration(site cloud.Site) error {
 		return errors.New("infra/configurations/automation.yaml has no automation")
 	}
 	configuration["account"] = endpoint.Account
-	automation["architecture"] = map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
-	configuration["recovery"] = map[string]any{}
+	architecture := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
+	automation["architecture"] = architecture
 	automation["settings"] = map[string]any{"recovery": quickRecovery()}
+	configuration["recovery"] = map[string]any{}
+	configuration["chainwatch"] = watchConfiguration(architecture)
 	changed, err := yaml.Dump(configuration)
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func Read(input []byte) (item Item, rest []byte, err error) {
 	if err != nil {
 		return Item{}, nil, err
 	}
-	if length > uint64(len(input)-prefix) { // #nosec G115 -- header read the prefix from the input
+	if length > uint64(len(input)-prefix) { // #nosec G115 -- the prefix is within the input
 		return Item{}, nil, fmt.Errorf("an item of %d bytes has %d: %w", length, len(input)-prefix, ErrTruncated)
 	}
 	end := prefix + int(length) // #nosec G115 -- within the input
@@ -247,7 +247,7 @@ func AppendPrefix(to []byte, length int, list bool) []byte {
 	var digits [8]byte
 	binary.BigEndian.PutUint64(digits[:], uint64(length))                  // #nosec G115 -- lengths are not negative
 	significant := digits[bits.LeadingZeros64(uint64(length))/8:]          // #nosec G115 -- as above
-	return append(append(to, long+byte(len(significant))), significant...) // #nosec G115 -- at most 8
+	return append(append(to, long+byte(len(significant))), significant...)
 }
 
 // PrefixLength is how many bytes AppendPrefix appends.
