@@ -98,9 +98,6 @@ func newBus(stack awscdk.Stack) awsevents.EventBus {
 	return bus
 }
 
-// encryptedBySQS: the check knows KMS keys only.
-var encryptedBySQS = map[string]string{"CKV_AWS_27": "It is encrypted by SQS, with SqsManagedSseEnabled."}
-
 // newDeadLetterQueue keeps what could not be handled for as long as SQS can, 14 days.
 func newDeadLetterQueue(stack awscdk.Stack) awssqs.Queue {
 	queue := awssqs.NewQueue(stack, jsii.String("RolloutDeadLetterQueue"), &awssqs.QueueProps{
@@ -110,7 +107,7 @@ func newDeadLetterQueue(stack awscdk.Stack) awssqs.Queue {
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
 		RemovalPolicy:   awscdk.RemovalPolicy_DESTROY,
 	})
-	foundation.AcceptFindings(queue, encryptedBySQS)
+	foundation.AcceptFindings(queue, foundation.EncryptedBySQS)
 	return queue
 }
 
@@ -129,7 +126,7 @@ func newQueue(stack awscdk.Stack, configuration *config.Configuration, deadLette
 		},
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
-	foundation.AcceptFindings(queue, encryptedBySQS)
+	foundation.AcceptFindings(queue, foundation.EncryptedBySQS)
 	return queue
 }
 

@@ -47,15 +47,7 @@ func newFunction(made *Automation, configuration *config.Configuration, function
 	function.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
 	// The CDK has each function depend on its role, which it refers to as well.
 	foundation.AcceptLint(function, "W3005")
-	accepted := map[string]string{
-		"CKV_AWS_116": "It is invoked by its queue alone, which has a dead-letter queue.",
-		"CKV_AWS_117": "It calls AWS alone; in a VPC it would need NAT or an endpoint for each service.",
-		"CKV_AWS_173": "Its variables are names and addresses, and no secrets.",
-	}
-	if settings.ReservedConcurrency == 0 {
-		accepted["CKV_AWS_115"] = "Its queue limits it, by automation.maximumConcurrency."
-	}
-	foundation.AcceptFindings(function, accepted)
+	foundation.AcceptQueueFunction(function, settings.ReservedConcurrency)
 	function.AddEventSourceMapping(jsii.String("Queue"), &awslambda.EventSourceMappingOptions{
 		EventSourceArn:          made.Queue.QueueArn(),
 		BatchSize:               jsii.Number(batchSize),

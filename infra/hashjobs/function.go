@@ -22,8 +22,8 @@ const batchSize = 10
 // newFunction makes the function with its log, its role and its queue.
 func newFunction(made *HashJobs, configuration *config.Configuration, functions string) awslambda.Function {
 	settings := configuration.HashJobs
-	logs := awslogs.NewLogGroup(made.Stack, jsii.String("Log"),
-		foundation.LogGroupProps(configuration, "/aws/lambda/"+names.HashJobFunction, settings.LogDays))
+	logs := foundation.NewLogGroup(made.Stack, jsii.String("Log"), configuration,
+		"/aws/lambda/"+names.HashJobFunction, settings.LogDays)
 	architecture := awslambda.Architecture_ARM_64()
 	if settings.Architecture == config.X8664 {
 		architecture = awslambda.Architecture_X86_64()
@@ -55,6 +55,7 @@ func newFunction(made *HashJobs, configuration *config.Configuration, functions 
 	function.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
 	// The CDK has each function depend on its role, which it refers to as well.
 	foundation.AcceptLint(function, "W3005")
+	foundation.AcceptQueueFunction(function, 0)
 	function.AddEventSourceMapping(jsii.String("Queue"), &awslambda.EventSourceMappingOptions{
 		EventSourceArn:          made.Queue.QueueArn(),
 		BatchSize:               jsii.Number(batchSize),

@@ -70,7 +70,7 @@ func NewHashJobs(scope constructs.Construct, id *string, props *HashJobsProps) *
 
 // newTable keeps the jobs' records.
 func newTable(stack awscdk.Stack, configuration *config.Configuration) awsdynamodb.Table {
-	return awsdynamodb.NewTable(stack, jsii.String("Jobs"), &awsdynamodb.TableProps{
+	table := awsdynamodb.NewTable(stack, jsii.String("Jobs"), &awsdynamodb.TableProps{
 		TableName: jsii.String(names.HashJobTable),
 		PartitionKey: &awsdynamodb.Attribute{
 			Name: jsii.String(names.TablePartitionKey), Type: awsdynamodb.AttributeType_STRING,
@@ -87,6 +87,10 @@ func newTable(stack awscdk.Stack, configuration *config.Configuration) awsdynamo
 		DeletionProtection: jsii.Bool(configuration.Removal == config.Retain),
 		RemovalPolicy:      foundation.RemovalPolicy(configuration.Removal),
 	})
+	foundation.AcceptFindings(table, map[string]string{
+		"CKV_AWS_119": "It is encrypted by a KMS key of AWS, which the account can audit.",
+	})
+	return table
 }
 
 // newBucket makes the bucket. It has Object Lock, and no retention by default: what anchors write is locked object by
@@ -115,6 +119,9 @@ func newBucket(stack awscdk.Stack, configuration *config.Configuration) awss3.Bu
 				NoncurrentVersionExpiration: awscdk.Duration_Days(jsii.Number(1)),
 			},
 		},
+	})
+	foundation.AcceptFindings(bucket, map[string]string{
+		"CKV_AWS_18": "Access logs need a bucket of another stack; what a job read and wrote is in its record.",
 	})
 	// By the property itself: the CDK's own way is a custom resource with a function of its own.
 	cfn := bucket.Node().DefaultChild().(awss3.CfnBucket)
@@ -149,19 +156,21 @@ func newBus(stack awscdk.Stack, configuration *config.Configuration) awsevents.I
 
 // newDeadLetterQueue keeps what could not be done for as long as SQS can, 14 days.
 func newDeadLetterQueue(stack awscdk.Stack) awssqs.Queue {
-	return awssqs.NewQueue(stack, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
+	queue := awssqs.NewQueue(stack, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
 		QueueName:       jsii.String(names.HashJobDeadLetterQueue),
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:      jsii.Bool(true),
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
 		RemovalPolicy:   awscdk.RemovalPolicy_DESTROY,
 	})
+	foundation.AcceptFindings(queue, foundation.EncryptedBySQS)
+	return queue
 }
 
 // newQueue makes the function's queue. A message that the function holds is hidden for six times the function's timeout,
 // as "Using Lambda with Amazon SQS" in the Lambda developer guide asks.
 func newQueue(stack awscdk.Stack, configuration *config.Configuration, deadLetters awssqs.Queue) awssqs.Queue {
-	return awssqs.NewQueue(stack, jsii.String("Queue"), &awssqs.QueueProps{
+	queue := awssqs.NewQueue(stack, jsii.String("Queue"), &awssqs.QueueProps{
 		QueueName:         jsii.String(names.HashJobQueue),
 		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:        jsii.Bool(true),
@@ -172,6 +181,8 @@ func newQueue(stack awscdk.Stack, configuration *config.Configuration, deadLette
 		},
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
+	foundation.AcceptFindings(queue, foundation.EncryptedBySQS)
+	return queue
 }
 
 // addRules sends requests on the bus, and documents that are put into the bucket, to the queue.

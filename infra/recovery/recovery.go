@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
@@ -63,19 +62,21 @@ func NewRecovery(scope constructs.Construct, id *string, props *RecoveryProps) *
 
 // newDeadLetterQueue keeps what could not be handled for as long as SQS can, 14 days.
 func newDeadLetterQueue(stack awscdk.Stack) awssqs.Queue {
-	return awssqs.NewQueue(stack, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
+	queue := awssqs.NewQueue(stack, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
 		QueueName:       jsii.String(names.RecoverDeadLetterQueue),
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:      jsii.Bool(true),
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
 		RemovalPolicy:   awscdk.RemovalPolicy_DESTROY,
 	})
+	foundation.AcceptFindings(queue, foundation.EncryptedBySQS)
+	return queue
 }
 
 // newQueue makes the function's queue. A message that the function holds is hidden for six times the function's timeout,
 // as "Using Lambda with Amazon SQS" in the Lambda developer guide asks.
 func newQueue(made *Recovery, configuration *config.Configuration) awssqs.Queue {
-	return awssqs.NewQueue(made.Stack, jsii.String("Queue"), &awssqs.QueueProps{
+	queue := awssqs.NewQueue(made.Stack, jsii.String("Queue"), &awssqs.QueueProps{
 		QueueName:         jsii.String(names.RecoverQueue),
 		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:        jsii.Bool(true),
@@ -87,6 +88,8 @@ func newQueue(made *Recovery, configuration *config.Configuration) awssqs.Queue 
 		},
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
+	foundation.AcceptFindings(queue, foundation.EncryptedBySQS)
+	return queue
 }
 
 // newStop makes the parameter of the global stop. Its value is the command line's: the template never changes it again.
@@ -102,8 +105,8 @@ func newStop(stack awscdk.Stack) awsssm.StringParameter {
 
 func newFunction(made *Recovery, configuration *config.Configuration, functions string) awslambda.Function {
 	shared := configuration.Automation
-	logs := awslogs.NewLogGroup(made.Stack, jsii.String("Log"),
-		foundation.LogGroupProps(configuration, "/aws/lambda/"+names.RecoverFunction, shared.LogDays))
+	logs := foundation.NewLogGroup(made.Stack, jsii.String("Log"), configuration,
+		"/aws/lambda/"+names.RecoverFunction, shared.LogDays)
 	architecture := awslambda.Architecture_ARM_64()
 	if shared.Architecture == config.X8664 {
 		architecture = awslambda.Architecture_X86_64()
@@ -141,6 +144,7 @@ func newFunction(made *Recovery, configuration *config.Configuration, functions 
 	function.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
 	// The CDK has each function depend on its role, which it refers to as well.
 	foundation.AcceptLint(function, "W3005")
+	foundation.AcceptQueueFunction(function, 0)
 	function.AddEventSourceMapping(jsii.String("Mapping"), &awslambda.EventSourceMappingOptions{
 		EventSourceArn:          made.Queue.QueueArn(),
 		BatchSize:               jsii.Number(batchSize),

@@ -31,8 +31,8 @@ func addRestore(storage *Storage, configuration *config.Configuration, functions
 	queue := newQueue(stack, "RestoreQueue", names.RestoreQueue, &awssqs.DeadLetterQueue{
 		Queue: deadLetters, MaxReceiveCount: jsii.Number(6),
 	})
-	logs := awslogs.NewLogGroup(stack, jsii.String("RestoreLog"),
-		foundation.LogGroupProps(configuration, "/aws/lambda/"+names.RestoreFunction, settings.LogDays))
+	logs := foundation.NewLogGroup(stack, jsii.String("RestoreLog"), configuration,
+		"/aws/lambda/"+names.RestoreFunction, settings.LogDays)
 	function := awslambda.NewFunction(stack, jsii.String("RestoreFunction"), &awslambda.FunctionProps{
 		FunctionName:          jsii.String(names.RestoreFunction),
 		Description:           jsii.String("Completes restores of objects whose archive has opened."),
@@ -54,6 +54,7 @@ func addRestore(storage *Storage, configuration *config.Configuration, functions
 	function.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
 	// The CDK has each function depend on its role, which it refers to as well.
 	foundation.AcceptLint(function, "W3005")
+	foundation.AcceptQueueFunction(function, 0)
 	function.AddEventSourceMapping(jsii.String("Queue"), &awslambda.EventSourceMappingOptions{
 		EventSourceArn: queue.QueueArn(), BatchSize: jsii.Number(1), MaxConcurrency: jsii.Number(10),
 		ReportBatchItemFailures: jsii.Bool(true),
@@ -75,7 +76,9 @@ func newQueue(stack awscdk.Stack, id, name string, deadLetters *awssqs.DeadLette
 		props.VisibilityTimeout = awscdk.Duration_Seconds(jsii.Number(6 * restoreTimeout))
 		props.RetentionPeriod = awscdk.Duration_Days(jsii.Number(4))
 	}
-	return awssqs.NewQueue(stack, jsii.String(id), props)
+	queue := awssqs.NewQueue(stack, jsii.String(id), props)
+	foundation.AcceptFindings(queue, foundation.EncryptedBySQS)
+	return queue
 }
 
 // addRestoreRule sends the event of S3's for every archive of the installation's buckets that opens to the queue.
