@@ -27,6 +27,7 @@ _said = set()
 def install():
     """Hook what prepares and starts the containers of a task."""
     hooks.function(ecs, "_cluster_name_from_arn", ("arn",))
+    hooks.function(ecs, "_get_docker", ())
     hooks.wrap(ecs, "_start_task_worker", ("task", "td", "container_overrides", "docker_client"), start_task_worker)
     hooks.wrap(ecs, "_prepare_service_images", ("task", "td", "docker_client"), prepare_service_images)
     hooks.wrap(ecs, "_run_docker_container",
@@ -41,6 +42,9 @@ def start_task_worker(original, task, td, container_overrides, docker_client):
     """
     mapped = copy.deepcopy(td)
     for definition in mapped.get("containerDefinitions", []):
+        # A container may use what the task has, unless it has a limit of its own.
+        if not definition.get("memory") and str(td.get("memory") or "").isdigit():
+            definition["memory"] = int(td["memory"])
         definition["image"] = local_image(definition["image"])
         if not _of_local_registry(definition["image"]) and _in_engine(docker_client, definition["image"]):
             # Its digest stands in no registry that could be asked.
@@ -68,12 +72,33 @@ def run_docker_container(original, docker_client, cdef, run_kwargs, *, refresh_i
     if run_kwargs.get("platform") == _HOST_PLATFORMS.get(platform.machine()):
         # The emulator waits to see whether a container for a named platform dies; the engine's own cannot.
         run_kwargs.pop("platform")
+    if cdef.get("memory"):
+        # Without swap beyond it, as on AWS: a container that needs more is ended.
+        run_kwargs.setdefault("mem_limit", f"{cdef['memory']}m")
+        run_kwargs.setdefault("memswap_limit", f"{cdef['memory']}m")
     _tell_of_ports(docker_client, run_kwargs)
     return original(
         docker_client, cdef, run_kwargs, allow_cached=allow_cached, cache_image=cache_image,
         fallback_image=fallback_image, auth_config=auth_config,
         # A task outside a service is not refreshed by the emulator; the engine may have an older image by the name.
         refresh_image=local or (refresh_image and not _in_engine(docker_client, image)))
+
+
+def tell_out_of_memory(task):
+    """Give each container that the kernel ended for want of memory the reason that AWS gives.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+    """
+    client = ecs._get_docker()
+    for container in task.get("containers", []):
+        if not client or not container.get("runtimeId") or container.get("reason"):
+            continue
+        try:
+            state = client.containers.get(container["runtimeId"]).attrs.get("State", {})
+        except Exception:  # it is gone already, and nobody can tell any more
+            continue
+        if state.get("OOMKilled"):
+            container["reason"] = "OutOfMemoryError: Container killed due to memory usage"
 
 
 def local_image(image):

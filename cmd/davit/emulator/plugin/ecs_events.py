@@ -14,6 +14,7 @@ import datetime
 import threading
 import time
 
+import containers
 import events
 import hooks
 from ministack.core.arn import parse_arn
@@ -125,6 +126,7 @@ def mark_task_stopped(original, task_arn, task, reason, stop_code, exit_code=Non
         stop_code = "ServiceSchedulerInitiated"
     if stop_code == "EssentialContainerExited":
         reason = "Essential container in task exited"
+        containers.tell_out_of_memory(task)
     return original(task_arn, task, reason, stop_code, exit_code)
 
 

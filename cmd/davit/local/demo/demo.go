@@ -119,6 +119,9 @@ func (s *stage) play(ctx context.Context) error {
 		}},
 		{"The sweep runs: 1.2.0 is not tried again", func(ctx context.Context) error { return s.sweeps(ctx, "1.2.0", "1.1.0") }},
 		{"cdk deploy, again: the running image is untouched", func(ctx context.Context) error { return s.deploysAgain(ctx, "1.1.0") }},
+		{"web:1.3.0 rolls out, and an alarm goes off: davit goes back to 1.1.0", func(ctx context.Context) error {
+			return s.recovers(ctx, "1.3.0", "1.1.0")
+		}},
 		{"The history of " + s.view.workload.String(), s.showsHistory},
 		{"Records are anchored, and one is verified", s.anchors},
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
@@ -25,6 +26,7 @@ import (
 type view struct {
 	workload workload.Reference
 	engine   *engine.Engine
+	alarms   *cloudwatch.Client
 	ecs      *ecs.Client
 	ecr      *ecr.Client
 	ssm      *ssm.Client
@@ -34,7 +36,8 @@ type view struct {
 func newView(configuration aws.Config, engine *engine.Engine, reference workload.Reference) view {
 	return view{
 		workload: reference, engine: engine,
-		ecs: ecs.NewFromConfig(configuration), ecr: ecr.NewFromConfig(configuration),
+		alarms: cloudwatch.NewFromConfig(configuration),
+		ecs:    ecs.NewFromConfig(configuration), ecr: ecr.NewFromConfig(configuration),
 		ssm:    ssm.NewFromConfig(configuration),
 		ledger: ledger.New(dynamodb.NewFromConfig(configuration), names.Table),
 	}

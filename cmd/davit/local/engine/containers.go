@@ -49,10 +49,11 @@ func (e *Engine) Remove(ctx context.Context, id string) error {
 	return nil
 }
 
-// Kill ends a running container's first process by SIGKILL, as `docker kill` does.
-func (e *Engine) Kill(ctx context.Context, id string) error {
-	if _, err := e.call(ctx, http.MethodPost, "/containers/"+url.PathEscape(id)+"/kill", nil, ""); err != nil {
-		return fmt.Errorf("kill container %.12s: %w", id, err)
+// Kill sends a signal such as SIGKILL to a running container's first process, as `docker kill --signal` does.
+func (e *Engine) Kill(ctx context.Context, id, signal string) error {
+	path := "/containers/" + url.PathEscape(id) + "/kill?signal=" + url.QueryEscape(signal)
+	if _, err := e.call(ctx, http.MethodPost, path, nil, ""); err != nil {
+		return fmt.Errorf("send %s to container %.12s: %w", signal, id, err)
 	}
 	return nil
 }

@@ -71,11 +71,34 @@ func TestAKilledContainerIsSeenThroughUntilItRunsAgain(t *testing.T) {
 	t.Parallel()
 	s := newService(t, "killed")
 	s.create(breaker(), tagged(names.TagPlaybook, settings.ReservedPlaybook))
-	s.kill()
+	s.kill("SIGKILL")
 	ended := s.awaitIncident("the incident to end", func(incident ledger.Incident) bool { return !incident.EndedAt.IsZero() })
 	if ended.Outcome != string(recovery.Recovered) || !strings.Contains(strings.Join(ended.Evidence, "\n"), "exit code 137") {
 		t.Errorf("it ended as %q with the evidence %q", ended.Outcome, ended.Evidence)
 	}
+	s.awaitAnswers("1.0.0", 1)
+}
+
+func TestAContainerThatRanOutOfMemoryGetsMore(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "hungry")
+	s.create(breaker(), tagged(names.TagPlaybook, settings.ReservedPlaybook), tagged(names.TagMemoryLimit, "1024"))
+	before := s.look()
+	s.kill("SIGUSR1")
+	after := s.awaitService("the service to run with more memory", func(seen sight) bool {
+		return seen.settled() && seen.revision() != before.revision()
+	})
+	definition, err := s.ecs.DescribeTaskDefinition(s.ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(after.revision())})
+	s.must(err)
+	if memory := aws.ToString(definition.TaskDefinition.Memory); memory != "1024" {
+		t.Errorf("a task has %s MiB, want 1024", memory)
+	}
+	ended := s.awaitIncident("the incident to end", func(incident ledger.Incident) bool { return !incident.EndedAt.IsZero() })
+	s.checkTried(ended, "raise-memory helped")
+	if ended.Playbook != recovery.OutOfMemory {
+		t.Errorf("the playbook was %s", ended.Playbook)
+	}
+	s.kill("SIGUSR1")
 	s.awaitAnswers("1.0.0", 1)
 }
 
@@ -190,8 +213,8 @@ func (s *service) checkExplained(incident ledger.Incident) {
 	}
 }
 
-// kill ends the service's container as `docker kill` does.
-func (s *service) kill() {
+// kill sends a signal to the service's container as `docker kill` does.
+func (s *service) kill(signal string) {
 	s.t.Helper()
 	listed, err := s.ecs.ListTasks(s.ctx, &ecs.ListTasksInput{Cluster: aws.String(cluster), ServiceName: &s.name})
 	s.must(err)
@@ -200,7 +223,7 @@ func (s *service) kill() {
 	if len(described.Tasks) != 1 || len(described.Tasks[0].Containers) != 1 {
 		s.t.Fatalf("the service has %d tasks, want one with one container", len(described.Tasks))
 	}
-	s.must(s.engine.Kill(s.ctx, aws.ToString(described.Tasks[0].Containers[0].RuntimeId)))
+	s.must(s.engine.Kill(s.ctx, aws.ToString(described.Tasks[0].Containers[0].RuntimeId), signal))
 }
 
 // awaitRecovery waits for a line of the recover function's log.
