@@ -176,6 +176,19 @@ func TestEC2WinsAboveSomeTasks(t *testing.T) {
 	}
 }
 
+func TestEveryWayOutIsHeldAgainstTheOthers(t *testing.T) {
+	// Case 1 of the document without its addresses costs 257.43. NAT is 32.85 + 3.41 for 75.7 GB + 3.65; three endpoints
+	// in two zones are 43.80 + 0.76.
+	want := []WayOut{{PublicSubnets, 275_68}, {NATGateways, 297_34}, {InterfaceEndpoints, 301_99}}
+	if difference := cmp.Diff(want, adviseOrFail(t, sample(nil)).of(ECSFargate).Estimate.WaysOut); difference != "" {
+		t.Errorf("-by hand +have:\n%s", difference)
+	}
+	closed := adviseOrFail(t, sample(func(w *Workload) { w.InternetGB, w.Compliance = 5, []Compliance{PrivateNetwork} }))
+	if ways := closed.of(ECSEC2).Estimate.WaysOut; len(ways) != 1 || ways[0].Network != NATGateways {
+		t.Errorf("NAT alone is allowed, have %v", ways)
+	}
+}
+
 func TestEndsOfServiceAreWarnedOf(t *testing.T) {
 	words := func(now time.Time, change func(*Workload)) string {
 		advised, err := Advise(sample(change), embeddedOrFail(t), now)

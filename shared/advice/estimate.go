@@ -3,6 +3,7 @@ package advice
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Kind groups the lines of an estimate.
@@ -48,8 +49,17 @@ type Estimate struct {
 	TasksUsual int    `json:"tasksUsual"`
 	TasksPeak  int    `json:"tasksPeak"`
 	Lines      []Line `json:"lines"`
+	// WaysOut are the ways out of the VPC that are allowed, Network among them, each with the least that the platform
+	// costs with it.
+	WaysOut []WayOut `json:"waysOut"`
 	// Total is the sum of the lines.
 	Total Amount `json:"total"`
+}
+
+// WayOut is what a platform costs a month with a way out of the VPC.
+type WayOut struct {
+	Network Network `json:"network"`
+	Total   Amount  `json:"total"`
 }
 
 // bill sums lines up at the prices of a region.
@@ -103,8 +113,10 @@ type estimator struct {
 func (e estimator) estimate(platform Platform, itemized bool) *Estimate {
 	var best *Estimate
 	var bestLines []func(*bill)
+	var ways []WayOut
 	consider := func(found Estimate, lines ...func(*bill)) {
 		found.Total = e.sum(lines, false).total
+		ways = cheapestWays(ways, WayOut{found.Network, found.Total})
 		if best == nil || found.Total < best.Total {
 			best, bestLines = &found, lines
 		}
@@ -118,9 +130,19 @@ func (e estimator) estimate(platform Platform, itemized bool) *Estimate {
 		e.considerFargate(platform, consider)
 	}
 	if best != nil && itemized {
-		best.Lines = e.sum(bestLines, true).lines
+		best.Lines, best.WaysOut = e.sum(bestLines, true).lines, ways
 	}
 	return best
+}
+
+// cheapestWays keeps the least total of each way out.
+func cheapestWays(ways []WayOut, found WayOut) []WayOut {
+	index := slices.IndexFunc(ways, func(way WayOut) bool { return way.Network == found.Network })
+	if index < 0 {
+		return append(ways, found)
+	}
+	ways[index].Total = min(ways[index].Total, found.Total)
+	return ways
 }
 
 func (e estimator) sum(lines []func(*bill), itemized bool) *bill {
@@ -172,6 +194,9 @@ func (e estimator) addFargate(b *bill, platform Platform, on Architecture, cpu, 
 // rootGB is the root volume of a host, in GB: the defaults of the ECS-optimised AMI, of EKS node groups and of managed
 // instances.
 var rootGB = map[Platform]float64{ECSEC2: 30, EKSEC2: 20, ECSManagedInstances: 80}
+
+// RootGB is the root volume of a host of the platform that estimates count, in GB; 0 without hosts.
+func RootGB(platform Platform) float64 { return rootGB[platform] }
 
 func (e estimator) considerHosts(platform Platform, consider consider) {
 	need := e.demand(platform)

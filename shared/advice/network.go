@@ -1,6 +1,9 @@
 package advice
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // endpointsOf are the interface endpoints that tasks of a platform need where there is no other way out; images come
 // through the gateway endpoint of S3 (docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html,
@@ -13,6 +16,9 @@ var endpointsOf = map[Platform][]string{
 	EKSFargate:          {"ecr.api", "ecr.dkr", "logs", "ec2", "sts", "eks", "elasticloadbalancing"},
 	EKSEC2:              {"ecr.api", "ecr.dkr", "logs", "ec2", "sts", "eks", "elasticloadbalancing", "eks-auth"},
 }
+
+// EndpointsOf are the names of the interface endpoints that estimates count for the platform.
+func EndpointsOf(platform Platform) []string { return slices.Clone(endpointsOf[platform]) }
 
 // publicPlatforms can run in public subnets. A task with a network interface of its own on an EC2 host gets no public
 // address (docs.aws.amazon.com/AmazonECS/latest/developerguide/task-networking-awsvpc.html), and EKS runs pods on Fargate

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,7 @@ func TestTheAnswerIsShownWithItsReasonsAndItsSums(t *testing.T) {
 		"× $0.03238",
 		"= $59.09",
 		"= $275.68",
+		"by the way out of the VPC: public $275.68, nat $297.34, endpoints $301.99",
 		"ecs-ec2 wins over ecs-fargate above 153 tasks",
 		"Amazon Linux 2 AMIs for EKS nodes ended on 26 November 2025",
 		"cdk deploy can take ecs-fargate today",
@@ -219,6 +221,32 @@ func TestTheConfigurationIsTheOneThatDeploys(t *testing.T) {
 			"--weight-engineering", "0",
 			"--weight-scalability", "0", "--weight-reliability", "0", "--network", "public", "--for", "ecs-fargate"},
 			func(c *config.Configuration) bool { return c.ECS.Services[0].Autoscaling.Maximum == 4000 }},
+		{"tasks that reach nothing but AWS", []string{"--compliance", "no-internet", "--public=false", "--for",
+			"ecs-fargate", "--initial-image", "111122223333.dkr.ecr.us-east-1.amazonaws.com/web:1.0.0"},
+			func(c *config.Configuration) bool {
+				endpoints, err := c.ChosenEndpoints()
+				return err == nil && c.Network.TaskTier() == config.Isolated && !c.ECS.Services[0].Public &&
+					slices.Equal(endpoints, []string{"ecr.api", "ecr.dkr", "logs"})
+			}},
+		{"pods on Fargate", []string{"--name", "Web_1", "--for", "eks-fargate", "--admins",
+			"arn:aws:iam::111122223333:role/platform"},
+			func(c *config.Configuration) bool {
+				return c.Network.NAT == config.NATOne && c.ECS == nil && c.EKS.Compute == config.ComputeFargate &&
+					c.EKS.Fargate[0].Namespaces[0] == "web-1" && *c.EKS.Rollouts
+			}},
+		{"pods on nodes", []string{"--requests-average", "1", "--burstiness", "steady", "--network", "nat", "--for",
+			"eks-ec2", "--admins", "arn:aws:iam::111122223333:role/platform"},
+			func(c *config.Configuration) bool {
+				group := c.EKS.Nodes[0]
+				return slices.Equal(group.InstanceTypes, []string{"c6g.large"}) && *group.Minimum == 2 && group.Maximum == 2 &&
+					group.DiskGiB == 20 && group.Architecture == config.ARM64
+			}},
+		{"nodes that reach nothing but AWS", []string{"--requests-average", "1", "--burstiness", "steady", "--compliance",
+			"no-internet", "--public=false", "--for", "eks-ec2", "--admins", "arn:aws:iam::111122223333:role/platform"},
+			func(c *config.Configuration) bool {
+				endpoints, err := c.ChosenEndpoints()
+				return err == nil && c.Network.PodTier() == config.Isolated && len(endpoints) == 8
+			}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -250,11 +278,17 @@ func TestWhatTheStacksCannotDeployIsNotWritten(t *testing.T) {
 		want  string
 	}{
 		{"another platform wins", []string{"--gpus", "1", "--task-cpu", "3072"},
-			"holds ECS services on Fargate only, not ecs-managed-instances"},
+			"holds ECS services on Fargate and Kubernetes clusters, not ecs-managed-instances"},
 		{"half a day", []string{"--hours-per-day", "12"}, "cannot stop a service outside its hours"},
 		{"state", []string{"--stateful"}, "no file system"},
-		{"interface endpoints alone", []string{"--compliance", "no-internet", "--public=false", "--for",
-			"ecs-fargate"}, "only way out are interface endpoints"},
+		{"an image from the internet in isolated subnets", []string{"--compliance", "no-internet", "--public=false", "--for",
+			"ecs-fargate"}, "from isolated subnets tasks reach the registry of the account alone"},
+		{"an endpoint that was not counted", []string{"--compliance", "no-internet", "--public=false", "--for",
+			"eks-fargate"}, "an endpoint of eks-auth"},
+		{"nodes in public subnets", []string{"--for", "eks-ec2"}, "its nodes get no public address"},
+		{"nodes that follow the load", []string{"--for", "eks-ec2", "--network", "nat"},
+			"node groups do not follow the load, and 2 to 5 nodes"},
+		{"a cluster without anyone who administers it", []string{"--for", "eks-fargate"}, "eks.admins"},
 		{"nothing can run it", []string{"--task-cpu", "131072", "--stateful"}, "no platform can run the workload"},
 		{"an account that is none", []string{"--account", "12"}, "account: want 12 digits"},
 		{"a repository that is none", []string{"--repository", "-"}, "registry.repositories[0].name"},

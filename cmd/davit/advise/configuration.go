@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,7 +20,7 @@ type place struct {
 	owner, environment, account    string
 	repository, policy, firstImage string
 	port                           int
-	zones                          []string
+	zones, admins                  []string
 }
 
 func (p *place) add(command *cobra.Command) {
@@ -33,6 +34,8 @@ func (p *place) add(command *cobra.Command) {
 	flags.StringVar(&p.policy, "policy", "semver:1.x", "with --write: the image policy")
 	flags.StringVar(&p.firstImage, "initial-image", "public.ecr.aws/nginx/nginx-unprivileged:stable",
 		"with --write: the image that runs until the first push")
+	flags.StringSliceVar(&p.admins, "admins", nil,
+		"with --write: the ARNs of the roles that administer a Kubernetes cluster (required with EKS)")
 	flags.IntVar(&p.port, "port", 8080, "with --write: the TCP port that the container listens on")
 }
 
@@ -57,20 +60,41 @@ func deployable(advised *advice.Advice, chosen *advice.Candidate) deployment {
 			found.Because = append(found.Because, why)
 		}
 	}
-	lacks(chosen.Platform != advice.ECSFargate,
-		"the configuration holds ECS services on Fargate only, not "+string(chosen.Platform))
-	lacks(workload.Stateful, "it has no file system for state that outlives a task")
+	estimate := chosen.Estimate
+	_, written := sections[chosen.Platform]
+	lacks(!written, "the configuration holds ECS services on Fargate and Kubernetes clusters, not "+string(chosen.Platform))
+	lacks(workload.Stateful && chosen.Platform != advice.EKSEC2, "it has no file system for state that outlives a task")
 	lacks(workload.HoursPerDay < 24,
 		"it cannot stop a service outside its hours: what is deployed would run, and cost, all day")
-	lacks(chosen.Estimate.Network == advice.InterfaceEndpoints,
-		"it has no subnets whose only way out are interface endpoints; --network nat is advised on with NAT gateways instead")
-	lacks(chosen.Estimate.TasksPeak > maximumTasks, fmt.Sprintf("a service has at most %d tasks", maximumTasks))
+	lacks(chosen.Platform == advice.ECSFargate && estimate.TasksPeak > maximumTasks,
+		fmt.Sprintf("a service has at most %d tasks", maximumTasks))
+	lacks(chosen.Platform == advice.EKSFargate && estimate.Network == advice.InterfaceEndpoints,
+		"its clusters without NAT want an endpoint of eks-auth too, which was not counted; --network nat is advised on instead")
+	if chosen.Platform == advice.EKSEC2 {
+		lacks(estimate.Network == advice.PublicSubnets,
+			"its nodes get no public address; --network nat is advised on with NAT gateways instead")
+		lacks(estimate.HostsUsual != estimate.HostsPeak, fmt.Sprintf("its node groups do not follow the load, "+
+			"and %d to %d nodes were advised on", estimate.HostsUsual, estimate.HostsPeak))
+		lacks(estimate.HostsPeak > maximumNodes, fmt.Sprintf("a node group has at most %d nodes", maximumNodes))
+		lacks(workload.GPUs > 0, "a group for GPUs needs the section ml; see infra/shapes/ml-eks-ec2.yaml")
+		lacks(slices.Contains(workload.Compliance, advice.SingleTenant), "its nodes have no dedicated tenancy")
+	}
 	found.Possible = len(found.Because) == 0
 	return found
 }
 
-// maximumTasks is the most that config.Autoscaling takes.
-const maximumTasks = 5000
+// The most that config.Autoscaling and config.NodeGroup take.
+const (
+	maximumTasks = 5000
+	maximumNodes = 450
+)
+
+// sections write what runs the workload, for each platform that the stacks deploy.
+var sections = map[advice.Platform]func(*page, place, advice.Workload, *advice.Estimate){
+	advice.ECSFargate: writeService,
+	advice.EKSFargate: writeProfiles,
+	advice.EKSEC2:     writeNodes,
+}
 
 // writeConfiguration writes the file that --write asks for. What infra cannot deploy is an error, and no file.
 func (r *request) writeConfiguration(advised *advice.Advice, chosen *advice.Candidate, found *answer) error {
@@ -137,29 +161,58 @@ func zonesOf(workload advice.Workload) int {
 
 func (p place) text(workload advice.Workload, chosen *advice.Candidate, zones []string) string {
 	estimate := chosen.Estimate
-	repository := p.repository
-	if repository == "" {
-		repository = strings.ToLower(workload.Name)
-	}
-	nat := map[advice.Network]config.NAT{advice.PublicSubnets: config.NATNone,
-		advice.NATGateways: config.NATOne}[estimate.Network]
-	if nat == config.NATOne && workload.Availability == advice.HighAvailability {
-		nat = config.NATPerZone
-	}
 	quoted := make([]string, len(zones))
 	for i, zone := range zones {
 		quoted[i] = strconv.Quote(zone)
 	}
 	y := &page{}
-	y.line("# Written by davit advise: %s as %s, about $%s a month at list prices. Not in that: flow logs, images in ECR,", workload.Name,
+	y.line("# Written by davit advise: %s as %s, about $%s a month at list prices. Not in that:", workload.Name,
 		chosen.Platform, estimate.Total)
-	y.line("# and the automation. Every field that is left out has the default that infra/config documents.")
+	y.line("# flow logs, a cluster's logs, images in ECR and the automation. Every field that is left out has the default")
+	y.line("# that infra/config documents.")
 	y.line("owner: %q\nenvironment: %q\naccount: %q\nregion: %q", p.owner, p.environment, p.account, workload.Region)
 	y.line("availabilityZones: [%s]\n", strings.Join(quoted, ", "))
-	y.line("network:\n  zones: %d\n  nat: %s\n", zonesOf(workload), nat)
-	y.line("registry:\n  repositories:\n    - name: %q\n", repository)
-	y.line("ecs:\n  services:\n    - name: %q\n      repository: %q\n      policy: %q", workload.Name, repository,
-		p.policy)
+	y.line("network:\n  zones: %d\n  nat: %s", zonesOf(workload), natOf(workload, estimate))
+	if estimate.Network == advice.InterfaceEndpoints {
+		y.line("  endpoints: %s\n  interfaceEndpoints: [%s]", endpointChoice(chosen.Platform),
+			strings.Join(advice.EndpointsOf(chosen.Platform), ", "))
+	}
+	y.line("\nregistry:\n  repositories:\n    - name: %q\n", p.repositoryOf(workload))
+	sections[chosen.Platform](y, p, workload, estimate)
+	y.line("automation: {}")
+	return y.String()
+}
+
+func (p place) repositoryOf(workload advice.Workload) string {
+	if p.repository != "" {
+		return p.repository
+	}
+	return strings.ToLower(workload.Name)
+}
+
+func natOf(workload advice.Workload, estimate *advice.Estimate) config.NAT {
+	switch {
+	case estimate.Network != advice.NATGateways:
+		return config.NATNone
+	case workload.Availability == advice.HighAvailability:
+		return config.NATPerZone
+	}
+	return config.NATOne
+}
+
+// endpointChoice has tasks of ECS run in isolated subnets; those of EKS do in any case without NAT, and the choice of all
+// that the cluster could need would bring endpoints that were not counted.
+func endpointChoice(platform advice.Platform) config.EndpointChoice {
+	if platform == advice.ECSFargate {
+		return config.EndpointsNeeded
+	}
+	return config.EndpointsListed
+}
+
+// writeService writes the ECS service.
+func writeService(y *page, p place, workload advice.Workload, estimate *advice.Estimate) {
+	y.line("ecs:\n  services:\n    - name: %q\n      repository: %q\n      policy: %q", workload.Name,
+		p.repositoryOf(workload), p.policy)
 	y.line("      initialImage: %q\n      architecture: %s", p.firstImage, estimate.Architecture)
 	y.line("      cpu: %d\n      memory: %d\n      containerPort: %d", estimate.TaskCPU, estimate.TaskMemoryMiB, p.port)
 	y.line("      loadBalancer: %t\n      public: %t", workload.HTTP, workload.HTTP && workload.Public)
@@ -167,8 +220,41 @@ func (p place) text(workload advice.Workload, chosen *advice.Candidate, zones []
 		estimate.TasksPeak, workload.RequestsPeak)
 	y.line("      autoscaling:\n        minimum: %d\n        maximum: %d\n        cpuPercent: 60\n", least(workload,
 		estimate), estimate.TasksPeak)
-	y.line("automation: {}")
-	return y.String()
+}
+
+// writeCluster writes what clusters have alike, and what their workload is to ask for.
+func writeCluster(y *page, p place, workload advice.Workload, estimate *advice.Estimate) {
+	admins := make([]string, len(p.admins))
+	for i, admin := range p.admins {
+		admins[i] = strconv.Quote(admin)
+	}
+	y.line("# The Deployment, its autoscaler and its load balancer are manifests of yours: %d replicas most of the time, %d at the",
+		estimate.TasksUsual, estimate.TasksPeak)
+	y.line("# peak of %v requests a second, of %d/1024 vCPU and %d MiB each, for %s; annotate it with davit/policy: %s.",
+		workload.RequestsPeak, workload.TaskCPU, workload.TaskMemoryMiB, estimate.Architecture, p.policy)
+	y.line("eks:\n  admins: [%s]", strings.Join(admins, ", "))
+}
+
+// writeProfiles writes the cluster whose pods run on Fargate.
+func writeProfiles(y *page, p place, workload advice.Workload, estimate *advice.Estimate) {
+	writeCluster(y, p, workload, estimate)
+	y.line("  compute: %s\n  fargate:", config.ComputeFargate)
+	y.line("    - name: %q\n      namespaces: [%q]", workload.Name, namespaceOf(workload))
+	y.line("    - name: system\n      namespaces: [kube-system]\n")
+}
+
+// namespaceOf is the workload's name as a namespace may be called.
+func namespaceOf(workload advice.Workload) string {
+	return strings.ReplaceAll(strings.ToLower(workload.Name), "_", "-")
+}
+
+// writeNodes writes the cluster with a node group of the hosts that were advised on.
+func writeNodes(y *page, p place, workload advice.Workload, estimate *advice.Estimate) {
+	writeCluster(y, p, workload, estimate)
+	y.line("  compute: %s\n  nodes:\n    - name: %q\n      architecture: %s\n      instanceTypes: [%s]", config.ComputeNodes,
+		workload.Name, estimate.Architecture, estimate.HostType)
+	y.line("      minimum: %d\n      maximum: %d\n      diskGiB: %v\n", estimate.HostsUsual, estimate.HostsPeak,
+		advice.RootGB(advice.EKSEC2))
 }
 
 // least is the number of tasks below which autoscaling does not go. What must stand ready for spikes stays.

@@ -124,6 +124,19 @@ func (p *page) lines(c advice.Candidate) {
 		}
 		row("", "", "", "", fmt.Sprintf("= $%s", c.Estimate.Total))
 	})
+	p.waysOut(c.Estimate)
+}
+
+// waysOut holds the ways out of the VPC against each other where there is a choice.
+func (p *page) waysOut(e *advice.Estimate) {
+	if len(e.WaysOut) < 2 {
+		return
+	}
+	totals := make([]string, len(e.WaysOut))
+	for i, way := range e.WaysOut {
+		totals[i] = fmt.Sprintf("%s $%s", way.Network, way.Total)
+	}
+	p.line("  by the way out of the VPC: %s", strings.Join(totals, ", "))
 }
 
 func (p *page) deployment(found deployment) {
