@@ -22,6 +22,8 @@ var metricsOfAWS = map[string]string{
 	"AWS/SQS ApproximateAgeOfOldestMessage":         "QueueName",
 	"AWS/Lambda Errors":                             "FunctionName",
 	"AWS/Lambda Throttles":                          "FunctionName",
+	"AWS/ApplicationELB HTTPCode_Target_5XX_Count":  "LoadBalancer",
+	"AWS/ApplicationELB TargetResponseTime":         "LoadBalancer",
 	"AWS/AutoScaling GroupInServiceInstances":       "AutoScalingGroupName",
 	"AWS/EC2 StatusCheckFailed":                     "AutoScalingGroupName",
 	"ContainerInsights node_gpu_utilization":        "ClusterName",

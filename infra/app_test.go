@@ -79,6 +79,7 @@ var taggable = []string{
 	"AWS::Events::Rule", "AWS::IAM::Role", "AWS::KMS::Key", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function",
 	"AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::SSM::Parameter",
 	"AWS::CloudWatch::Dashboard", "AWS::SSM::Association", "AWS::ECR::PublicRepository", "AWS::StepFunctions::StateMachine",
+	"AWS::ServiceDiscovery::HttpNamespace",
 }
 
 // untaggable are the types that take none, or that the CDK cannot tag.
@@ -89,6 +90,7 @@ var untaggable = []string{
 	"AWS::ECR::PullThroughCacheRule", "AWS::ECR::RegistryPolicy", "AWS::ECR::ReplicationConfiguration", "AWS::KMS::Alias", "AWS::IAM::InstanceProfile",
 	"AWS::ECS::ClusterCapacityProviderAssociations", "AWS::Lambda::Permission", "AWS::ManagedBlockchain::Node",
 	"AWS::SageMaker::NotebookInstanceLifecycleConfig",
+	"AWS::ElasticLoadBalancingV2::ListenerRule",
 	"AWS::S3::BucketPolicy", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
 }
 

@@ -53,8 +53,10 @@ func TestAVPCOfBothVersionsHasASixthOfEverything(t *testing.T) {
 		t.Errorf("%d private subnets reach the IPv6 internet, want 3", leads)
 	}
 	services := synthesised[regional][ecsStack]
-	if _, balancer := services.only(t, "AWS::ElasticLoadBalancingV2::LoadBalancer"); balancer.Properties["IpAddressType"] != "dualstack" {
-		t.Errorf("the load balancer is %v", balancer.Properties["IpAddressType"])
+	for name, balancer := range services.of("AWS::ElasticLoadBalancingV2::LoadBalancer") {
+		if balancer.Properties["IpAddressType"] != "dualstack" {
+			t.Errorf("%s is %v", name, balancer.Properties["IpAddressType"])
+		}
 	}
 	if !strings.Contains(asText(services.of("AWS::EC2::SecurityGroup")), `"CidrIpv6":"::/0"`) {
 		t.Error("its security group lets no IPv6 in")
@@ -68,8 +70,8 @@ func TestAVPCOfBothVersionsHasASixthOfEverything(t *testing.T) {
 
 func TestInterfaceEndpointsAreChosen(t *testing.T) {
 	for configuration, want := range map[string][]string{
-		// Those that the services call, and one more that is listed.
-		isolated: {"ecr.api", "ecr.dkr", "logs", "sqs"},
+		// Those that the services and their hosts call, and one more that is listed.
+		isolated: {"ec2messages", "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "logs", "sqs", "ssm", "ssmmessages"},
 		// 3,000 GB at 0.045 through NAT are more than 3 endpoints in 3 zones.
 		regional: {"ecr.api", "ecr.dkr", "logs"},
 		local:    nil,

@@ -44,6 +44,10 @@ var unlimited = map[string]string{
 	"ec2:DescribeLaunchTemplateVersions":           "takes no resource",
 	"ec2:GetInstanceTypesFromInstanceRequirements": "takes no resource",
 	"ecs:DiscoverPollEndpoint":                     "takes no resource",
+	"ssmmessages:CreateControlChannel":             "is asked for on *, by tasks with ECS Exec alone",
+	"ssmmessages:CreateDataChannel":                "is asked for on *, by tasks with ECS Exec alone",
+	"ssmmessages:OpenControlChannel":               "is asked for on *, by tasks with ECS Exec alone",
+	"ssmmessages:OpenDataChannel":                  "is asked for on *, by tasks with ECS Exec alone",
 }
 
 func TestNothingIsAllowedOnEverythingThatCouldBeLimited(t *testing.T) {

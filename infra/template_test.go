@@ -23,6 +23,8 @@ type template struct {
 	Parameters map[string]map[string]any
 	Resources  map[string]resource
 	Outputs    map[string]any
+	// text is the template as it was written.
+	text string
 }
 
 // resource is a resource of a template.
@@ -275,6 +277,7 @@ func templates(folder, functions string, configuration *config.Configuration) (s
 		if err := json.Unmarshal(document, &read); err != nil {
 			return nil, err
 		}
+		read.text = string(document)
 		found[strings.TrimSuffix(filepath.Base(path), ".template.json")] = read
 	}
 	return found, nil

@@ -105,7 +105,7 @@ func (c *Configuration) setDefaults() {
 		c.Storage.setDefaults()
 	}
 	if c.ECS != nil {
-		c.ECS.setDefaults()
+		c.ECS.setDefaults(c.Removal)
 	}
 	if c.ML != nil {
 		c.ML.setDefaults()

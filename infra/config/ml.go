@@ -16,15 +16,6 @@ const (
 	PlatformEKS Platform = "eks"
 )
 
-// Capacity is where containers run.
-type Capacity string
-
-// The kinds of capacity.
-const (
-	CapacityEC2     Capacity = "ec2"
-	CapacityFargate Capacity = "fargate"
-)
-
 // ML is capacity with accelerators, and notebooks. It needs Network, and with PlatformEKS also EKS with ComputeNodes or
 // ComputeAuto.
 type ML struct {

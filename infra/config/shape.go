@@ -10,7 +10,7 @@ import (
 // Shapes are the names of the checked-in configurations: what runs, what schedules it, and on what. Those that cannot
 // work are there too, and are refused with the reason and the way out.
 var Shapes = []string{
-	"web-ecs-fargate", "web-eks-ec2", "web-eks-fargate",
+	"web-ecs-ec2", "web-ecs-fargate", "web-eks-ec2", "web-eks-fargate",
 	"ml-ecs-ec2", "ml-ecs-fargate", "ml-eks-ec2", "ml-eks-fargate",
 	"chain-ecs-ec2", "chain-ecs-fargate", "chain-eks-ec2", "chain-eks-fargate",
 }

@@ -12,10 +12,10 @@ import (
 	"davit/infra/network"
 )
 
-// addLoadBalancer puts the service behind an Application Load Balancer on port 80, open to the internet or to the VPC.
-func addLoadBalancer(stack awscdk.Stack, service awsecs.FargateService, cluster awsecs.Cluster,
-	configuration *config.Configuration, settings *config.Service,
-) {
+// addLoadBalancer puts the service behind an Application Load Balancer on port 80, open to the internet or to the VPC, and
+// makes what its traffic decides: the alarms of its deployments, and the number of its tasks.
+func (e *ECS) addLoadBalancer(service awsecs.BaseService, configuration *config.Configuration, settings *config.Service) {
+	stack, cluster := e.Stack, e.Cluster
 	group := awsec2.NewSecurityGroup(stack, identifier(settings, "LoadBalancerSecurityGroup"),
 		&awsec2.SecurityGroupProps{
 			Vpc:              cluster.Vpc(),
@@ -40,26 +40,14 @@ func addLoadBalancer(stack awscdk.Stack, service awsecs.FargateService, cluster 
 		Protocol: awselasticloadbalancingv2.ApplicationProtocol_HTTP,
 		Open:     jsii.Bool(false),
 	})
-	listener.AddTargets(jsii.String("Tasks"), &awselasticloadbalancingv2.AddApplicationTargetsProps{
-		Port:     jsii.Number(settings.ContainerPort),
-		Protocol: awselasticloadbalancingv2.ApplicationProtocol_HTTP,
-		Targets: &[]awselasticloadbalancingv2.IApplicationLoadBalancerTarget{
-			service.LoadBalancerTarget(&awsecs.LoadBalancerTargetOptions{
-				ContainerName: jsii.String(settings.Name),
-				ContainerPort: jsii.Number(settings.ContainerPort),
-			}),
-		},
-		DeregistrationDelay: awscdk.Duration_Seconds(jsii.Number(30)),
-		HealthCheck: &awselasticloadbalancingv2.HealthCheck{
-			Path:                    jsii.String(settings.HealthPath),
-			HealthyHttpCodes:        jsii.String("200-399"),
-			Interval:                awscdk.Duration_Seconds(jsii.Number(10)),
-			Timeout:                 awscdk.Duration_Seconds(jsii.Number(5)),
-			HealthyThresholdCount:   jsii.Number(2),
-			UnhealthyThresholdCount: jsii.Number(3),
-		},
-	})
 	acceptFindings(group, balancer, listener, settings)
+	target := e.addTargets(listener, service, settings)
+	for _, alarm := range newAlarms(stack, configuration, settings, balancer) {
+		service.Node().AddDependency(alarm)
+	}
+	if settings.Autoscaling != nil {
+		addAutoscaling(service, settings, target)
+	}
 	awscdk.NewCfnOutput(stack, identifier(settings, "Address"), &awscdk.CfnOutputProps{
 		Description: jsii.String("Where the service " + settings.Name + " answers."),
 		Value:       jsii.String("http://" + *balancer.LoadBalancerDnsName()),
@@ -79,6 +67,73 @@ func acceptFindings(group awsec2.SecurityGroup, balancer awselasticloadbalancing
 		foundation.AcceptFindings(group, map[string]string{
 			"CKV_AWS_260": "The configuration asks for it, by public: true.",
 		})
+	}
+}
+
+// addTargets has the listener send everything to the tasks, and answers their target group. Where a deployment moves
+// traffic, there is a second group, and a rule by whose weights ECS moves it.
+func (e *ECS) addTargets(listener awselasticloadbalancingv2.ApplicationListener, service awsecs.BaseService,
+	settings *config.Service,
+) awselasticloadbalancingv2.ApplicationTargetGroup {
+	if settings.Deployment.Strategy == config.Rolling {
+		return listener.AddTargets(jsii.String("Tasks"), &awselasticloadbalancingv2.AddApplicationTargetsProps{
+			Port:     jsii.Number(settings.ContainerPort),
+			Protocol: awselasticloadbalancingv2.ApplicationProtocol_HTTP,
+			Targets: &[]awselasticloadbalancingv2.IApplicationLoadBalancerTarget{
+				service.LoadBalancerTarget(&awsecs.LoadBalancerTargetOptions{
+					ContainerName: jsii.String(settings.Name),
+					ContainerPort: jsii.Number(settings.ContainerPort),
+				}),
+			},
+			DeregistrationDelay: awscdk.Duration_Seconds(jsii.Number(30)),
+			HealthCheck:         targetHealth(settings),
+		})
+	}
+	blue, green := e.newTargetGroup(settings, "Blue"), e.newTargetGroup(settings, "Green")
+	listener.AddAction(jsii.String("None"), &awselasticloadbalancingv2.AddApplicationActionProps{
+		Action: awselasticloadbalancingv2.ListenerAction_FixedResponse(jsii.Number(404), nil),
+	})
+	rule := awselasticloadbalancingv2.NewApplicationListenerRule(e.Stack, identifier(settings, "Production"),
+		&awselasticloadbalancingv2.ApplicationListenerRuleProps{
+			Listener:   listener,
+			Priority:   jsii.Number(1),
+			Conditions: &[]awselasticloadbalancingv2.ListenerCondition{awselasticloadbalancingv2.ListenerCondition_PathPatterns(jsii.Strings("/*"))},
+			Action: awselasticloadbalancingv2.ListenerAction_WeightedForward(
+				&[]*awselasticloadbalancingv2.WeightedTargetGroup{
+					{TargetGroup: blue, Weight: jsii.Number(100)}, {TargetGroup: green, Weight: jsii.Number(0)},
+				}, nil),
+		})
+	service.LoadBalancerTarget(&awsecs.LoadBalancerTargetOptions{
+		ContainerName: jsii.String(settings.Name),
+		ContainerPort: jsii.Number(settings.ContainerPort),
+		AlternateTarget: awsecs.NewAlternateTarget(identifier(settings, "Alternate"), &awsecs.AlternateTargetProps{
+			AlternateTargetGroup: green,
+			ProductionListener:   awsecs.ListenerRuleConfiguration_ApplicationListenerRule(rule),
+		}),
+	}).AttachToApplicationTargetGroup(blue)
+	return blue
+}
+
+func (e *ECS) newTargetGroup(settings *config.Service, color string) awselasticloadbalancingv2.ApplicationTargetGroup {
+	return awselasticloadbalancingv2.NewApplicationTargetGroup(e.Stack, identifier(settings, color),
+		&awselasticloadbalancingv2.ApplicationTargetGroupProps{
+			Vpc:                 e.Cluster.Vpc(),
+			Port:                jsii.Number(settings.ContainerPort),
+			Protocol:            awselasticloadbalancingv2.ApplicationProtocol_HTTP,
+			TargetType:          awselasticloadbalancingv2.TargetType_IP,
+			DeregistrationDelay: awscdk.Duration_Seconds(jsii.Number(30)),
+			HealthCheck:         targetHealth(settings),
+		})
+}
+
+func targetHealth(settings *config.Service) *awselasticloadbalancingv2.HealthCheck {
+	return &awselasticloadbalancingv2.HealthCheck{
+		Path:                    jsii.String(settings.HealthPath),
+		HealthyHttpCodes:        jsii.String("200-399"),
+		Interval:                awscdk.Duration_Seconds(jsii.Number(10)),
+		Timeout:                 awscdk.Duration_Seconds(jsii.Number(5)),
+		HealthyThresholdCount:   jsii.Number(2),
+		UnhealthyThresholdCount: jsii.Number(3),
 	}
 }
 

@@ -3,6 +3,7 @@ package ecs
 import (
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
@@ -16,43 +17,94 @@ import (
 	"davit/shared/names"
 )
 
+// portName is the name of the container's port, by which Service Connect knows it.
+const portName = "http"
+
 // newTaskDefinition makes the task definition, whose image is the value of the service's parameter.
 func newTaskDefinition(stack awscdk.Stack, configuration *config.Configuration, settings *config.Service,
-) awsecs.FargateTaskDefinition {
+) awsecs.TaskDefinition {
 	cluster := configuration.ECS.Cluster
 	logs := foundation.NewLogGroup(stack, identifier(settings, "Log"), configuration,
 		"/davit/ecs/"+cluster+"/"+settings.Name, settings.LogDays)
-	definition := awsecs.NewFargateTaskDefinition(stack, identifier(settings, "TaskDefinition"),
-		&awsecs.FargateTaskDefinitionProps{
-			Family:         jsii.String(cluster + "-" + settings.Name),
-			Cpu:            jsii.Number(settings.CPU),
-			MemoryLimitMiB: jsii.Number(settings.Memory),
-			RuntimePlatform: &awsecs.RuntimePlatform{
-				CpuArchitecture:       cpuArchitecture(settings.Architecture),
-				OperatingSystemFamily: awsecs.OperatingSystemFamily_LINUX(),
-			},
-			ExecutionRole: newExecutionRole(stack, configuration, settings, logs),
-			TaskRole:      newTaskRole(stack, configuration, settings),
-		})
+	definition := newDefinition(stack, configuration, settings, newExecutionRole(stack, configuration, settings, logs))
 	image := awsssm.StringParameter_ValueForStringParameter(stack,
 		jsii.String(names.ImageParameter(cluster, settings.Name)), nil)
-	definition.AddContainer(jsii.String(settings.Name), &awsecs.ContainerDefinitionOptions{
+	container := &awsecs.ContainerDefinitionOptions{
 		ContainerName: jsii.String(settings.Name),
 		Image:         awsecs.ContainerImage_FromRegistry(image, nil),
 		Essential:     jsii.Bool(true),
 		Environment:   environment(settings),
 		HealthCheck:   healthCheck(settings),
-		PortMappings:  &[]*awsecs.PortMapping{{ContainerPort: jsii.Number(settings.ContainerPort)}},
+		PortMappings:  &[]*awsecs.PortMapping{portMapping(settings)},
 		Logging: awsecs.LogDriver_AwsLogs(&awsecs.AwsLogDriverProps{
 			LogGroup:     logs,
 			StreamPrefix: jsii.String(settings.Name),
 			Mode:         awsecs.AwsLogDriverMode_NON_BLOCKING,
 		}),
-	})
+	}
+	if !onFargate(settings) {
+		container.MemoryReservationMiB = jsii.Number(settings.Memory)
+	}
+	definition.AddContainer(jsii.String(settings.Name), container)
 	// A deploy that changes the task definition replaces it. The revision before stays registered, since a rollout may
 	// be put back to it, and ECS starts no deployment of a revision that is no longer active. It costs nothing.
 	definition.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN)
 	return definition
+}
+
+func onFargate(settings *config.Service) bool {
+	return settings.Capacity == config.CapacityFargate || settings.Capacity == config.CapacityFargateSpot
+}
+
+// newDefinition makes the task definition without its container, for what its tasks run on. On instances, too, each task
+// has a network interface of its own, so that load balancers and security groups are the same everywhere.
+func newDefinition(stack awscdk.Stack, configuration *config.Configuration, settings *config.Service,
+	execution awsiam.IRole,
+) awsecs.TaskDefinition {
+	family := jsii.String(configuration.ECS.Cluster + "-" + settings.Name)
+	role := newTaskRole(stack, configuration, settings)
+	platform := &awsecs.RuntimePlatform{
+		CpuArchitecture:       cpuArchitecture(settings.Architecture),
+		OperatingSystemFamily: awsecs.OperatingSystemFamily_LINUX(),
+	}
+	if onFargate(settings) {
+		return awsecs.NewFargateTaskDefinition(stack, identifier(settings, "TaskDefinition"),
+			&awsecs.FargateTaskDefinitionProps{
+				Family:          family,
+				Cpu:             jsii.Number(settings.CPU),
+				MemoryLimitMiB:  jsii.Number(settings.Memory),
+				RuntimePlatform: platform,
+				ExecutionRole:   execution,
+				TaskRole:        role,
+			})
+	}
+	definition := awsecs.NewTaskDefinition(stack, identifier(settings, "TaskDefinition"), &awsecs.TaskDefinitionProps{
+		Compatibility: awsecs.Compatibility_EC2,
+		NetworkMode:   awsecs.NetworkMode_AWS_VPC,
+		Family:        family,
+		Cpu:           jsii.String(strconv.Itoa(settings.CPU)),
+		MemoryMiB:     jsii.String(strconv.Itoa(settings.Memory)),
+		ExecutionRole: execution,
+		TaskRole:      role,
+	})
+	if settings.Capacity == config.CapacityManagedInstances {
+		// The CDK's own kind for these does not go with its services on instances. ECS chooses an instance by the platform.
+		resource := definition.Node().DefaultChild().(awsecs.CfnTaskDefinition)
+		resource.SetRequiresCompatibilities(jsii.Strings("MANAGED_INSTANCES"))
+		resource.SetRuntimePlatform(&awsecs.CfnTaskDefinition_RuntimePlatformProperty{
+			CpuArchitecture:       jsii.String(map[config.Architecture]string{config.ARM64: "ARM64", config.X8664: "X86_64"}[settings.Architecture]),
+			OperatingSystemFamily: jsii.String("LINUX"),
+		})
+	}
+	return definition
+}
+
+func portMapping(settings *config.Service) *awsecs.PortMapping {
+	mapping := &awsecs.PortMapping{ContainerPort: jsii.Number(settings.ContainerPort)}
+	if settings.Connect {
+		mapping.Name, mapping.AppProtocol = jsii.String(portName), awsecs.AppProtocol_Http()
+	}
+	return mapping
 }
 
 func cpuArchitecture(architecture config.Architecture) awsecs.CpuArchitecture {
@@ -121,11 +173,22 @@ func newExecutionRole(stack awscdk.Stack, configuration *config.Configuration, s
 	return role.WithoutPolicyUpdates(nil)
 }
 
-// newTaskRole makes the role that the container itself has: none of AWS is open to it until somebody says what.
+// newTaskRole makes the role that the container itself has: none of AWS is open to it until somebody says what, but the
+// channel of ECS Exec where that is on ("Using ECS Exec" in the ECS developer guide).
 func newTaskRole(stack awscdk.Stack, configuration *config.Configuration, settings *config.Service) awsiam.IRole {
-	return awsiam.NewRole(stack, identifier(settings, "TaskRole"), &awsiam.RoleProps{
+	props := &awsiam.RoleProps{
 		Path:        jsii.String(foundation.RolePath),
 		Description: jsii.String("What the containers of the service " + settings.Name + " may do in AWS."),
 		AssumedBy:   tasksPrincipal(configuration),
-	})
+	}
+	if !settings.Exec {
+		return awsiam.NewRole(stack, identifier(settings, "TaskRole"), props)
+	}
+	props.InlinePolicies = &map[string]awsiam.PolicyDocument{
+		"exec": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
+			foundation.Allow("Exec", "*", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
+				"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"),
+		}}),
+	}
+	return awsiam.NewRole(stack, identifier(settings, "TaskRole"), props).WithoutPolicyUpdates(nil)
 }
