@@ -38,6 +38,7 @@ ended, too.`,
 	given.add(command)
 	command.Flags().IntVar(&limit, "limit", limit, "how many of the newest incidents")
 	command.Flags().BoolVar(&all, "all", false, "those that ended, too")
+	command.ValidArgsFunction = cobra.NoFileCompletions
 	return command
 }
 

@@ -44,6 +44,7 @@ until davit start. What is in progress is seen through. Incidents are still open
 	}
 	given.add(command)
 	addWords(command, &asked)
+	command.ValidArgsFunction = cobra.NoFileCompletions
 	return command
 }
 
@@ -59,6 +60,7 @@ func startCommand(world environment) *cobra.Command {
 	}
 	command.RunE = world.verb(&given, writing, func(ctx context.Context, s *session, _ []string) error { return s.start(ctx) })
 	given.add(command)
+	command.ValidArgsFunction = cobra.NoFileCompletions
 	return command
 }
 
