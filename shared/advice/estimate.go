@@ -116,7 +116,9 @@ func (e estimator) estimate(platform Platform, itemized bool) *Estimate {
 	var ways []WayOut
 	consider := func(found Estimate, lines ...func(*bill)) {
 		found.Total = e.sum(lines, false).total
-		ways = cheapestWays(ways, WayOut{found.Network, found.Total})
+		if itemized {
+			ways = cheapestWays(ways, WayOut{found.Network, found.Total})
+		}
 		if best == nil || found.Total < best.Total {
 			best, bestLines = &found, lines
 		}
