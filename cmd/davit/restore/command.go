@@ -20,13 +20,13 @@ import (
 
 // request is what the command line asks for.
 type request struct {
-	bucket, key, region   string
-	at, tier              string
-	wish                  restore.Wish
-	options               restore.Options
-	dryRun, agreed, leave bool
-	noWait, asJSON        bool
-	out, progress         io.Writer
+	bucket, key, region string
+	at, tier            string
+	wish                restore.Wish
+	options             restore.Options
+	dryRun, agreed      bool
+	noWait, asJSON      bool
+	out, progress       io.Writer
 }
 
 // Command is `davit restore`.
