@@ -247,7 +247,7 @@ func AppendPrefix(to []byte, length int, list bool) []byte {
 	var digits [8]byte
 	binary.BigEndian.PutUint64(digits[:], uint64(length))                  // #nosec G115 -- lengths are not negative
 	significant := digits[bits.LeadingZeros64(uint64(length))/8:]          // #nosec G115 -- as above
-	return append(append(to, long+byte(len(significant))), significant...)
+	return append(append(to, long+byte(len(significant))), significant...) // #nosec G115 -- at most 8
 }
 
 // PrefixLength is how many bytes AppendPrefix appends.
