@@ -27,9 +27,13 @@ func typesOf(names ...string) map[string]bool {
 }
 
 // deployedTypes are the lines of the README's table: a service, what of it the local cloud deploys, what is synthesised and
-// linted only. What the local cloud deploys is local.yaml, each resource of which is looked for after the deploy.
+// linted only. What the local cloud deploys is local.yaml, each resource of which is looked for after the deploy, and the
+// cluster with hosts of TestAClusterWithHostsIsDeployedAndDeletedInTheLocalCloud.
 func deployedTypes() []string {
 	deployed := typesOf(local)
+	for _, one := range synthesised[existing][ecsStack].Resources {
+		deployed[one.Type] = true
+	}
 	everything := typesOf(slices.Collect(maps.Keys(synthesised))...)
 	columns := map[string][2][]string{}
 	for _, kind := range slices.Sorted(maps.Keys(everything)) {
