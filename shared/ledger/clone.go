@@ -16,6 +16,7 @@ func (r Record) Clone() Record {
 	r.Refusal = clonePointer(r.Refusal)
 	r.Announcements = slices.Clone(r.Announcements)
 	r.Recovery = r.Recovery.Clone()
+	r.Scaling = r.Scaling.Clone()
 	return r
 }
 

@@ -134,6 +134,8 @@ type Record struct {
 	Announcements []Announcement `json:"announcements,omitempty"`
 	// Recovery is what is known of the workload's incidents.
 	Recovery Recovery `json:"recovery,omitzero"`
+	// Scaling is what is known of the workload's count.
+	Scaling Scaling `json:"scaling,omitzero"`
 	// UpdatedAt is when the record was last written.
 	UpdatedAt time.Time `json:"updatedAt,omitzero"`
 }

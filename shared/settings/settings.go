@@ -23,6 +23,8 @@ type Settings struct {
 	HistoryDays int `json:"historyDays,omitempty"`
 	// Recovery is how incidents are remediated.
 	Recovery Recovery `json:"recovery,omitzero"`
+	// Scaling are the scaling policies that workloads name by "policy:NAME" in their davit/scaling tag.
+	Scaling map[string]Scaling `json:"scaling,omitempty"`
 	// Stop is the global stop, if there is one. It is no part of the document.
 	Stop *Stop `json:"-"`
 }

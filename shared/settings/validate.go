@@ -49,6 +49,7 @@ func (s Settings) Validate() error {
 	}
 	s.validateFreezes(&found)
 	s.Recovery.validate(&found)
+	s.validateScaling(&found)
 	return found.err()
 }
 
