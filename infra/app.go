@@ -18,6 +18,7 @@ import (
 	"davit/infra/network"
 	"davit/infra/recovery"
 	"davit/infra/registry"
+	"davit/infra/scaling"
 	"davit/infra/storage"
 	"davit/shared/names"
 )
@@ -33,6 +34,7 @@ const (
 	chainStack      = "davit-chain"
 	automationStack = "davit-automation"
 	recoveryStack   = "davit-recovery"
+	scalingStack    = "davit-scaling"
 	chainwatchStack = "davit-chainwatch"
 	hashJobsStack   = "davit-hashjobs"
 )
@@ -86,6 +88,13 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 	}
 	if configuration.Recovery != nil {
 		made := recovery.NewRecovery(app, jsii.String(recoveryStack), &recovery.RecoveryProps{
+			Configuration: configuration,
+			Functions:     functions,
+		})
+		made.Stack.AddStackDependency(automated.Stack, jsii.String("it works with the ledger, the bus and the topic"))
+	}
+	if configuration.Scaling != nil {
+		made := scaling.NewScaling(app, jsii.String(scalingStack), &scaling.ScalingProps{
 			Configuration: configuration,
 			Functions:     functions,
 		})

@@ -18,7 +18,7 @@ func TestAConfigurationHasTheStacksOfItsSections(t *testing.T) {
 		local:       append(slices.Clone(everything[:4]), recoveryStack, registryStack, storageStack),
 		development: everything,
 		alone:       {automationStack},
-		chosen:      {automationStack, chainwatchStack, ecsStack, networkStack, registryStack},
+		chosen:      {automationStack, chainwatchStack, ecsStack, networkStack, registryStack, scalingStack},
 		watched:     {chainwatchStack},
 		jobsAlone:   {hashJobsStack},
 		existing:    {ecsStack, registryStack},

@@ -121,6 +121,9 @@ automation:
   tracing: true
   deletionProtection: false
   subscriptions: [{protocol: email, endpoint: platform@example.com}]
+  settings:
+    scaling: {shop: {policy: min=1 max=10 target=60}}
+scaling: {lookMinutes: 5}
 chainwatch:
   minutes: 5
   architecture: x86_64

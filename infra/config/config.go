@@ -53,6 +53,8 @@ type Configuration struct {
 	Automation *Automation `yaml:"automation"`
 	// Recovery is what remedies incidents; absent, none are. It needs Automation.
 	Recovery *Recovery `yaml:"recovery"`
+	// Scaling is what scales workloads; absent, nothing does. It needs Automation.
+	Scaling *Scaling `yaml:"scaling"`
 	// Chainwatch is what watches blockchain nodes; absent, none are watched. It needs no other section.
 	Chainwatch *Chainwatch `yaml:"chainwatch"`
 	// HashJobs is what does hash jobs; absent, there is nothing of it.
@@ -122,6 +124,9 @@ func (c *Configuration) setDefaults() {
 	if c.Recovery != nil {
 		c.Recovery.setDefaults()
 	}
+	if c.Scaling != nil {
+		c.Scaling.setDefaults()
+	}
 	if c.Chainwatch != nil {
 		c.Chainwatch.setDefaults()
 	}
@@ -160,6 +165,9 @@ func (c *Configuration) Validate() error {
 	}
 	if c.Recovery != nil {
 		c.validateRecovery(p)
+	}
+	if c.Scaling != nil {
+		c.validateScaling(p)
 	}
 	if c.Chainwatch != nil {
 		c.Chainwatch.validate(p)

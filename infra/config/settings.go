@@ -15,6 +15,8 @@ type Settings struct {
 	HistoryDays int `yaml:"historyDays"`
 	// Recovery are the playbooks and limits of remedies.
 	Recovery RecoverySettings `yaml:"recovery"`
+	// Scaling are scaling policies by name, for workloads tagged "policy:NAME".
+	Scaling ScalingSettings `yaml:"scaling"`
 }
 
 // Freeze is a window in which nothing rolls out.
@@ -39,6 +41,7 @@ func (s Settings) Document() settings.Settings {
 		OutcomeTimeout: settings.Duration(s.OutcomeTimeout),
 		HistoryDays:    s.HistoryDays,
 		Recovery:       s.Recovery.Recovery,
+		Scaling:        s.Scaling,
 	}
 	for _, freeze := range s.Freezes {
 		document.Freezes = append(document.Freezes, settings.Freeze{

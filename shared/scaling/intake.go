@@ -27,12 +27,20 @@ type Intake struct {
 	Reconciler *Reconciler
 	// AlarmTags answers the tags of an alarm.
 	AlarmTags func(ctx context.Context, arn string) (map[string]string, error)
+	// Workload answers the workload that an alarm is about. An alarm that names none gives an *Unresolved.
+	Workload func(ctx context.Context, change *cloudwatch.AlarmStateChange) (workload.Reference, error)
 	// Fleet lists the workloads that carry the davit/scaling tag.
 	Fleet func(ctx context.Context) iter.Seq2[workload.Reference, error]
 	// Enqueue puts messages on the function's own queue.
 	Enqueue func(ctx context.Context, bodies [][]byte, delay time.Duration) error
 	Log     *slog.Logger
 }
+
+// Unresolved says that an alarm names no workload, and how to tag it. It is an answer and no fault.
+type Unresolved struct{ Reason string }
+
+// Error is the reason.
+func (u *Unresolved) Error() string { return u.Reason }
 
 // Handle handles one message. It is a workqueue.Handler: "not mine" is acknowledged with a line in the log, "not now"
 // comes again, and what cannot be read goes to the dead-letter queue with its reason.
@@ -109,21 +117,13 @@ func (i *Intake) alarmed(ctx context.Context, event events.Event, change *cloudw
 		return none(fmt.Sprintf("has davit/scaling %q: tag it with \"out\" or \"in\"", tags[names.TagScaling]))
 	}
 	cause.Alarm = ledger.ScalingAlarm{Name: change.AlarmName, ARN: change.ARN}
-	if named := tags[names.TagWorkload]; named != "" {
-		reference, err := workload.ParseReference(named)
-		if err != nil {
-			return none("has a davit/workload tag that names no workload: " + err.Error())
-		}
-		return []workload.Reference{reference}, cause, nil
+	reference, err := i.Workload(ctx, change)
+	var unresolved *Unresolved
+	if errors.As(err, &unresolved) {
+		return none(unresolved.Reason)
 	}
-	cluster, inCluster := change.Dimension("ClusterName")
-	service, ofService := change.Dimension("ServiceName")
-	if !inCluster || !ofService {
-		return none("names no workload: tag it with davit/workload, such as ecs:CLUSTER/SERVICE")
-	}
-	reference, err := workload.ECSService(cluster, service)
 	if err != nil {
-		return none(err.Error())
+		return nil, cause, err
 	}
 	return []workload.Reference{reference}, cause, nil
 }

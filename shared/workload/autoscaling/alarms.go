@@ -16,10 +16,12 @@ import (
 	"davit/shared/scaling"
 )
 
-func nonEmptyType(instance grouptypes.Instance) bool { return aws.ToString(instance.InstanceType) != "" }
+func nonEmptyType(instance grouptypes.Instance) bool {
+	return aws.ToString(instance.InstanceType) != ""
+}
 
 const (
-	// readingsFor is how far back an alarm's metric is read: the longest window that its readings are judged in.
+	// readingsFor is how far back an alarm's metric is read, however long the cooldown that its readings are judged by.
 	readingsFor = 30 * time.Minute
 	// periodsRead bounds the readings of an alarm whose periods are long.
 	periodsRead = 5

@@ -10,6 +10,7 @@ import sys
 import threading
 
 import alarm_events
+import application_autoscaling
 import archives
 import callers
 import cloudformation
@@ -34,7 +35,7 @@ def main():
     """Install all hooks, then serve until the process is told to stop."""
     try:
         for module in (events, registry, task_definitions, containers, ecs_events, ecs_times, alarm_events, cloudformation,
-                       callers, deliveries, permissions, connections, archives):
+                       application_autoscaling, callers, deliveries, permissions, connections, archives):
             module.install()
     except hooks.HookError as error:
         sys.exit(f"davit: this emulator does not fit its plugin: {error}")

@@ -184,6 +184,7 @@ func writeConfiguration(site cloud.Site) error {
 	automation["architecture"] = architecture
 	automation["settings"] = map[string]any{"recovery": quickRecovery()}
 	configuration["recovery"] = map[string]any{}
+	configuration["scaling"] = map[string]any{}
 	configuration["chainwatch"] = watchConfiguration(architecture)
 	changed, err := yaml.Dump(configuration)
 	if err != nil {

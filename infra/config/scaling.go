@@ -1,0 +1,55 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"go.yaml.in/yaml/v4"
+
+	"davit/shared/settings"
+)
+
+// Scaling is what scales workloads: a queue, a function, and rules that bring alarms and placement failures to it. It needs
+// Automation, whose architecture, memory and log settings it shares. Named policies are in Automation.Settings.Scaling.
+type Scaling struct {
+	// LookMinutes is how often every workload that opted in is looked at without an event, 1 to 60 minutes. Default 15.
+	LookMinutes int `yaml:"lookMinutes"`
+	// MaximumConcurrency is how many batches are worked on at once, 2 to 1000. Default 10.
+	MaximumConcurrency int `yaml:"maximumConcurrency"`
+}
+
+func (s *Scaling) setDefaults() {
+	setDefault(&s.LookMinutes, 15)
+	setDefault(&s.MaximumConcurrency, 10)
+}
+
+func (c *Configuration) validateScaling(p *problems) {
+	if c.Automation == nil {
+		p.add("scaling", "needs the section automation")
+	}
+	p.between("scaling.lookMinutes", c.Scaling.LookMinutes, 1, 60)
+	p.between("scaling.maximumConcurrency", c.Scaling.MaximumConcurrency, 2, 1000)
+}
+
+// ScalingSettings are named scaling policies as the function reads them; see davit/shared/settings for each field's meaning
+// and range.
+type ScalingSettings map[string]settings.Scaling
+
+// UnmarshalYAML reads the document as the function will, and is as strict.
+func (s *ScalingSettings) UnmarshalYAML(node *yaml.Node) error {
+	var document map[string]any
+	if err := node.Decode(&document); err != nil {
+		return err
+	}
+	text, err := json.Marshal(document)
+	if err != nil {
+		return fmt.Errorf("line %d: %w", node.Line, err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode((*map[string]settings.Scaling)(s)); err != nil {
+		return fmt.Errorf("line %d: settings.scaling: %w", node.Line, err)
+	}
+	return nil
+}
