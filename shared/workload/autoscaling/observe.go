@@ -224,16 +224,17 @@ func (d *Driver) group(ctx context.Context, name string, managed bool) (*scaling
 	if err != nil {
 		return nil, fmt.Errorf("autoscaling:DescribeAutoScalingGroups: %w", err)
 	}
-	for _, group := range described.AutoScalingGroups {
-		hosts := &scaling.Hosts{Group: name, Managed: managed, Min: int(aws.ToInt32(group.MinSize)), Max: int(aws.ToInt32(group.MaxSize)),
-			Count: int(aws.ToInt32(group.DesiredCapacity))}
-		for _, tag := range group.Tags {
-			hosts.OptedIn = hosts.OptedIn || aws.ToString(tag.Key) == names.TagScaling
-		}
-		if at := slices.IndexFunc(group.Instances, nonEmptyType); at >= 0 {
-			hosts.Type = aws.ToString(group.Instances[at].InstanceType)
-		}
-		return hosts, nil
+	if len(described.AutoScalingGroups) == 0 {
+		return nil, nil
 	}
-	return nil, nil
+	group := described.AutoScalingGroups[0]
+	hosts := &scaling.Hosts{Group: name, Managed: managed, Min: int(aws.ToInt32(group.MinSize)), Max: int(aws.ToInt32(group.MaxSize)),
+		Count: int(aws.ToInt32(group.DesiredCapacity))}
+	for _, tag := range group.Tags {
+		hosts.OptedIn = hosts.OptedIn || aws.ToString(tag.Key) == names.TagScaling
+	}
+	if at := slices.IndexFunc(group.Instances, nonEmptyType); at >= 0 {
+		hosts.Type = aws.ToString(group.Instances[at].InstanceType)
+	}
+	return hosts, nil
 }
