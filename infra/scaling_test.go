@@ -129,3 +129,12 @@ func TestNamedScalingPoliciesReachTheFunction(t *testing.T) {
 		t.Errorf("it reads %+v, %v", policy, err)
 	}
 }
+
+func TestAServiceThatScalesCarriesItsPolicy(t *testing.T) {
+	for _, service := range synthesised[chosen][ecsStack].of("AWS::ECS::Service") {
+		want := map[any]string{"web": "policy:shop"}[service.Properties["ServiceName"]]
+		if have := service.tags()[names.TagScaling]; have != want {
+			t.Errorf("%v has %q, want %q", service.Properties["ServiceName"], have, want)
+		}
+	}
+}

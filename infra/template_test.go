@@ -100,6 +100,7 @@ ecs:
     - name: web
       repository: team/web
       policy: tag:latest
+      scaling: policy:shop
       initialImage: public.ecr.aws/docker/library/httpd:2.4
       containerPort: 80
       public: true

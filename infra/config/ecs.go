@@ -90,6 +90,9 @@ type Service struct {
 	// Playbook opts the service in to remedies of its incidents: "default" chooses the playbook by the cause, another name
 	// is that of a playbook. Empty leaves its incidents to others.
 	Playbook string `yaml:"playbook"`
+	// Scaling opts the service in to scaling by alarms: an expression such as "min=1 max=10 step=2", or "policy:NAME" of
+	// Automation.Settings.Scaling. Empty leaves its count to others.
+	Scaling string `yaml:"scaling"`
 	// MemoryLimit is up to how many MiB davit may raise a task's memory after one ran out of it, at least Memory; 0 allows
 	// no raise. Default 0.
 	MemoryLimit int `yaml:"memoryLimit"`
@@ -338,6 +341,7 @@ func (c *Configuration) validateService(p *problems, field string, s *Service) {
 	}
 	c.validatePolicy(p, field+".policy", s)
 	validateRemedies(p, field, s)
+	c.validateServiceScaling(p, field, s)
 	p.match(field+".initialImage", s.InitialImage, imagePattern, "the name of an image")
 	if c.Network != nil && c.Network.TaskTier() == Isolated && !strings.HasPrefix(s.InitialImage, c.RegistryHost()+"/") {
 		p.add(field+".initialImage", "from isolated subnets tasks reach the registry of the account alone: want an image of %s",

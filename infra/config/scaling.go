@@ -32,6 +32,20 @@ func (c *Configuration) validateScaling(p *problems) {
 	p.between("scaling.maximumConcurrency", c.Scaling.MaximumConcurrency, 2, 1000)
 }
 
+// validateServiceScaling checks what a service says of its scaling.
+func (c *Configuration) validateServiceScaling(p *problems, field string, s *Service) {
+	if s.Scaling == "" {
+		return
+	}
+	var named settings.Settings
+	if c.Automation != nil {
+		named.Scaling = c.Automation.Settings.Scaling
+	}
+	if _, err := named.ParseScaling(s.Scaling); err != nil {
+		p.add(field+".scaling", "%v", err)
+	}
+}
+
 // ScalingSettings are named scaling policies as the function reads them; see davit/shared/settings for each field's meaning
 // and range.
 type ScalingSettings map[string]settings.Scaling

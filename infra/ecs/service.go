@@ -186,6 +186,9 @@ func optIn(service awsecs.BaseService, settings *config.Service) {
 	if settings.Playbook != "" {
 		tags.Add(jsii.String(names.TagPlaybook), jsii.String(settings.Playbook), onService)
 	}
+	if settings.Scaling != "" {
+		tags.Add(jsii.String(names.TagScaling), jsii.String(settings.Scaling), onService)
+	}
 	if settings.MemoryLimit > 0 {
 		tags.Add(jsii.String(names.TagMemoryLimit), jsii.String(strconv.Itoa(settings.MemoryLimit)), onService)
 	}
