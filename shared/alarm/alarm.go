@@ -55,13 +55,17 @@ type Subject struct {
 
 // Resolve says what an alarm is about: by its davit/workload tag, else by the dimensions of its metrics, else, for a
 // composite alarm, by the alarms of its rule where all that can be told are about the same. The error wraps ErrNoWorkload
-// where nothing says it.
+// where nothing says it, and for an alarm that is there for scaling alone.
 func (a *Alarms) Resolve(ctx context.Context, change *event.AlarmStateChange) (Subject, error) {
 	tags, err := a.tags(ctx, change)
 	if err != nil {
 		return Subject{}, err
 	}
 	subject := Subject{Playbook: tags[names.TagPlaybook]}
+	if tags[names.TagScaling] != "" && subject.Playbook == "" {
+		return Subject{}, fmt.Errorf("%w that is to be remedied: alarm %s scales its workload by the tag %s; to have both, tag it %s too",
+			ErrNoWorkload, change.AlarmName, names.TagScaling, names.TagPlaybook)
+	}
 	if text, tagged := tags[names.TagWorkload]; tagged {
 		subject.Workload, err = workload.ParseReference(text)
 		if err != nil {
