@@ -57,6 +57,8 @@ func (v view) busy(incident ledger.Incident, do settings.Do) string {
 	primary, _ := v.seen.Primary()
 	current := v.record.Rollout
 	switch {
+	case v.record.Scaling.Act != nil && v.now.Before(v.record.Scaling.Act.Lease):
+		return "davit is changing the count of its tasks"
 	case v.record.Request != nil:
 		return v.record.Request.Who + " asked for an image, which is yet to roll out"
 	case current != nil && (do != settings.Rollback || current.Phase != ledger.Started):

@@ -102,7 +102,7 @@ func TestIntakeAnswers(t *testing.T) {
 		{"a push that no workload follows is acknowledged", bytes.ReplaceAll(pushEvent("a", "1.0.0", "SUCCESS"), []byte(`"web"`), []byte(`"other"`)), 1, ""},
 		{"a push that is not visible yet comes again", pushEvent("e", "2.0.0", "SUCCESS"), 1, "does not list 2.0.0"},
 		{"a push that never becomes visible is left to the sweep", pushEvent("e", "2.0.0", "SUCCESS"), givenUpAt, ""},
-		{"an unknown kind of event is acknowledged", event("aws.s3", "Object Created", "", `{}`), 1, ""},
+		{"an unknown kind of event is acknowledged", event("aws.s3", "Object Deleted", "", `{}`), 1, ""},
 		{"a tag change elsewhere is acknowledged", event("aws.tag", "Tag Change on Resource", "arn:aws:ec2:eu-west-1:123456789012:instance/i-1",
 			`{"changed-tag-keys":["davit/policy"],"service":"ec2","resource-type":"instance","version":1}`), 1, ""},
 		{"a test message is refused with its reason", []byte(`hello`), 1, "malformed event"},

@@ -20,13 +20,13 @@ func TestTheQueueTellsTheTruth(t *testing.T) {
 	queue, dead := s.openMailbox(names.RolloutQueue), s.openMailbox(names.RolloutDeadLetterQueue)
 
 	const foreign = "5f0d3f1c-8f7a-4b5e-9a3e-0d8a3c1f2b4d"
-	s.send(queue, fmt.Sprintf(`{"version":"0","id":%q,"source":"aws.s3","detail-type":"Object Created","account":%q,`+
+	s.send(queue, fmt.Sprintf(`{"version":"0","id":%q,"source":"aws.s3","detail-type":"Object Deleted","account":%q,`+
 		`"time":"2026-11-22T10:00:00Z","region":%q,"resources":[],"detail":{"bucket":{"name":"media"}}}`,
 		foreign, endpoint.Account, s.site.Endpoint.Region))
 	line := s.awaitLog("the event that is none of davit's to be acknowledged", func(line logLine) bool {
 		return line.Message == "acknowledged" && line.Event == foreign
 	})
-	if !strings.Contains(line.Reason, "Object Created") {
+	if !strings.Contains(line.Reason, "Object Deleted") {
 		t.Errorf("it was acknowledged because %q, want its kind named", line.Reason)
 	}
 

@@ -104,7 +104,7 @@ func TestAContainerThatRanOutOfMemoryGetsMore(t *testing.T) {
 
 func TestAnAlarmOnAServiceThatDidNotOptInIsRefused(t *testing.T) {
 	t.Parallel()
-	s := newService(t, "untouched")
+	s := newService(t, "unremedied")
 	s.create(breaker())
 	before := s.look()
 	s.alarm("ALARM")
