@@ -55,7 +55,7 @@ func (a Application) Deploy(ctx context.Context, console *console.Console) error
 // Diff fails if a deploy would change anything of what is deployed. It compares templates, since the local cloud makes no
 // change sets that know more.
 func (a Application) Diff(ctx context.Context, console *console.Console) error {
-	return a.cdk(ctx, console, a.Root, "diff", "--all", "--fail", "--method", "template",
+	return a.cdk(ctx, console, a.Root, "diff", "--fail", "--method", "template",
 		"--context", "configuration="+a.Configuration, "--output", a.Assembly)
 }
 
