@@ -49,23 +49,21 @@ type Subject struct {
 	Workload workload.Reference
 	// Playbook is the one that the alarm's tag names; empty where it names none.
 	Playbook string
+	// Scales is true of an alarm that is tagged to scale its workload.
+	Scales bool
 	// Host is true of an alarm on a host and not on what runs there.
 	Host bool
 }
 
 // Resolve says what an alarm is about: by its davit/workload tag, else by the dimensions of its metrics, else, for a
 // composite alarm, by the alarms of its rule where all that can be told are about the same. The error wraps ErrNoWorkload
-// where nothing says it, and for an alarm that is there for scaling alone.
+// where nothing says it.
 func (a *Alarms) Resolve(ctx context.Context, change *event.AlarmStateChange) (Subject, error) {
 	tags, err := a.tags(ctx, change)
 	if err != nil {
 		return Subject{}, err
 	}
-	subject := Subject{Playbook: tags[names.TagPlaybook]}
-	if tags[names.TagScaling] != "" && subject.Playbook == "" {
-		return Subject{}, fmt.Errorf("%w that is to be remedied: alarm %s scales its workload by the tag %s; to have both, tag it %s too",
-			ErrNoWorkload, change.AlarmName, names.TagScaling, names.TagPlaybook)
-	}
+	subject := Subject{Playbook: tags[names.TagPlaybook], Scales: tags[names.TagScaling] != ""}
 	if text, tagged := tags[names.TagWorkload]; tagged {
 		subject.Workload, err = workload.ParseReference(text)
 		if err != nil {

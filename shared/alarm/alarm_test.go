@@ -98,10 +98,6 @@ func TestResolveFindsTheWorkload(t *testing.T) {
 			nil, `ALARM("5xx") AND NOT ALARM(odd)`, "ecs:production/web", "", ""},
 		{"not by a rule about two workloads", account{alarms: []types.MetricAlarm{described("5xx", "ClusterName", "production", "ServiceName", "web"),
 			described("slow", "ClusterName", "production", "ServiceName", "worker")}}, nil, "ALARM(5xx) OR ALARM('slow')", "", "", "ecs:production/worker"},
-		{"not where it is there for scaling alone", account{tags: map[string]string{names.TagWorkload: "ecs:production/web", names.TagScaling: "out"}},
-			nil, "", "", "", "scales its workload"},
-		{"also where it scales, if it names a playbook", account{tags: map[string]string{names.TagWorkload: "ecs:production/web",
-			names.TagScaling: "out", names.TagPlaybook: "mine"}}, nil, "", "ecs:production/web", "mine", ""},
 		{"not by a tag that names nothing", account{tags: map[string]string{names.TagWorkload: "web"}}, nil, "", "", "", "ecs:CLUSTER/SERVICE"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -64,11 +64,16 @@ func Open(configuration aws.Config, table, settingsParameter string, log *slog.L
 	return made
 }
 
-// Resolve is a recovery.Resolver.
+// Resolve is a recovery.Resolver. An alarm that scales its workload and names no playbook is left to scaling: two acts on
+// one alarm would fight.
 func (i *Installation) Resolve(ctx context.Context, change *events.AlarmStateChange) (workload.Reference, string, error) {
 	subject, err := i.Alarms.Resolve(ctx, change)
 	if errors.Is(err, alarm.ErrNoWorkload) {
 		return workload.Reference{}, "", &recovery.Unresolved{Reason: err.Error()}
+	}
+	if err == nil && subject.Scales && subject.Playbook == "" {
+		return workload.Reference{}, "", &recovery.Unresolved{Reason: fmt.Sprintf("alarm %s scales its workload, by its tag %s; to have it remedied too, tag it %s",
+			change.AlarmName, names.TagScaling, names.TagPlaybook)}
 	}
 	return subject.Workload, subject.Playbook, err
 }

@@ -141,7 +141,14 @@ func (v view) amiss(incident ledger.Incident) string {
 	if !v.seen.Healthy {
 		return v.seen.Why
 	}
-	return v.alarmOn(incident)
+	if alarm := v.alarmOn(incident); alarm != "" {
+		return alarm
+	}
+	if unanswered := incident.Step == 0 && len(incident.Tried) == 0 && incident.PagedAt.IsZero(); unanswered && incident.Playbook == OutOfMemory {
+		// The task that replaces it is well until it has grown as large.
+		return "a task ran out of memory"
+	}
+	return ""
 }
 
 func (v view) decideIncident(incident ledger.Incident) Decision {
