@@ -136,6 +136,8 @@ func (s *S3Input) check() error {
 		return Wrong("input.s3", "want one of key, keys and prefix, not %d of them", given)
 	case len(s.Key) > 1024:
 		return Wrong("input.s3.key", "it has %d bytes; a key has at most 1024", len(s.Key))
+	case len(s.Prefix) > 1024:
+		return Wrong("input.s3.prefix", "it has %d bytes; a key has at most 1024", len(s.Prefix))
 	case s.Keys != nil && (len(s.Keys) == 0 || len(s.Keys) > MaximumKeys):
 		return Wrong("input.s3.keys", "want 1 to %d, not %d", MaximumKeys, len(s.Keys))
 	}

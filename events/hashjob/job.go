@@ -70,9 +70,9 @@ type Job struct {
 
 // Input is what a job reads; exactly one of its fields is given.
 type Input struct {
-	// Hex and Base64 are inputs in the document itself.
-	Hex    []string `json:"hex,omitempty"`
-	Base64 []string `json:"base64,omitempty"`
+	// Hex and Base64 are inputs in the document itself. An empty list is one: no inputs, which is not the same as no list.
+	Hex    []string `json:"hex,omitzero"`
+	Base64 []string `json:"base64,omitzero"`
 	S3     *S3Input `json:"s3,omitempty"`
 }
 
@@ -80,7 +80,7 @@ type Input struct {
 type S3Input struct {
 	Bucket string   `json:"bucket"`
 	Key    string   `json:"key,omitempty"`
-	Keys   []string `json:"keys,omitempty"`
+	Keys   []string `json:"keys,omitzero"`
 	// Prefix takes every object whose key begins with it, in the order of their keys in UTF-8.
 	Prefix string `json:"prefix,omitempty"`
 	Form   Form   `json:"form"`

@@ -59,6 +59,20 @@ func TestExamplesAreReadAndSayAllThatTheyMean(t *testing.T) {
 	}
 }
 
+func TestAnEmptyListIsAnInput(t *testing.T) {
+	for _, list := range []string{"hex", "base64"} {
+		document := []byte(`{"version":"1","id":"a","kind":"digest","input":{"` + list + `":[]},"digest":{"algorithm":"sha256"}}`)
+		job, err := hashjob.Parse(document)
+		if err != nil {
+			t.Errorf("%s: %v", list, err)
+			continue
+		}
+		if written, err := json.Marshal(job); err != nil || string(written) != string(document) {
+			t.Errorf("%s is written as %s, %v", document, written, err)
+		}
+	}
+}
+
 func TestWhatIsWrongIsNamed(t *testing.T) {
 	const tree = `"kind":"merkle-root","tree":{"shape":"bitcoin","leaves":"hashes"}`
 	const objects = `"input":{"s3":{"bucket":"media","prefix":"a/","form":"objects"}}`
@@ -82,6 +96,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"another form":             {`{"version":"1","id":"a",` + tree + `,"input":{"s3":{"bucket":"media","key":"a","form":"xml"}}}`, "input.s3.form", "hex-lines"},
 		"hashes of 31 bytes":       {`{"version":"1","id":"a",` + tree + `,"input":{"s3":{"bucket":"media","key":"a","form":"records","record_bytes":31}}}`, "input.s3.record_bytes", "32 bytes"},
 		"an empty key":             {`{"version":"1","id":"a",` + tree + `,"input":{"s3":{"bucket":"media","keys":["a",""],"form":"hex-lines"}}}`, "input.s3.keys", "0 bytes"},
+		"a long prefix":            {`{"version":"1","id":"a",` + tree + `,"input":{"s3":{"bucket":"media","prefix":"` + strings.Repeat("a", 1025) + `","form":"hex-lines"}}}`, "input.s3.prefix", "1025 bytes"},
 		"objects as hashes":        {`{"version":"1","id":"a",` + tree + `,` + objects + `}`, "input.s3.form", "entries"},
 		"entries of bitcoin":       {`{"version":"1","id":"a","kind":"merkle-root","tree":{"shape":"bitcoin","leaves":"entries"},"input":{"hex":[]}}`, "tree.leaves", "transaction IDs"},
 		"nothing to prove":         {`{"version":"1","id":"a","kind":"merkle-proof","tree":{"shape":"bitcoin","leaves":"hashes"},"prove":{},"input":{"hex":[]}}`, "prove", "either"},
@@ -207,6 +222,7 @@ func FuzzParse(f *testing.F) {
 	for _, document := range examples(f) {
 		f.Add(document)
 	}
+	f.Add([]byte(`{"version":"1","id":"0","kind":"merkle-root","input":{"hex":[]},"tree":{"shape":"bitcoin","leaves":"hashes"}}`))
 	f.Fuzz(func(t *testing.T, document []byte) {
 		job, err := hashjob.Parse(document)
 		var wrong *hashjob.FieldError
