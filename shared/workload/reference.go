@@ -20,13 +20,25 @@ const (
 	EC2 Kind = "ec2"
 )
 
-// Reference names one workload: "ecs:CLUSTER/SERVICE" or "eks:CLUSTER/NAMESPACE/DEPLOYMENT", or a host: "ec2:INSTANCE". A Reference that is not
-// the zero value is valid; it is comparable and can be a map key.
+// Controller is what runs the pods of a Kubernetes workload.
+type Controller string
+
+// The controllers, by the name that kubectl has for them.
+const (
+	ControllerDeployment  Controller = "deployment"
+	ControllerStatefulSet Controller = "statefulset"
+	ControllerDaemonSet   Controller = "daemonset"
+)
+
+// Reference names one workload: "ecs:CLUSTER/SERVICE"; "eks:CLUSTER/NAMESPACE/DEPLOYMENT", or for other controllers
+// "eks:CLUSTER/NAMESPACE/statefulset/NAME" and "eks:CLUSTER/NAMESPACE/daemonset/NAME"; or a host: "ec2:INSTANCE". A
+// Reference that is not the zero value is valid; it is comparable and can be a map key.
 type Reference struct {
-	kind      Kind
-	cluster   string
-	namespace string
-	name      string
+	kind       Kind
+	cluster    string
+	namespace  string
+	controller Controller
+	name       string
 }
 
 // ErrReference is wrapped by every error of ParseReference and of the constructors.
@@ -66,15 +78,23 @@ func ECSService(cluster, service string) (Reference, error) {
 
 // EKSDeployment is the reference of a Kubernetes Deployment on an EKS cluster.
 func EKSDeployment(cluster, namespace, deployment string) (Reference, error) {
+	return EKSWorkload(cluster, namespace, ControllerDeployment, deployment)
+}
+
+// EKSWorkload is the reference of what a controller runs on an EKS cluster.
+func EKSWorkload(cluster, namespace string, controller Controller, name string) (Reference, error) {
 	switch {
+	case controller != ControllerDeployment && controller != ControllerStatefulSet && controller != ControllerDaemonSet:
+		return Reference{}, fmt.Errorf("%w: %q is neither statefulset nor daemonset, and a Deployment is eks:CLUSTER/NAMESPACE/DEPLOYMENT",
+			ErrReference, abbreviate(string(controller)))
 	case !within(cluster, maximumEKSClusterName, eksClusterName):
 		return Reference{}, fmt.Errorf("%w: %q is not the name of an EKS cluster", ErrReference, abbreviate(cluster))
 	case !within(namespace, maximumDNSLabel, dnsLabel):
 		return Reference{}, fmt.Errorf("%w: %q is not the name of a namespace", ErrReference, abbreviate(namespace))
-	case !within(deployment, maximumDNSSubdomain, dnsSubdomain):
-		return Reference{}, fmt.Errorf("%w: %q is not the name of a Deployment", ErrReference, abbreviate(deployment))
+	case !within(name, maximumDNSSubdomain, dnsSubdomain):
+		return Reference{}, fmt.Errorf("%w: %q is not the name of a %s", ErrReference, abbreviate(name), controller)
 	}
-	return Reference{kind: EKS, cluster: cluster, namespace: namespace, name: deployment}, nil
+	return Reference{kind: EKS, cluster: cluster, namespace: namespace, controller: controller, name: name}, nil
 }
 
 // EC2Instance is the reference of a host by the ID of its instance, such as i-0123456789abcdef0.
@@ -85,8 +105,8 @@ func EC2Instance(id string) (Reference, error) {
 	return Reference{kind: EC2, name: id}, nil
 }
 
-// ParseReference reads "ecs:CLUSTER/SERVICE", "eks:CLUSTER/NAMESPACE/DEPLOYMENT" or "ec2:INSTANCE". It accepts nothing
-// else: no spaces, no ARN, no empty part.
+// ParseReference reads a reference in the one form that String writes. It accepts nothing else: no spaces, no ARN, no
+// empty part, and no "deployment/" before the name of a Deployment.
 func ParseReference(text string) (Reference, error) {
 	kind, rest, _ := strings.Cut(text, ":")
 	parts := strings.Split(rest, "/")
@@ -95,11 +115,13 @@ func ParseReference(text string) (Reference, error) {
 		return ECSService(parts[0], parts[1])
 	case Kind(kind) == EKS && len(parts) == 3:
 		return EKSDeployment(parts[0], parts[1], parts[2])
+	case Kind(kind) == EKS && len(parts) == 4 && Controller(parts[2]) != ControllerDeployment:
+		return EKSWorkload(parts[0], parts[1], Controller(parts[2]), parts[3])
 	case Kind(kind) == EC2 && len(parts) == 1:
 		return EC2Instance(parts[0])
 	}
-	return Reference{}, fmt.Errorf("%w: %q: want ecs:CLUSTER/SERVICE or eks:CLUSTER/NAMESPACE/DEPLOYMENT",
-		ErrReference, abbreviate(text))
+	return Reference{}, fmt.Errorf("%w: %q: want ecs:CLUSTER/SERVICE, eks:CLUSTER/NAMESPACE/DEPLOYMENT, "+
+		"eks:CLUSTER/NAMESPACE/statefulset/NAME or eks:CLUSTER/NAMESPACE/daemonset/NAME", ErrReference, abbreviate(text))
 }
 
 // ParseServiceARN reads the ARN of an ECS service in the form that names its cluster
@@ -126,7 +148,10 @@ func (r Reference) Cluster() string { return r.cluster }
 // Namespace is the Kubernetes namespace; empty for ECS.
 func (r Reference) Namespace() string { return r.namespace }
 
-// Name is the name of the ECS service or of the Deployment, or the ID of the instance.
+// Controller is what runs a Kubernetes workload; empty for others.
+func (r Reference) Controller() Controller { return r.controller }
+
+// Name is the name of the ECS service or of the Kubernetes workload, or the ID of the instance.
 func (r Reference) Name() string { return r.name }
 
 // IsZero tells whether the reference names nothing.
@@ -138,6 +163,9 @@ func (r Reference) String() string {
 	case ECS:
 		return "ecs:" + r.cluster + "/" + r.name
 	case EKS:
+		if r.controller != ControllerDeployment {
+			return "eks:" + r.cluster + "/" + r.namespace + "/" + string(r.controller) + "/" + r.name
+		}
 		return "eks:" + r.cluster + "/" + r.namespace + "/" + r.name
 	case EC2:
 		return "ec2:" + r.name

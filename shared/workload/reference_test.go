@@ -22,6 +22,9 @@ func TestReferencesAreReadInTheirOneForm(t *testing.T) {
 		{"ec2:i-0123456789abcdef0", workload.EC2, "", "", "i-0123456789abcdef0"},
 		{"eks:blue/shop/cart", workload.EKS, "blue", "shop", "cart"},
 		{"eks:0_Blue-1/kube-system/my.app-2", workload.EKS, "0_Blue-1", "kube-system", "my.app-2"},
+		{"eks:blue/shop/statefulset/db.a", workload.EKS, "blue", "shop", "db.a"},
+		{"eks:blue/shop/daemonset/agent", workload.EKS, "blue", "shop", "agent"},
+		{"eks:blue/shop/statefulset", workload.EKS, "blue", "shop", "statefulset"},
 	} {
 		got, err := workload.ParseReference(test.text)
 		if err != nil {
@@ -48,6 +51,10 @@ func TestReferencesRefuseEverythingElse(t *testing.T) {
 		"one part":                        "ecs:web",
 		"a part too many":                 "ecs:davit/web/1",
 		"a part too many for EKS":         "eks:blue/shop/cart/1",
+		"a Deployment named as such":      "eks:blue/shop/deployment/cart",
+		"a controller in capitals":        "eks:blue/shop/StatefulSet/db",
+		"a controller of another kind":    "eks:blue/shop/job/db",
+		"two parts too many for EKS":      "eks:blue/shop/statefulset/db/1",
 		"a part too few for EKS":          "eks:blue/cart",
 		"an empty cluster":                "ecs:/web",
 		"an empty service":                "ecs:davit/",

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"davit/shared/cache"
 	"davit/shared/rollout"
 )
 
@@ -108,9 +109,9 @@ const (
 // Driver is the rollout driver for ECS services of one account and region. It is safe for concurrent use.
 type Driver struct {
 	clients   Clients
-	revisions *cache[*revision]
-	images    *cache[[]platform]
-	proofs    *cache[struct{}]
+	revisions *cache.Cache[*revision]
+	images    *cache.Cache[[]platform]
+	proofs    *cache.Cache[struct{}]
 
 	targetGroups targetGroups
 }
@@ -124,8 +125,8 @@ func New(clients Clients) *Driver {
 	}
 	return &Driver{
 		clients:   clients,
-		revisions: newCache[*revision](rememberedRevisions, 0),
-		images:    newCache[[]platform](rememberedProofs, proofLifetime),
-		proofs:    newCache[struct{}](rememberedProofs, proofLifetime),
+		revisions: cache.New[*revision](rememberedRevisions, 0),
+		images:    cache.New[[]platform](rememberedProofs, proofLifetime),
+		proofs:    cache.New[struct{}](rememberedProofs, proofLifetime),
 	}
 }

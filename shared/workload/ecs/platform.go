@@ -110,7 +110,7 @@ func (d *Driver) ReadAhead(ctx context.Context, repository workload.Repository, 
 func (d *Driver) platforms(
 	ctx context.Context, repository workload.Repository, digest string,
 ) ([]platform, error) {
-	return d.images.fetch(repository.String()+"@"+digest, func() ([]platform, error) {
+	return d.images.Fetch(repository.String()+"@"+digest, func() ([]platform, error) {
 		return d.readPlatforms(ctx, repository, digest)
 	})
 }

@@ -132,7 +132,7 @@ func (d *Driver) registerBody(ctx context.Context, from *revision, body []byte) 
 		return "", errors.New("ecs:RegisterTaskDefinition: the answer names no revision")
 	}
 	if made, err := readRevision(answer, output.TaskDefinition, output.Tags); err == nil {
-		d.revisions.put(arn, made) // the next look at the service need not describe it
+		d.revisions.Put(arn, made) // the next look at the service need not describe it
 	}
 	return arn, nil
 }

@@ -35,7 +35,7 @@ var errDescriptionTooLong = errors.New("the answer is longer than 1 MiB")
 
 // revision describes a task definition revision, from the cache where it was described before.
 func (d *Driver) revision(ctx context.Context, arn string) (*revision, error) {
-	return d.revisions.fetch(arn, func() (*revision, error) { return d.describe(ctx, arn) })
+	return d.revisions.Fetch(arn, func() (*revision, error) { return d.describe(ctx, arn) })
 }
 
 func (d *Driver) describe(ctx context.Context, arn string) (*revision, error) {

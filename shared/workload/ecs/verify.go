@@ -99,7 +99,7 @@ func (d *Driver) checks(observation workload.Observation, definition *types.Task
 // proved skips a check that succeeded a moment ago.
 func (d *Driver) proved(key string, check check) check {
 	return func(ctx context.Context) error {
-		_, err := d.proofs.fetch(key, func() (struct{}, error) { return struct{}{}, check(ctx) })
+		_, err := d.proofs.Fetch(key, func() (struct{}, error) { return struct{}{}, check(ctx) })
 		return err
 	}
 }

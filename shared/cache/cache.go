@@ -1,4 +1,5 @@
-package ecs
+// Package cache remembers what was read, for a bounded number of keys and a bounded time.
+package cache
 
 import (
 	"container/list"
@@ -8,8 +9,9 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// cache remembers a bounded number of values for the life of the process and forgets the least recently used first.
-type cache[V any] struct {
+// Cache remembers a bounded number of values for the life of the process and forgets the least recently used first. It is
+// safe for concurrent use.
+type Cache[V any] struct {
 	mutex    sync.Mutex
 	limit    int
 	lifetime time.Duration
@@ -25,30 +27,40 @@ type cached[V any] struct {
 	at    time.Time
 }
 
-// newCache makes a cache of at most limit values, each for at most lifetime; a lifetime of 0 has no end.
-func newCache[V any](limit int, lifetime time.Duration) *cache[V] {
-	return &cache[V]{
+// New makes a cache of at most limit values, each for at most lifetime; a lifetime of 0 has no end.
+func New[V any](limit int, lifetime time.Duration) *Cache[V] {
+	return &Cache[V]{
 		limit: limit, lifetime: lifetime, now: time.Now, order: list.New(), elements: map[string]*list.Element{},
 	}
 }
 
-// fetch answers what is remembered under the key, or else what read answers, which is remembered unless it failed. Those
+// Fetch answers what is remembered under the key, or else what read answers, which is remembered unless it failed. Those
 // who ask for one key at the same time share one read.
-func (c *cache[V]) fetch(key string, read func() (V, error)) (V, error) {
+func (c *Cache[V]) Fetch(key string, read func() (V, error)) (V, error) {
 	if known, found := c.get(key); found {
 		return known, nil
 	}
 	value, err, _ := c.reads.Do(key, func() (any, error) {
 		value, err := read()
 		if err == nil {
-			c.put(key, value)
+			c.Put(key, value)
 		}
 		return value, err
 	})
 	return value.(V), err
 }
 
-func (c *cache[V]) get(key string) (value V, found bool) {
+// Forget has the key read again.
+func (c *Cache[V]) Forget(key string) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if element, found := c.elements[key]; found {
+		c.order.Remove(element)
+		delete(c.elements, key)
+	}
+}
+
+func (c *Cache[V]) get(key string) (value V, found bool) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	element, found := c.elements[key]
@@ -65,7 +77,8 @@ func (c *cache[V]) get(key string) (value V, found bool) {
 	return entry.value, true
 }
 
-func (c *cache[V]) put(key string, value V) {
+// Put remembers the value under the key.
+func (c *Cache[V]) Put(key string, value V) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	entry := cached[V]{key: key, value: value, at: c.now()}

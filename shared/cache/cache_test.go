@@ -1,4 +1,4 @@
-package ecs
+package cache
 
 import (
 	"slices"
@@ -9,11 +9,11 @@ import (
 )
 
 func TestCacheForgetsTheLeastRecentlyUsedFirst(t *testing.T) {
-	remembered := newCache[int](2, 0)
-	remembered.put("a", 1)
-	remembered.put("b", 2)
+	remembered := New[int](2, 0)
+	remembered.Put("a", 1)
+	remembered.Put("b", 2)
 	remembered.get("a")
-	remembered.put("c", 3)
+	remembered.Put("c", 3)
 	for key, want := range map[string]bool{"a": true, "b": false, "c": true} {
 		if _, found := remembered.get(key); found != want {
 			t.Errorf("%q is found: %v, want %v", key, found, want)
@@ -23,9 +23,9 @@ func TestCacheForgetsTheLeastRecentlyUsedFirst(t *testing.T) {
 
 func TestCacheForgetsWhatIsTooOld(t *testing.T) {
 	now := time.Unix(0, 0)
-	remembered := newCache[int](2, time.Minute)
+	remembered := New[int](2, time.Minute)
 	remembered.now = func() time.Time { return now }
-	remembered.put("a", 1)
+	remembered.Put("a", 1)
 	now = now.Add(time.Minute - 1)
 	if value, found := remembered.get("a"); !found || value != 1 {
 		t.Errorf("after less than its lifetime the value is %d, %v", value, found)
@@ -36,18 +36,32 @@ func TestCacheForgetsWhatIsTooOld(t *testing.T) {
 	}
 }
 
+func TestCacheReadsAgainWhatItWasToldToForget(t *testing.T) {
+	remembered := New[int](2, 0)
+	reads := 0
+	read := func() (int, error) { reads++; return reads, nil }
+	for want := 1; want <= 2; want++ {
+		for range 2 {
+			if value, err := remembered.Fetch("a", read); value != want || err != nil {
+				t.Errorf("the value is %d, %v, want %d", value, err, want)
+			}
+		}
+		remembered.Forget("a")
+	}
+}
+
 // A cache answers as a list of its keys in the order of their last use would.
 func TestCacheIsAsAListOfItsKeys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const limit = 3
-		remembered := newCache[int](limit, 0)
+		remembered := New[int](limit, 0)
 		var model []string
 		values := map[string]int{}
 		for step := range rapid.IntRange(1, 60).Draw(t, "steps") {
 			key := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f"}).Draw(t, "key")
 			at := slices.Index(model, key)
 			if rapid.Bool().Draw(t, "put") {
-				remembered.put(key, step)
+				remembered.Put(key, step)
 				values[key] = step
 			} else {
 				value, found := remembered.get(key)
