@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"golang.org/x/sync/errgroup"
 
 	events "davit/events/cloudwatch"
 	"davit/shared/alarm"
@@ -32,15 +34,23 @@ import (
 	"davit/shared/settings"
 	"davit/shared/workload"
 	ecsdriver "davit/shared/workload/ecs"
+	eksdriver "davit/shared/workload/eks"
+	"davit/shared/workload/eks/cluster"
 )
 
 // settingsAge is how long settings that were read are in force: less than the minute within which a stop must work.
 const settingsAge = 45 * time.Second
 
+// clustersAtOnce is how many clusters are listed side by side.
+const clustersAtOnce = 16
+
 // Installation is one davit in one account and region.
 type Installation struct {
 	Ledger *ledger.Ledger
-	Driver *ecsdriver.Driver
+	// Services and Pods are the drivers of ECS and of Kubernetes, and Clusters where the latter runs.
+	Services *ecsdriver.Driver
+	Pods     *eksdriver.Driver
+	Clusters *cluster.Clusters
 	// Reconciler has no Reporter: who acts sets one.
 	Reconciler *rollout.Reconciler
 	// Remedies has no Rollouts, Reporter and LookAgain: who acts sets them.
@@ -53,13 +63,16 @@ func Open(configuration aws.Config, table, settingsParameter string, log *slog.L
 	parameters, images := ssm.NewFromConfig(configuration), ecr.NewFromConfig(configuration)
 	current := &currentSettings{client: parameters, parameter: settingsParameter}
 	book := ledger.New(dynamodb.NewFromConfig(configuration), table, ledger.WithHistoryDays(current.historyDays))
-	driver := ecsdriver.New(ecsdriver.Clients{ECS: ecs.NewFromConfig(configuration), SSM: parameters, ECR: images,
+	services := ecsdriver.New(ecsdriver.Clients{ECS: ecs.NewFromConfig(configuration), SSM: parameters, ECR: images,
 		IAM: iam.NewFromConfig(configuration), Logs: cloudwatchlogs.NewFromConfig(configuration),
 		Secrets: secretsmanager.NewFromConfig(configuration), Tagging: resourcegroupstaggingapi.NewFromConfig(configuration)})
-	made := &Installation{Ledger: book, Driver: driver, Reconciler: &rollout.Reconciler{Driver: driver, Registry: registry.New(images),
+	clusters := cluster.New(configuration)
+	pods := eksdriver.New(clusters, services)
+	made := &Installation{Ledger: book, Services: services, Pods: pods, Clusters: clusters, Reconciler: &rollout.Reconciler{
+		Driver: rollout.Drivers{workload.ECS: services, workload.EKS: pods}, Registry: registry.New(images),
 		Ledger: book, Settings: current.get, Now: time.Now, Log: log}}
-	made.Alarms = alarm.New(cloudwatch.NewFromConfig(configuration), driver.BehindTargetGroup)
-	made.Remedies = &recovery.Reconciler{Drivers: map[workload.Kind]recovery.Driver{workload.ECS: ecsdriver.NewRemedies(driver)},
+	made.Alarms = alarm.New(cloudwatch.NewFromConfig(configuration), services.BehindTargetGroup)
+	made.Remedies = &recovery.Reconciler{Drivers: map[workload.Kind]recovery.Driver{workload.ECS: ecsdriver.NewRemedies(services)},
 		Alarms: made.Alarms, Ledger: book, Settings: current.get, Now: time.Now, Log: log}
 	return made
 }
@@ -81,7 +94,7 @@ func (i *Installation) Resolve(ctx context.Context, change *events.AlarmStateCha
 // CountRemedied counts the workloads that opted in to remedies.
 func (i *Installation) CountRemedied(ctx context.Context) (int, error) {
 	count := 0
-	for page, err := range i.Driver.TaggedWith(ctx, names.TagPlaybook) {
+	for page, err := range i.Services.TaggedWith(ctx, names.TagPlaybook) {
 		if err != nil {
 			return 0, err
 		}
@@ -90,11 +103,11 @@ func (i *Installation) CountRemedied(ctx context.Context) (int, error) {
 	return count, nil
 }
 
-// Fleet is a rollout.Fleet: the services that carry the tag now, then the workloads that the ledger knows, so that one
-// that lost its tag is noticed too.
+// Fleet is a rollout.Fleet: the services that carry the tag now, what carries the annotation on the clusters, then the
+// workloads that the ledger knows, so that one that lost its tag is noticed too.
 func (i *Installation) Fleet(ctx context.Context) iter.Seq2[workload.Reference, error] {
 	return func(yield func(workload.Reference, error) bool) {
-		for page, err := range i.Driver.Tagged(ctx) {
+		for page, err := range i.Services.Tagged(ctx) {
 			if err != nil {
 				yield(workload.Reference{}, err)
 				return
@@ -108,6 +121,16 @@ func (i *Installation) Fleet(ctx context.Context) iter.Seq2[workload.Reference, 
 				i.Reconciler.Log.WarnContext(ctx, "a tagged service cannot be named", slog.String("reason", odd.Error()))
 			}
 		}
+		annotated, err := i.Annotated(ctx, names.TagPolicy)
+		if err != nil {
+			yield(workload.Reference{}, err)
+			return
+		}
+		for _, reference := range annotated {
+			if !yield(reference, nil) {
+				return
+			}
+		}
 		for reference, err := range i.Ledger.Workloads(ctx) {
 			if err == nil && reference.Kind() == workload.EC2 {
 				continue // nothing rolls out on a host
@@ -117,6 +140,36 @@ func (i *Installation) Fleet(ctx context.Context) iter.Seq2[workload.Reference, 
 			}
 		}
 	}
+}
+
+// Annotated are the Kubernetes workloads that carry an annotation, on the clusters of the settings, which are asked side by
+// side. A cluster that cannot be listed is told in the log and leaves out its own workloads alone.
+func (i *Installation) Annotated(ctx context.Context, key string) ([]workload.Reference, error) {
+	configured, err := i.Reconciler.Settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	clusters, err := i.Clusters.Names(ctx, configured.Clusters)
+	if err != nil {
+		return nil, err
+	}
+	found := make([][]workload.Reference, len(clusters))
+	var listings errgroup.Group
+	listings.SetLimit(clustersAtOnce)
+	for index, name := range clusters {
+		listings.Go(func() error {
+			for reference, err := range i.Pods.Annotated(ctx, name, key) {
+				if err != nil {
+					i.Reconciler.Log.WarnContext(ctx, "a cluster cannot be listed", slog.String("cluster", name), slog.String("reason", err.Error()))
+					return nil
+				}
+				found[index] = append(found[index], reference)
+			}
+			return nil
+		})
+	}
+	_ = listings.Wait()
+	return slices.Concat(found...), nil
 }
 
 // currentSettings are those of the parameter, read again when they are a minute old. Without the parameter the defaults

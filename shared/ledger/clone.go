@@ -10,6 +10,7 @@ func (r Record) Clone() Record {
 	r.Rollout = clonePointer(r.Rollout)
 	if r.Rollout != nil {
 		r.Rollout.Containers = slices.Clone(r.Rollout.Containers)
+		r.Rollout.Evidence = slices.Clone(r.Rollout.Evidence)
 	}
 	r.Hold = clonePointer(r.Hold)
 	r.Request = clonePointer(r.Request)

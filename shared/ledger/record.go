@@ -64,8 +64,9 @@ type Rollout struct {
 	Lease time.Time `json:"lease,omitzero"`
 	// Override is true of a rollout that a human sent past holds and freezes.
 	Override bool `json:"override,omitempty"`
-	// Failure is why the rollout is being put back.
-	Failure string `json:"failure,omitempty"`
+	// Failure is why the rollout is being put back, and Evidence what the platform said of its tasks before.
+	Failure  string   `json:"failure,omitempty"`
+	Evidence []string `json:"evidence,omitempty"`
 	// Overdue is true once a missing outcome was reported.
 	Overdue bool `json:"overdue,omitempty"`
 }

@@ -32,7 +32,7 @@ func newScene() *scene {
 	s.record.Recovery.Incidents = []ledger.Incident{{ID: "inc-1", Workload: reference, Playbook: ServiceUnhealthy, Cause: "alarm 5xx went off",
 		OpenedAt: noon.Add(-10 * time.Minute), Alarms: []string{"5xx"}, Signals: []string{"1"}, Step: 1}}
 	s.seen = Seen{Alarms: map[string]AlarmState{"5xx": {State: "ALARM"}}, Observation: Observation{Healthy: true, Cannot: map[settings.Do]string{},
-		Observation: workload.Observation{Workload: reference, Exists: true, Desired: 2, Running: 2, Controller: "ECS", RollsBack: true,
+		Observation: workload.Observation{Workload: reference, Exists: true, Desired: 2, Running: 2, RollsBack: true,
 			Settings:    workload.Settings{Policy: "semver:1.x", Playbook: "default"},
 			Containers:  []workload.Container{{Name: "web", Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@" + digest(2)}},
 			Deployments: []workload.Deployment{{ID: "ecs-svc/1", Primary: true, State: workload.Completed, CreatedAt: noon.Add(-time.Hour)}}}}}

@@ -16,6 +16,12 @@ import (
 // Decide says what to do about one workload now. It depends on nothing but its arguments: the record is what davit
 // remembers, seen is what AWS says at this moment, and the cause only tells which image a human would ask about.
 func Decide(now time.Time, configured settings.Settings, record ledger.Record, seen Seen, cause Cause) Decision {
+	decision := decide(now, configured, record, seen, cause)
+	decision.Watch = watch(now, configured, record, seen.Workload, decision)
+	return decision
+}
+
+func decide(now time.Time, configured settings.Settings, record ledger.Record, seen Seen, cause Cause) Decision {
 	if record.Rollout != nil {
 		return decideOutcome(now, configured, record, seen)
 	}
@@ -25,9 +31,8 @@ func Decide(now time.Time, configured settings.Settings, record ledger.Record, s
 		return Decision{Action: Nothing, Code: Gone, Reason: "there is no such workload, or it is being deleted"}
 	case observation.Settings.Policy == "":
 		return Decision{Action: Nothing, Code: NotOptedIn, Reason: "the workload carries no davit/policy tag"}
-	case observation.Controller != "ECS":
-		return Decision{Action: Refuse, Code: Controller,
-			Reason: fmt.Sprintf("its deployment controller is %s, and davit rolls out only through ECS's own", observation.Controller)}
+	case observation.Blocked != "":
+		return Decision{Action: Refuse, Code: Controller, Reason: observation.Blocked}
 	}
 	target, err := FindTarget(observation)
 	if err != nil {
@@ -193,6 +198,8 @@ func decideIntended(now time.Time, configured settings.Settings, record ledger.R
 			Reason: "somebody else changed the workload before the rollout began: it runs " + revisionName(observation.Revision)}
 	case observation.Settings.Policy == "":
 		return Decision{Action: Abandon, Code: NotOptedIn, Reason: "the workload no longer carries a davit/policy tag"}
+	case observation.Blocked != "":
+		return Decision{Action: Abandon, Code: Controller, Reason: observation.Blocked}
 	}
 	if gate, closed := closedGate(now, configured, record, observation); closed && (!current.Override || gate.Code == Stopped) {
 		return Decision{Action: Abandon, Code: gate.Code, Reason: gate.Reason}
@@ -224,6 +231,9 @@ func decideStarted(now time.Time, configured settings.Settings, current *ledger.
 	case runsImage(observation, current):
 		return Decision{Action: Adopt, Code: Elsewhere, Deployment: primary.ID, Revision: primary.Revision,
 			Reason: "deployment " + primary.ID + " brings the same image up now"}
+	case primary.Revision == current.From && observation.Quiet:
+		return Decision{Action: Supersede, Code: Superseded, Deployment: primary.ID,
+			Reason: fmt.Sprintf("somebody put it back on %s", revisionName(current.From))}
 	case primary.Revision == current.From:
 		return Decision{Action: Fail, Code: RolledBack,
 			Reason: fmt.Sprintf("the service is back on %s", revisionName(current.From))}
@@ -235,21 +245,71 @@ func decideStarted(now time.Time, configured settings.Settings, current *ledger.
 // decideUnderWay judges a deployment that has no outcome yet.
 func decideUnderWay(now time.Time, configured settings.Settings, current *ledger.Rollout, deployment workload.Deployment,
 	observation workload.Observation) Decision {
-	late := now.Sub(current.StartedAt) > outcomeTimeout(configured)
+	late := now.Sub(begun(current, deployment)) > outcomeTimeout(configured)
+	putsBack := observation.RollsBack || deployment.Waits != ""
 	switch threshold := failureThreshold(deployment.Desired); {
-	case !observation.RollsBack && deployment.FailedTasks >= threshold:
-		return putBack(Decision{Code: TasksFailing, Reason: fmt.Sprintf("%d of its tasks failed, %d fail a deployment, and the service has no circuit breaker with rollback",
-			deployment.FailedTasks, threshold)}, observation)
-	case late && !observation.RollsBack:
-		return putBack(Decision{Code: TimedOut, Reason: fmt.Sprintf("no outcome within %s, and the service has no circuit breaker with rollback",
-			outcomeTimeout(configured))}, observation)
+	case !putsBack && deployment.FailedTasks >= threshold:
+		return putBack(Decision{Code: TasksFailing, Reason: fmt.Sprintf("%d of its tasks failed, %d fail a deployment, and %s",
+			deployment.FailedTasks, threshold, whyNotPutBack(deployment, observation))}, observation)
+	case late && !putsBack:
+		return putBack(Decision{Code: TimedOut, Reason: fmt.Sprintf("no outcome within %s, and %s",
+			outcomeTimeout(configured), whyNotPutBack(deployment, observation))}, observation)
 	case late && !current.Overdue:
 		return Decision{Action: ReportOverdue, Code: TimedOut,
 			Reason: fmt.Sprintf("deployment %s has no outcome within %s: %s", deployment.ID, outcomeTimeout(configured),
-				reasonOr(deployment.Reason, "ECS gives no reason"))}
+				reasonOr(deployment.Waits, reasonOr(deployment.Reason, "ECS gives no reason")))}
 	}
-	return Decision{Action: Wait, Code: InProgress, Reason: fmt.Sprintf("deployment %s is in progress, %d of %d tasks run",
-		deployment.ID, deployment.Running, deployment.Desired)}
+	reason := fmt.Sprintf("deployment %s is in progress, %d of %d tasks run", deployment.ID, deployment.Running, deployment.Desired)
+	if deployment.Waits != "" {
+		reason += ": " + deployment.Waits
+	}
+	return Decision{Action: Wait, Code: InProgress, Reason: reason}
+}
+
+// begun is from when on a deployment's time counts: its start, or when the last of its tasks found a place.
+func begun(current *ledger.Rollout, deployment workload.Deployment) time.Time {
+	if deployment.PlacedAt.After(current.StartedAt) {
+		return deployment.PlacedAt
+	}
+	return current.StartedAt
+}
+
+// whyNotPutBack says why davit itself must put a deployment back.
+func whyNotPutBack(deployment workload.Deployment, observation workload.Observation) string {
+	if observation.Quiet {
+		return "Kubernetes puts nothing back by itself: " + reasonOr(deployment.Reason, "it gives no reason")
+	}
+	return "the service has no circuit breaker with rollback"
+}
+
+const (
+	// firstWatch and longestWatch bound the time between two looks at a deployment of a quiet platform.
+	firstWatch   = 2 * time.Second
+	longestWatch = time.Minute
+)
+
+// watch is when to look again at a deployment of which no event will tell: at first soon, then after a quarter of the time
+// that it has taken so far. A deployment that is late is left to the sweep, so that looks do not add up.
+func watch(now time.Time, configured settings.Settings, record ledger.Record, observation workload.Observation, decision Decision) time.Duration {
+	if !observation.Quiet {
+		return 0
+	}
+	if decision.Action == Roll || decision.Action == Continue {
+		return firstWatch
+	}
+	if decision.Action != Wait || decision.Code != InProgress || decision.Again > 0 {
+		return 0
+	}
+	primary, _ := observation.Primary()
+	since := primary.CreatedAt
+	if record.Rollout != nil {
+		since = begun(record.Rollout, primary)
+	}
+	elapsed := now.Sub(since)
+	if elapsed > outcomeTimeout(configured) {
+		return 0
+	}
+	return min(max(elapsed/4, firstWatch), longestWatch)
 }
 
 // decidePuttingBack finishes what decideStarted began: the workload must leave the failed revision.

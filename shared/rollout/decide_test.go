@@ -42,7 +42,7 @@ func newScene() *scene {
 	return &scene{now: noon.Add(time.Hour), settings: settings.Settings{Version: settings.Version}, record: ledger.Record{Workload: reference},
 		seen: Seen{Images: []imagepolicy.Image{image("a", "1.0.0", 0), image("b", "1.1.0", 10), image("c", "0.9.0", 20)},
 			Workload: workload.Observation{Workload: reference, Exists: true, Settings: workload.Settings{Policy: "semver:>=0.1"},
-				Account: repository.Registry, Region: repository.Region, Controller: "ECS", RollsBack: true, Revision: "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:1",
+				Account: repository.Registry, Region: repository.Region, RollsBack: true, Revision: "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:1",
 				Containers: []workload.Container{{Name: "web", Image: base + "@" + digest("a")}}, Desired: 2, Running: 2,
 				Deployments: []workload.Deployment{{ID: "ecs-svc/1", Primary: true, State: workload.Completed, Desired: 2, Running: 2, CreatedAt: noon,
 					Revision: "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:1"}}}}}
@@ -121,7 +121,7 @@ func TestDecide(t *testing.T) {
 		{"an image that runs by tag is pinned", func(s *scene) { s.seen.Workload.Containers[0].Image = base + ":1.1.0" }, Roll, NewerImage, "runs by tag and is pinned"},
 		{"a workload without the tag is left alone", func(s *scene) { s.seen.Workload.Settings = workload.Settings{} }, Nothing, NotOptedIn, "davit/policy"},
 		{"a deleted workload is left alone", func(s *scene) { s.seen.Workload.Exists = false }, Nothing, Gone, "no such workload"},
-		{"CodeDeploy is refused", func(s *scene) { s.seen.Workload.Controller = "CODE_DEPLOY" }, Refuse, Controller, "CODE_DEPLOY"},
+		{"CodeDeploy is refused", func(s *scene) { s.seen.Workload.Blocked = "its deployment controller is CODE_DEPLOY" }, Refuse, Controller, "CODE_DEPLOY"},
 		{"a bad policy is refused", func(s *scene) { s.seen.Workload.Settings.Policy = "semver:>>1" }, Refuse, BadPolicy, "semver"},
 		{"a policy without a candidate does nothing", func(s *scene) { s.seen.Workload.Settings.Policy = "semver:9.x" }, Nothing, NoCandidate, "none of the 3 images"},
 		{"containers of two repositories are ambiguous", func(s *scene) {

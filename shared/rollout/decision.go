@@ -130,6 +130,8 @@ type Decision struct {
 	Revision   string `json:"revision,omitempty"`
 	// Again is when to look again, where waiting for an event would be too long; zero leaves it to events and the sweep.
 	Again time.Duration `json:"again,omitempty"`
+	// Watch is when to look again at a deployment of which no event will tell; zero where one will.
+	Watch time.Duration `json:"watch,omitempty"`
 	// Verdicts judge every image, best candidate first. They are set wherever the images were looked at.
 	Verdicts []Verdict `json:"verdicts,omitempty"`
 }

@@ -34,6 +34,15 @@ type Prepared struct {
 	Deployment string
 }
 
+// Start is the start of a revision, and what it is for.
+type Start struct {
+	// Revision is what shall run.
+	Revision string
+	// Rollout is the ID of the rollout that it belongs to, and Cause why, for whoever looks at the workload itself.
+	Rollout string
+	Cause   string
+}
+
 // Refused says that a workload must not be touched, and why. It is an answer, not a fault: it is kept in the history
 // and is not retried before something changes.
 type Refused struct {
@@ -62,14 +71,15 @@ type Driver interface {
 	// Prepare makes the revision for the change. With resume it first looks for the one that an earlier attempt of the
 	// same rollout made, and whether that attempt started it: its deployment may have failed and be gone already.
 	Prepare(ctx context.Context, observation workload.Observation, change Change, resume bool) (Prepared, error)
-	// Start makes the workload run the revision and answers the ID of the deployment that this starts. Where the
-	// workload's primary deployment runs the revision already, it answers that one and changes nothing.
-	Start(ctx context.Context, reference workload.Reference, revision string) (deployment string, err error)
-	// Evidence is what the platform can tell of a deployment's stopped tasks, a line each, at most twenty.
+	// Start makes the workload, as it was observed, run the revision and answers the ID of the deployment that this
+	// starts. Where the workload's primary deployment runs the revision already, it answers that one and changes nothing.
+	Start(ctx context.Context, observation workload.Observation, start Start) (deployment string, err error)
+	// Evidence is what the platform can tell of a deployment's failed tasks, a line each, at most twenty.
 	Evidence(ctx context.Context, reference workload.Reference, deployment string) ([]string, error)
 	// Remember keeps the image where the workload's own stack reads it.
 	Remember(ctx context.Context, reference workload.Reference, image string) error
-	// Recall answers what Remember keeps of each workload; those of which nothing is kept are not in the answer.
+	// Recall answers what Remember keeps of each workload, empty where nothing is kept yet; a workload whose platform keeps
+	// nothing is not in the answer.
 	Recall(ctx context.Context, references []workload.Reference) (map[workload.Reference]string, error)
 }
 

@@ -2,12 +2,15 @@ package rollout
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"davit/events"
@@ -62,8 +65,43 @@ func (i *Intake) Handle(ctx context.Context, body []byte, attempt int) error {
 	case len(references) > davit.MaximumWorkloads:
 		return i.fanOut(ctx, event, references, cause)
 	}
-	_, err = i.Reconciler.Reconcile(ctx, references, cause)
-	return i.again(ctx, err, attempt)
+	decisions, err := i.Reconciler.Reconcile(ctx, references, cause)
+	if err := i.again(ctx, err, attempt); err != nil {
+		return err // the message comes again, and with it the look
+	}
+	return i.watch(ctx, event, decisions)
+}
+
+// watch has deployments of which no event will tell looked at again, by a message for all that are due at the same time.
+// A message leads to one at most, so however many there are of one deployment, they do not grow in number.
+func (i *Intake) watch(ctx context.Context, event events.Event, decisions map[workload.Reference]Decision) error {
+	due := map[time.Duration][]string{}
+	for reference, decision := range decisions {
+		if decision.Watch > 0 {
+			delay := (decision.Watch + time.Second - 1).Truncate(time.Second)
+			due[delay] = append(due[delay], reference.String())
+		}
+	}
+	for _, delay := range slices.Sorted(maps.Keys(due)) {
+		slices.Sort(due[delay])
+		body, err := davit.Reconcile{Workloads: due[delay], Cause: watchCause}.Event(watchID(due[delay]), i.Reconciler.Now(), event.Account, event.Region)
+		if err != nil {
+			return err
+		}
+		if err := i.Enqueue(ctx, [][]byte{body}, delay); err != nil {
+			return fmt.Errorf("have deployments looked at again: %w", err)
+		}
+	}
+	return nil
+}
+
+// watchCause is the cause of a look that follows another.
+const watchCause = "a deployment in progress is looked at again"
+
+// watchID names the looks at the same workloads alike.
+func watchID(workloads []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(workloads, " ")))
+	return "watch-" + hex.EncodeToString(sum[:8])
 }
 
 // Concerns says which workloads an event is about, and in words what came in. Where there are none, the cause says why.

@@ -166,8 +166,7 @@ func (r *Reconciler) look(ctx context.Context, references []workload.Reference, 
 	looks := make(map[workload.Reference]look, len(references))
 	failures := []error{unobserved, unrecalled}
 	for reference, observation := range ordered(observations) {
-		if recalled != nil {
-			kept := recalled[reference]
+		if kept, found := recalled[reference]; found {
 			observation.Remembered = &kept
 		}
 		seen := Seen{Workload: observation}

@@ -58,9 +58,15 @@ type modelService struct {
 	revisions   []modelRevision
 	deployments []*modelDeployment
 	remembered  string
-	// startedBy has the deployment that first ran a revision, as the stopped tasks of ECS tell it.
+	// startedBy has the deployment that first ran a revision, as the stopped tasks of ECS tell it; on Kubernetes the one
+	// that a rollout started, as the history of its ReplicaSets tells it.
 	startedBy map[string]string
+	// former is what a Kubernetes workload ran before its newest revision, where `kubectl rollout undo` goes.
+	former string
 }
+
+// quiet tells whether it is a Deployment of Kubernetes: no events, nothing put back, no revisions but images.
+func (s *modelService) quiet() bool { return s.reference.Kind() == workload.EKS }
 
 type modelRevision struct {
 	name, digest, rollout string
@@ -68,7 +74,9 @@ type modelRevision struct {
 
 type modelDeployment struct {
 	workload.Deployment
-	endsAt   time.Time
+	endsAt time.Time
+	// placedAt is until when there is no capacity for its pods.
+	placedAt time.Time
 	returned bool // started to go back to a revision that had run before
 }
 
@@ -107,6 +115,11 @@ type world struct {
 	events int
 	// told counts what was reported, by rollout and action.
 	told map[string]int
+	// watched counts the looks at deployments of which no event tells; undone has what humans put back, a workload.
+	watched int
+	undone  map[string]bool
+	// settling is true once faults have ended and there is capacity for all.
+	settling bool
 	// planted is the bug that this world has, if any.
 	planted plantedBug
 }
@@ -116,7 +129,7 @@ func newWorld(seed uint64, services int, chances faults) *world {
 		now:        time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC),
 		repository: workload.Repository{Registry: "123456789012", Region: "eu-west-1", Name: "web"},
 		bad:        map[string]bool{}, visible: map[string]time.Time{}, services: map[workload.Reference]*modelService{},
-		started: map[string]int{}, registered: map[string]int{}, told: map[string]int{}}
+		started: map[string]int{}, registered: map[string]int{}, told: map[string]int{}, undone: map[string]bool{}}
 	w.memory = &ledgertest.Memory{Now: func() time.Time { return w.now }}
 	w.reconciler = &Reconciler{Driver: modelDriver{w}, Registry: modelRegistry{w}, Ledger: modelLedger{w}, Reporter: modelReporter{w},
 		Settings: func(context.Context) (settings.Settings, error) {
@@ -125,6 +138,9 @@ func newWorld(seed uint64, services int, chances faults) *world {
 		Now: func() time.Time { return w.now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), SideBySide: 1}
 	for index := range services {
 		reference, err := workload.ECSService("production", fmt.Sprintf("web-%d", index))
+		if index%2 == 1 {
+			reference, err = workload.EKSDeployment("blue", "shop", fmt.Sprintf("web-%d", index))
+		}
 		if err != nil {
 			panic(err)
 		}
@@ -134,8 +150,9 @@ func newWorld(seed uint64, services int, chances faults) *world {
 		if w.random.IntN(10) == 0 {
 			service.settings.Policy = ""
 		}
-		service.revisions = []modelRevision{{name: w.revisionName(service), digest: ""}}
-		service.deployments = []*modelDeployment{{Deployment: workload.Deployment{ID: w.next("ecs-svc"), Primary: true,
+		service.rollsBack = service.rollsBack && !service.quiet()
+		service.revisions = []modelRevision{{name: w.revisionName(service, ""), digest: ""}}
+		service.deployments = []*modelDeployment{{Deployment: workload.Deployment{ID: w.deploymentID(service, service.revisions[0].name), Primary: true,
 			Revision: service.revisions[0].name, State: workload.Completed, CreatedAt: w.now, Desired: 2, Running: 2}}}
 		w.services[reference] = service
 		w.order = append(w.order, reference)
@@ -148,8 +165,28 @@ func (w *world) next(kind string) string {
 	return fmt.Sprintf("%s/%d", kind, w.serial)
 }
 
-func (w *world) revisionName(service *modelService) string {
+// imageName is how a workload names an image.
+func imageName(digest string) string {
+	if digest == "" {
+		return "public.ecr.aws/nginx/nginx:stable"
+	}
+	return "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@" + digest
+}
+
+// revisionName names the next revision of the service, which runs the digest.
+func (w *world) revisionName(service *modelService, digest string) string {
+	if service.quiet() {
+		return "web=" + imageName(digest)
+	}
 	return fmt.Sprintf("arn:aws:ecs:eu-west-1:123456789012:task-definition/%s:%d", service.reference.Name(), len(service.revisions)+1)
+}
+
+// deploymentID names a deployment that begins now. On Kubernetes it is that of the pod template.
+func (w *world) deploymentID(service *modelService, revision string) string {
+	if service.quiet() {
+		return "template " + revision
+	}
+	return w.next("ecs-svc")
 }
 
 // call is one AWS call: it may be throttled, crash on either side, or answer an error though its effect is done.
@@ -190,7 +227,16 @@ func (w *world) interleave() {
 func (w *world) invoke(incoming message) bool {
 	w.alive = append(w.alive, true)
 	defer func() { w.alive = w.alive[:len(w.alive)-1] }()
-	_, err := w.reconciler.Reconcile(context.Background(), incoming.of, incoming.cause)
+	decisions, err := w.reconciler.Reconcile(context.Background(), incoming.of, incoming.cause)
+	for _, reference := range incoming.of {
+		if watch := decisions[reference].Watch; err == nil && watch > 0 {
+			err = w.call(func() {
+				w.watched, w.events = w.watched+1, w.events+1
+				w.queue = append(w.queue, message{cause: Cause{ID: w.next("watch"), Text: watchCause}, of: []workload.Reference{reference},
+					after: w.now.Add(watch)})
+			})
+		}
+	}
 	return err == nil
 }
 
@@ -252,6 +298,9 @@ func (w *world) advance(by time.Duration) {
 	for _, reference := range w.order {
 		service := w.services[reference]
 		for _, deployment := range slices.Clone(service.deployments) {
+			if deployment.Waits != "" && !w.now.Before(deployment.placedAt) {
+				deployment.Waits, deployment.PlacedAt = "", deployment.placedAt
+			}
 			if deployment.Primary && deployment.State == workload.InProgress && !w.now.Before(deployment.endsAt) {
 				w.end(service, deployment)
 			}
@@ -264,12 +313,16 @@ func (w *world) end(service *modelService, deployment *modelDeployment) {
 	if !w.bad[service.digest(deployment.Revision)] {
 		deployment.State, deployment.Running = workload.Completed, deployment.Desired
 		service.deployments = []*modelDeployment{deployment}
-		w.send(Cause{ID: w.next("event"), Text: "deployment completed"}, service.reference)
+		w.tell(service, "deployment completed")
+		return
+	}
+	if service.quiet() && w.random.IntN(2) == 0 {
+		deployment.State, deployment.Reason = workload.Failed, "ProgressDeadlineExceeded"
 		return
 	}
 	if !service.rollsBack {
 		deployment.FailedTasks = 10
-		w.send(Cause{ID: w.next("event"), Text: "service action"}, service.reference)
+		w.tell(service, "service action")
 		return
 	}
 	deployment.State, deployment.Primary, deployment.Reason = workload.Failed, false, "circuit breaker"
@@ -279,7 +332,25 @@ func (w *world) end(service *modelService, deployment *modelDeployment) {
 	if w.random.IntN(2) == 0 {
 		service.deployments = append(service.deployments, deployment)
 	}
-	w.send(Cause{ID: w.next("event"), Text: "deployment failed"}, service.reference)
+	w.tell(service, "deployment failed")
+}
+
+// tell sends what the platform tells of a service. Kubernetes tells nobody anything.
+func (w *world) tell(service *modelService, what string) {
+	if !service.quiet() {
+		w.send(Cause{ID: w.next("event"), Text: what}, service.reference)
+	}
+}
+
+// undo is a human's `kubectl rollout undo` in the middle of a rollout.
+func (w *world) undo(service *modelService) {
+	primary := service.primary()
+	if !service.quiet() || primary.State == workload.Completed || primary.returned || service.former == "" {
+		return
+	}
+	w.undone[service.reference.String()+" "+service.digest(primary.Revision)] = true
+	service.deployments = []*modelDeployment{{Deployment: workload.Deployment{ID: w.deploymentID(service, service.former), Primary: true,
+		Revision: service.former, State: workload.InProgress, CreatedAt: w.now, Desired: 2}, returned: true, endsAt: w.now.Add(time.Minute)}}
 }
 
 func (s *modelService) digest(revision string) string {
@@ -334,7 +405,7 @@ func (w *world) sweep() {
 
 // settleDown ends the faults and lets sweeps bring everything to rest.
 func (w *world) settleDown() {
-	w.faults = faults{}
+	w.faults, w.settling = faults{}, true
 	for range 8 {
 		w.sweep()
 		for range 6 {
@@ -362,7 +433,7 @@ func (w *world) check() {
 			w.violate("%s by %s runs %s, not %s", reference, service.settings.Policy, workload.ShortDigest(running), workload.ShortDigest(wanted))
 		case record.Rollout != nil:
 			w.violate("%s: the rollout of %s never ended", reference, record.Rollout.Image.Tag)
-		case running != "" && service.remembered != "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@"+running:
+		case running != "" && !service.quiet() && service.remembered != "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@"+running:
 			w.violate("%s runs %s, but its parameter says %s", reference, workload.ShortDigest(running), service.remembered)
 		}
 	}
@@ -410,7 +481,8 @@ func (w *world) wanted(service *modelService) string {
 		images = withRunning(images, record, record.Good[0].Digest)
 	}
 	for _, candidate := range policy.Rank(images).Candidates {
-		if w.bad[candidate.Digest] && w.started[service.reference.String()+" "+candidate.Digest] > 0 {
+		key := service.reference.String() + " " + candidate.Digest
+		if w.started[key] > 0 && (w.bad[candidate.Digest] || w.undone[key]) {
 			continue
 		}
 		return candidate.Digest
@@ -455,12 +527,9 @@ func (s *modelService) observe(w *world) workload.Observation {
 		s.primary().ID = current.Deployment
 	}
 	primary := s.primary()
-	image := "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@" + s.digest(primary.Revision)
-	if s.digest(primary.Revision) == "" {
-		image = "public.ecr.aws/nginx/nginx:stable"
-	}
+	image := imageName(s.digest(primary.Revision))
 	observation := workload.Observation{Workload: s.reference, Exists: true, Settings: s.settings, Account: w.repository.Registry,
-		Region: w.repository.Region, Controller: "ECS", RollsBack: s.rollsBack, Revision: primary.Revision,
+		Region: w.repository.Region, RollsBack: s.rollsBack, Quiet: s.quiet(), Revision: primary.Revision,
 		Containers: []workload.Container{{Name: "web", Image: image}}, Desired: 2, Running: 2}
 	for _, deployment := range s.deployments {
 		observation.Deployments = append(observation.Deployments, deployment.Deployment)
@@ -478,6 +547,13 @@ func (d modelDriver) Verify(context.Context, workload.Observation, Change) error
 
 func (d modelDriver) Prepare(_ context.Context, observation workload.Observation, change Change, resume bool) (Prepared, error) {
 	service := d.world.services[observation.Workload]
+	if service.quiet() {
+		prepared := Prepared{Revision: d.world.revisionName(service, change.Digest)}
+		if !resume || d.world.planted == actIsRepeated {
+			return prepared, nil
+		}
+		return prepared, d.world.call(func() { prepared.Deployment = service.startedBy[change.Rollout] })
+	}
 	if resume && d.world.planted != actIsRepeated {
 		var prepared Prepared
 		err := d.world.call(func() {
@@ -493,17 +569,22 @@ func (d modelDriver) Prepare(_ context.Context, observation workload.Observation
 	}
 	var prepared Prepared
 	err := d.world.call(func() {
-		prepared.Revision = d.world.revisionName(service)
+		prepared.Revision = d.world.revisionName(service, change.Digest)
 		service.revisions = append(service.revisions, modelRevision{name: prepared.Revision, digest: change.Digest, rollout: change.Rollout})
 		d.world.registered[change.Rollout]++
 	})
 	return prepared, err
 }
 
-func (d modelDriver) Start(_ context.Context, reference workload.Reference, revision string) (string, error) {
-	w, service := d.world, d.world.services[reference]
+func (d modelDriver) Start(_ context.Context, observation workload.Observation, start Start) (string, error) {
+	w, service := d.world, d.world.services[observation.Workload]
+	reference, revision := observation.Workload, start.Revision
 	var deployment string
 	err := w.call(func() {
+		if service.quiet() {
+			deployment = w.patch(service, start)
+			return
+		}
 		if service.settings.Policy == "" {
 			w.violate("%s did not opt in and was started", reference)
 		}
@@ -528,6 +609,34 @@ func (d modelDriver) Start(_ context.Context, reference workload.Reference, revi
 	return deployment, err
 }
 
+// patch changes the image of a Kubernetes workload.
+func (w *world) patch(service *modelService, start Start) string {
+	primary := service.primary()
+	if service.settings.Policy == "" {
+		w.violate("%s did not opt in and was patched", service.reference)
+	}
+	if primary.Revision == start.Revision {
+		return primary.ID
+	}
+	_, digest, _ := strings.Cut(start.Revision, "@")
+	returned := slices.ContainsFunc(service.revisions, func(r modelRevision) bool { return r.name == start.Revision })
+	if !returned {
+		w.started[service.reference.String()+" "+digest]++
+		service.revisions = append(service.revisions, modelRevision{name: start.Revision, digest: digest, rollout: start.Rollout})
+		service.former = primary.Revision
+	}
+	started := &modelDeployment{Deployment: workload.Deployment{ID: w.deploymentID(service, start.Revision), Primary: true, Revision: start.Revision,
+		State: workload.InProgress, CreatedAt: w.now, Desired: 2}, returned: returned,
+		endsAt: w.now.Add(time.Duration(30+w.random.IntN(240)) * time.Second)}
+	if !w.settling && w.random.IntN(6) == 0 {
+		started.Waits, started.placedAt = "no capacity", w.now.Add(time.Duration(w.random.IntN(50))*time.Minute)
+		started.endsAt = started.endsAt.Add(started.placedAt.Sub(w.now))
+	}
+	service.deployments = []*modelDeployment{started}
+	service.startedBy[start.Rollout] = started.ID
+	return started.ID
+}
+
 // hasRun tells whether a revision below the primary's is started again, which is going back and not a rollout.
 func (w *world) hasRun(service *modelService, revision string) bool {
 	index := func(name string) int {
@@ -550,8 +659,8 @@ func (d modelDriver) Recall(_ context.Context, references []workload.Reference) 
 	recalled := map[workload.Reference]string{}
 	err := d.world.call(func() {
 		for _, reference := range references {
-			if kept := d.world.services[reference].remembered; kept != "" {
-				recalled[reference] = kept
+			if service := d.world.services[reference]; !service.quiet() {
+				recalled[reference] = service.remembered
 			}
 		}
 	})
@@ -621,8 +730,10 @@ func simulate(seed uint64, events int, chances faults, planted plantedBug) (*wor
 			w.push()
 		case 1:
 			w.sweep()
+		case 2:
+			w.undo(w.services[w.order[w.random.IntN(len(w.order))]])
 		default:
-			w.send(Cause{ID: w.next("event"), Text: "service action"}, w.order[w.random.IntN(len(w.order))])
+			w.tell(w.services[w.order[w.random.IntN(len(w.order))]], "service action")
 		}
 		w.advance(time.Duration(w.random.IntN(90)) * time.Second)
 		w.work()
@@ -645,6 +756,37 @@ func TestEveryWorldEndsAsItsPoliciesAsk(t *testing.T) {
 	t.Logf("%d worlds, %d events, %d calls, %d rollouts", worlds, events, calls, rollouts)
 	if rollouts < events/100 {
 		t.Errorf("only %d rollouts happened: the simulation does not exercise what it should", rollouts)
+	}
+}
+
+func TestAQuietDeploymentIsWatchedToItsEnd(t *testing.T) {
+	for seed := range uint64(40) {
+		w := newWorld(seed, 2, faults{})
+		service := w.services[w.order[1]]
+		service.settings.Policy = "newest"
+		w.sweep()
+		w.work()
+		w.push()
+		clear(w.visible)
+		w.sweep()
+		w.work()
+		deployment := service.primary()
+		if deployment.State != workload.InProgress {
+			t.Fatalf("seed %d: nothing was started", seed)
+		}
+		for seconds := 0; w.record(service.reference).Rollout != nil; seconds++ {
+			w.advance(time.Second)
+			w.work()
+			if late := w.now.Sub(deployment.endsAt); late > longestWatch+time.Second && deployment.endsAt.Before(deployment.CreatedAt.Add(25*time.Minute)) {
+				t.Fatalf("seed %d: %s after its end the rollout has no outcome", seed, late)
+			}
+			if seconds > int(time.Hour/time.Second) {
+				break // it got no capacity in time, and is left to the sweep
+			}
+		}
+		if w.watched > 100 {
+			t.Errorf("seed %d: it was looked at %d times", seed, w.watched)
+		}
 	}
 }
 

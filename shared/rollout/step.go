@@ -110,7 +110,8 @@ func (s *step) start(ctx context.Context, resumed bool) (bool, error) {
 	}
 	began := prepared.Deployment != ""
 	if !began {
-		if prepared.Deployment, err = driver.Start(ctx, s.record.Workload, prepared.Revision); err != nil {
+		start := Start{Revision: prepared.Revision, Rollout: current.ID, Cause: current.Cause}
+		if prepared.Deployment, err = driver.Start(ctx, s.look.seen.Workload, start); err != nil {
 			return s.giveUp(ctx, err)
 		}
 	}
@@ -176,6 +177,18 @@ func (s *step) succeed(ctx context.Context) error {
 	return s.conclude(ctx, entry, told)
 }
 
+// evidence is what the platform can tell of the rollout's failed tasks.
+func (s *step) evidence(ctx context.Context) []string {
+	if s.record.Rollout.Deployment == "" {
+		return nil
+	}
+	lines, err := s.reconciler.Driver.Evidence(ctx, s.record.Workload, s.record.Rollout.Deployment)
+	if err != nil {
+		return []string{"the failed tasks could not be read: " + err.Error()}
+	}
+	return lines
+}
+
 func (s *step) remember(ctx context.Context) error {
 	if err := s.rememberRunning(ctx); err != nil {
 		return err
@@ -198,12 +211,9 @@ func (s *step) rememberRunning(ctx context.Context) error {
 // setAside ends a rollout that failed or was superseded. Its image is not tried again until a human says so.
 func (s *step) setAside(ctx context.Context) error {
 	decision, current := s.look.decision, s.record.Rollout
-	var evidence []string
-	if decision.Action == Fail && current.Deployment != "" {
-		var err error
-		if evidence, err = s.reconciler.Driver.Evidence(ctx, s.record.Workload, current.Deployment); err != nil {
-			evidence = []string{"the stopped tasks could not be read: " + err.Error()}
-		}
+	evidence := current.Evidence
+	if decision.Action == Fail && evidence == nil {
+		evidence = s.evidence(ctx)
 	}
 	entry, told := s.entry(decision), s.announcement(decision, evidence)
 	entry.Evidence = evidence
@@ -212,9 +222,13 @@ func (s *step) setAside(ctx context.Context) error {
 	return s.conclude(ctx, entry, told)
 }
 
-// putBack starts the revision that ran before. The intent is written first, and only its writer acts.
+// putBack starts the revision that ran before. The intent is written first, with the evidence, which may go with what is
+// put back; and only its writer acts.
 func (s *step) putBack(ctx context.Context) error {
 	current := s.record.Rollout
+	if current.Evidence == nil {
+		current.Evidence = s.evidence(ctx)
+	}
 	current.Phase, current.Lease = ledger.PuttingBack, s.reconciler.lease(ctx)
 	if current.Failure == "" {
 		current.Failure = s.look.decision.Reason
@@ -222,7 +236,8 @@ func (s *step) putBack(ctx context.Context) error {
 	if err := s.write(ctx, s.entry(s.look.decision)); err != nil {
 		return err
 	}
-	if _, err := s.reconciler.Driver.Start(ctx, s.record.Workload, current.From); err != nil {
+	start := Start{Revision: current.From, Rollout: current.ID, Cause: "put back: " + current.Failure}
+	if _, err := s.reconciler.Driver.Start(ctx, s.look.seen.Workload, start); err != nil {
 		return fmt.Errorf("putting back %s: %w", revisionName(current.From), err)
 	}
 	return nil

@@ -29,8 +29,15 @@ func describeHold(hold ledger.Hold) string {
 	return text + ": " + hold.Why
 }
 
-// revisionName is the family and number of a task definition's ARN.
-func revisionName(revision string) string { return revision[strings.LastIndexByte(revision, '/')+1:] }
+// revisionName is the family and number of a task definition's ARN, or the name of a pod template's last image with the
+// start of its digest.
+func revisionName(revision string) string {
+	name := revision[strings.LastIndexByte(revision, '/')+1:]
+	if image, digest, pinned := strings.Cut(name, "@"); pinned {
+		return image + "@" + workload.ShortDigest(digest)
+	}
+	return name
+}
 
 func reasonOr(reason, otherwise string) string {
 	if reason = strings.TrimRight(strings.TrimSpace(reason), "."); reason != "" {

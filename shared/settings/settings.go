@@ -16,6 +16,9 @@ type Settings struct {
 	Policies map[string]string `json:"policies,omitempty"`
 	// Freezes are the windows in which nothing rolls out.
 	Freezes []Freeze `json:"freezes,omitempty"`
+	// Clusters are the EKS clusters of the account and region on which workloads are looked for, by name, or "*" for all;
+	// none if absent.
+	Clusters []string `json:"clusters,omitempty"`
 	// OutcomeTimeout is how long a rollout may go without an outcome before it is reported as overdue and, where the
 	// platform does not put failed deployments back itself, put back. 1 minute to 24 hours; 30 minutes if absent.
 	OutcomeTimeout Duration `json:"outcomeTimeout,omitempty"`

@@ -39,9 +39,9 @@ const (
 
 // Deployment is one attempt of the platform to bring a revision up.
 type Deployment struct {
-	// ID is the platform's own name for the deployment (ecs-svc/…).
+	// ID is the platform's own name for the deployment (ecs-svc/…), or one made of the pod template (template-…).
 	ID string `json:"id"`
-	// Revision is what the deployment runs: the ARN of a task definition.
+	// Revision is what the deployment runs, as Observation.Revision has it.
 	Revision string `json:"revision"`
 	// Primary is true of the deployment that the platform is bringing up or has brought up.
 	Primary bool            `json:"primary"`
@@ -49,7 +49,12 @@ type Deployment struct {
 	// Reason is the platform's own explanation of the state.
 	Reason    string    `json:"reason,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
-	// Desired, Running and FailedTasks count tasks.
+	// Waits says what keeps the deployment from going on that is not the fault of its image, such as a want of capacity;
+	// while it is set the deployment is not put back.
+	Waits string `json:"waits,omitempty"`
+	// PlacedAt is when the last of its tasks found a place to run, where the platform tells.
+	PlacedAt time.Time `json:"placedAt,omitzero"`
+	// Desired and Running count tasks or pods, FailedTasks their failed starts.
 	Desired     int `json:"desired"`
 	Running     int `json:"running"`
 	FailedTasks int `json:"failedTasks"`
@@ -64,12 +69,19 @@ type Observation struct {
 	// Account and Region are where the workload runs.
 	Account string `json:"account"`
 	Region  string `json:"region"`
-	// Controller is who deploys the workload: for ECS "ECS", "CODE_DEPLOY" or "EXTERNAL".
-	Controller string `json:"controller"`
+	// Blocked says why nothing may be rolled out on the workload, whatever the image, and what to do about it: somebody
+	// else deploys it, or it is paused. Empty where nothing stands in the way.
+	Blocked string `json:"blocked,omitempty"`
+	// Quiet is true of a platform that tells nobody of its deployments and puts none back: davit looks again by time, and
+	// what is back on an earlier revision was put there by somebody.
+	Quiet bool `json:"quiet,omitempty"`
+	// Version is the platform's own version of what was seen, where it has one: a change of another version is refused.
+	Version string `json:"version,omitempty"`
 	// RollsBack is true when the platform itself puts a failed deployment back: a circuit breaker with rollback, or
 	// one of ECS's blue/green, linear and canary strategies.
 	RollsBack bool `json:"rollsBack"`
-	// Revision is the ARN of the task definition of the primary deployment.
+	// Revision is what runs, by a name that can be started again: the ARN of a task definition, or the images of the
+	// containers of a pod template.
 	Revision   string      `json:"revision"`
 	Containers []Container `json:"containers"`
 	// Deployments are as the platform lists them; at most one is primary.
@@ -77,7 +89,7 @@ type Observation struct {
 	Desired     int          `json:"desired"`
 	Running     int          `json:"running"`
 	// Remembered is the value of the workload's image parameter: empty where there is no parameter, nil where it was not
-	// read.
+	// read or the platform has none.
 	Remembered *string `json:"remembered,omitempty"`
 }
 

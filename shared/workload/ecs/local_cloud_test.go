@@ -194,10 +194,10 @@ func TestARolloutInTheLocalCloud(t *testing.T) {
 		cloud.wantRefusals(t, seen, wanted)
 	})
 
-	started, err := cloud.driver.Start(ctx, web, prepared.Revision)
+	started, err := cloud.driver.Start(ctx, workload.Observation{Workload: web}, rollout.Start{Revision: prepared.Revision})
 	fatal(t, err)
 	t.Run("a second start answers the same deployment", func(t *testing.T) {
-		again, err := cloud.driver.Start(ctx, web, prepared.Revision)
+		again, err := cloud.driver.Start(ctx, workload.Observation{Workload: web}, rollout.Start{Revision: prepared.Revision})
 		if err != nil || again != started {
 			t.Errorf("started %q, %v, want %q", again, err, started)
 		}
@@ -211,7 +211,8 @@ func TestARolloutInTheLocalCloud(t *testing.T) {
 			t.Errorf("observed %+v", after)
 		}
 		recalled, err := cloud.driver.Recall(ctx, []workload.Reference{web, reference(t, "ecs:davit/none")})
-		if want := map[workload.Reference]string{web: base + "@" + pushed}; err != nil || !maps.Equal(recalled, want) {
+		want := map[workload.Reference]string{web: base + "@" + pushed, reference(t, "ecs:davit/none"): ""}
+		if err != nil || !maps.Equal(recalled, want) {
 			t.Errorf("recalled %v, %v, want %v", recalled, err, want)
 		}
 		resumed, err := cloud.driver.Prepare(ctx, after, wanted, true)
@@ -264,7 +265,8 @@ func (c *localCloud) wantRefusals(t *testing.T, seen workload.Observation, wante
 	wanted.Containers = []string{"nobody"}
 	_, err := c.driver.Prepare(t.Context(), seen, wanted, false)
 	wantVerdict(t, err, `no container "nobody"`)
-	_, err = c.driver.Start(t.Context(), reference(t, "ecs:davit/none"), revisionARN("web:1"))
+	_, err = c.driver.Start(t.Context(), workload.Observation{Workload: reference(t, "ecs:davit/none")},
+		rollout.Start{Revision: revisionARN("web:1")})
 	wantVerdict(t, err, "the service is gone")
 }
 

@@ -170,8 +170,11 @@ func observation(reference workload.Reference, service types.Service) workload.O
 	observed.Exists = true
 	observed.Account, observed.Region = name.account, name.region
 	observed.Settings = ownerSettings(service.Tags)
-	observed.Controller = controller(service.DeploymentController)
-	observed.RollsBack = rollsBack(observed.Controller, service.DeploymentConfiguration)
+	deployedBy := controller(service.DeploymentController)
+	if deployedBy != string(types.DeploymentControllerTypeEcs) {
+		observed.Blocked = "its deployment controller is " + deployedBy + ", and davit rolls out only through ECS's own"
+	}
+	observed.RollsBack = rollsBack(deployedBy, service.DeploymentConfiguration)
 	observed.Revision = runningRevision(service)
 	observed.Deployments = deployments(service.Deployments)
 	observed.Desired, observed.Running = int(service.DesiredCount), int(service.RunningCount)

@@ -86,7 +86,7 @@ func TestObserve(t *testing.T) {
 		Settings: workload.Settings{
 			Policy: "semver:1.x", Container: "web", Repository: "shop", Hold: "ada: audit", Playbook: "restart",
 		},
-		Account: account, Region: region, Controller: "ECS", RollsBack: true, Revision: revisionARN("web:7"),
+		Account: account, Region: region, RollsBack: true, Revision: revisionARN("web:7"),
 		Containers: []workload.Container{
 			{Name: "web", Image: "000000000000.dkr.ecr.ap-northeast-2.amazonaws.com/web:1"},
 			{Name: "log", Image: "public.ecr.aws/fluent/bit:3"},
@@ -133,10 +133,10 @@ func TestObserveReadsTheService(t *testing.T) {
 		{"CodeDeploy's own rollback is not ECS's", object{
 			"deploymentController":    object{"type": "CODE_DEPLOY"},
 			"deploymentConfiguration": object{"deploymentCircuitBreaker": object{"enable": true, "rollback": true}}},
-			func(o workload.Observation) bool { return !o.RollsBack && o.Controller == "CODE_DEPLOY" }},
+			func(o workload.Observation) bool { return !o.RollsBack && strings.Contains(o.Blocked, "CODE_DEPLOY") }},
 		{"a controller that is named is kept", object{"deploymentController": object{"type": "EXTERNAL"}},
-			func(o workload.Observation) bool { return o.Controller == "EXTERNAL" }},
-		{"without a controller it is ECS", nil, func(o workload.Observation) bool { return o.Controller == "ECS" }},
+			func(o workload.Observation) bool { return strings.Contains(o.Blocked, "EXTERNAL") }},
+		{"without a controller it is ECS", nil, func(o workload.Observation) bool { return o.Blocked == "" }},
 		{"an inactive service does not exist", object{"status": "INACTIVE"},
 			func(o workload.Observation) bool { return !o.Exists && o.Revision == "" }},
 		{"a draining service does not exist", object{"status": "DRAINING"},

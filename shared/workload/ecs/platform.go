@@ -59,6 +59,13 @@ func (p platform) satisfiedBy(offered platform) bool {
 	return p.OS == offered.OS && (p.Architecture == "" || p.Architecture == offered.Architecture)
 }
 
+// VerifyImage refuses an image that is not there or is not for the operating system and the architecture, in the words of
+// the OCI image specification; an empty architecture is any. It serves drivers of other platforms, whose images come from
+// the same registries.
+func (d *Driver) VerifyImage(ctx context.Context, change rollout.Change, os, architecture string) error {
+	return d.verifyImage(ctx, change, platform{OS: os, Architecture: architecture})
+}
+
 // verifyImage refuses an image that is not there or that the tasks cannot run.
 func (d *Driver) verifyImage(ctx context.Context, change rollout.Change, need platform) error {
 	offered, err := d.platforms(ctx, change.Repository, change.Digest)

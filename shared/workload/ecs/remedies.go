@@ -78,8 +78,7 @@ func (r Remedies) cannot(seen recovery.Observation, definition *types.TaskDefini
 		settings.ReplaceHosts: hosts, settings.Drain: hosts,
 		settings.RestartClient: "it is no chain node", settings.GrowVolume: "it is no chain node", settings.RestoreSnapshot: "it is no chain node",
 	}
-	if seen.Controller != string(types.DeploymentControllerTypeEcs) {
-		reason := "its deployment controller is " + seen.Controller + ", and davit acts only through ECS's own"
+	if reason := seen.Blocked; reason != "" {
 		cannot[settings.Restart], cannot[settings.RaiseMemory], cannot[settings.ScaleOut] = reason, reason, reason
 		return cannot
 	}
@@ -210,7 +209,7 @@ func (r Remedies) raiseMemory(ctx context.Context, seen recovery.Observation, ac
 			return recovery.Done{}, err
 		}
 	}
-	deployment, err := r.driver.Start(ctx, seen.Workload, arn)
+	deployment, err := r.driver.run(ctx, seen.Workload, arn)
 	return recovery.Done{Deployment: deployment,
 		Text: fmt.Sprintf("raised the task's memory from %d to %d MiB by %s", act.Before.Memory, next, afterLast(arn, "/"))}, err
 }

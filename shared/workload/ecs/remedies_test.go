@@ -53,7 +53,7 @@ func TestMemoryIsRaisedWithinWhatTheOwnerAllows(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			seen := recovery.Observation{Memory: test.memory, NextMemory: test.next}
-			seen.Controller, seen.Desired, seen.Settings = "ECS", 1, workload.Settings{MemoryLimit: test.limit}
+			seen.Desired, seen.Settings = 1, workload.Settings{MemoryLimit: test.limit}
 			if reason := (Remedies{}).cannot(seen, nil)[settings.RaiseMemory]; (reason == "") != test.may {
 				t.Errorf("the reason is %q", reason)
 			}

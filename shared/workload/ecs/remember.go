@@ -28,10 +28,11 @@ func (d *Driver) Remember(ctx context.Context, reference workload.Reference, ima
 	return nil
 }
 
-// Recall reads the workloads' SSM parameters, ten a call, side by side. A workload without a parameter is not in the
+// Recall reads the workloads' SSM parameters, ten a call, side by side. A workload without a parameter has the empty
 // answer.
 func (d *Driver) Recall(ctx context.Context, references []workload.Reference) (map[workload.Reference]string, error) {
 	of := make(map[string]workload.Reference, len(references))
+	recalled := make(map[workload.Reference]string, len(references))
 	var parameters []string
 	for _, reference := range references {
 		parameter := names.ImageParameter(reference.Cluster(), reference.Name())
@@ -39,11 +40,11 @@ func (d *Driver) Recall(ctx context.Context, references []workload.Reference) (m
 			parameters = append(parameters, parameter)
 		}
 		of[parameter] = reference
+		recalled[reference] = ""
 	}
 	var (
-		mutex    sync.Mutex
-		recalled = make(map[workload.Reference]string, len(references))
-		calls    errgroup.Group
+		mutex sync.Mutex
+		calls errgroup.Group
 	)
 	calls.SetLimit(concurrency)
 	for chunk := range slices.Chunk(parameters, batch) {

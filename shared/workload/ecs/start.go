@@ -13,12 +13,17 @@ import (
 )
 
 // Start updates the service to the revision, and nothing else of it, and answers the ID of the deployment.
+func (d *Driver) Start(ctx context.Context, observation workload.Observation, start rollout.Start) (string, error) {
+	return d.run(ctx, observation.Workload, start.Revision)
+}
+
+// run makes the service run the revision.
 //
 // UpdateService starts a deployment only where the service changes, unless it is forced
 // (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html, forceNewDeployment). So where the primary
 // deployment runs the revision already, the same call changes nothing and answers that one. What ECS says is invalid, or
 // a service that is gone, is a *rollout.Refused.
-func (d *Driver) Start(ctx context.Context, reference workload.Reference, revision string) (string, error) {
+func (d *Driver) run(ctx context.Context, reference workload.Reference, revision string) (string, error) {
 	output, err := d.clients.ECS.UpdateService(ctx, &ecs.UpdateServiceInput{
 		Cluster:        aws.String(reference.Cluster()),
 		Service:        aws.String(reference.Name()),

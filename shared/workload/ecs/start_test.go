@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"davit/shared/rollout"
+	"davit/shared/workload"
 )
 
 func deployment(id, status, revision string, createdAt int) object {
@@ -15,7 +18,7 @@ func TestStartSendsTheRevisionAndNothingElse(t *testing.T) {
 	w := newWire(t)
 	w.on("UpdateService", ok(object{"service": object{"deployments": array{
 		deployment("ecs-svc/2", "PRIMARY", "web:8", 2), deployment("ecs-svc/1", "ACTIVE", "web:7", 1)}}}))
-	id, err := w.driver().Start(t.Context(), reference(t, "ecs:davit/web"), revisionARN("web:8"))
+	id, err := w.driver().Start(t.Context(), workload.Observation{Workload: reference(t, "ecs:davit/web")}, rollout.Start{Revision: revisionARN("web:8")})
 	if err != nil || id != "ecs-svc/2" {
 		t.Fatalf("started %q, %v, want ecs-svc/2", id, err)
 	}
@@ -71,7 +74,7 @@ func TestStart(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWire(t)
 			w.on("UpdateService", test.answers...)
-			id, err := w.driver().Start(t.Context(), reference(t, "ecs:davit/web"), revisionARN("web:8"))
+			id, err := w.driver().Start(t.Context(), workload.Observation{Workload: reference(t, "ecs:davit/web")}, rollout.Start{Revision: revisionARN("web:8")})
 			if id != test.want {
 				t.Errorf("started %q, want %q", id, test.want)
 			}

@@ -45,7 +45,7 @@ func Gates(now time.Time, configured settings.Settings, explained rollout.Explan
 	record, observation := explained.Record, explained.Observation
 	gates := []Gate{
 		{Name: "opted in", Open: observation.Settings.Policy != "", Reason: either(observation.Settings.Policy, "no davit/policy tag")},
-		{Name: "controller", Open: observation.Controller == "ECS", Reason: observation.Controller},
+		{Name: "controller", Open: observation.Blocked == "", Reason: observation.Blocked},
 		{Name: "rollout", Open: record.Rollout == nil},
 		{Name: "deployment", Open: true},
 		{Name: "hold", Open: true},

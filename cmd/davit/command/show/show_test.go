@@ -168,7 +168,7 @@ func TestAnExplanationIsToldImageByImage(t *testing.T) {
 	explained := rollout.Explanation{
 		Record: ledger.Record{Workload: web(t), Hold: &ledger.Hold{Who: "alice", Why: "load test", At: noon},
 			SetAside: []ledger.SetAside{{Image: newImage, Reason: "exit code 1"}}},
-		Observation: workload.Observation{Workload: web(t), Exists: true, Controller: "ECS", Desired: 2, Running: 2,
+		Observation: workload.Observation{Workload: web(t), Exists: true, Desired: 2, Running: 2,
 			Settings:    workload.Settings{Policy: "semver:1.x"},
 			Deployments: []workload.Deployment{{ID: "ecs-svc/1", Primary: true, State: workload.InProgress, CreatedAt: noon}}},
 		Decision: rollout.Decision{Action: rollout.Refuse, Code: rollout.BadDigest, Image: &newImage, Reason: "1.1.0 is set aside"},
@@ -183,7 +183,7 @@ ecs:davit/web
 
 GATE        STATE   REASON
 opted in    open    semver:1.x
-controller  open    ECS
+controller  open    -
 rollout     open    -
 deployment  closed  ecs-svc/1 is in progress since 2026-11-22T12:00:00Z
 hold        closed  by alice since 2026-11-22T12:00:00Z: load test
