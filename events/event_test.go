@@ -72,6 +72,9 @@ func TestParseReadsWhatAWSDocuments(t *testing.T) {
 			RepositoryName: "my-repository-name", ImageDigest: shortDigest, Registry: "123456789012"},
 		"ecr/testdata/delete.json": &ecr.ImageAction{ActionType: "DELETE", Result: "SUCCESS", ImageTag: "latest",
 			RepositoryName: "my-repository-name", ImageDigest: shortDigest, Registry: "123456789012"},
+		"ecr/testdata/public_push.json": &ecr.PublicCall{EventName: "PutImage", ResponseElements: ecr.PublicResponse{
+			Image: ecr.PublicImage{RegistryID: "123456789012", RepositoryName: "testrepo", ImageID: ecr.PublicImageID{
+				ImageDigest: "sha256:98c8b060c21d9adbb6b8c41b916e95e6307102786973ab93a41e8b86d1fc6d3e", ImageTag: "latest"}}}},
 		"ecr/testdata/archive.json": &ecr.ImageAction{ActionType: "UPDATE_STORAGE_CLASS", Result: "SUCCESS",
 			RepositoryName: "ubuntu", TargetStorageClass: "ARCHIVE", Registry: "123456789012",
 			ImageDigest:       "sha256:f98d67af8e53a536502bfc600de3266556b06ed635a32d60aa7a5fe6d7e609d7",

@@ -208,8 +208,12 @@ func TestEveryTriggerReachesTheQueueAndNoOtherRuleMay(t *testing.T) {
 		}
 		slices.Sort(allowed)
 		slices.Sort(rules)
-		if len(rules) != 5 {
-			t.Errorf("there are %d rules", len(rules))
+		want := 5
+		if strings.Contains(have.text, `"davit-public-image"`) {
+			want++
+		}
+		if len(rules) != want {
+			t.Errorf("there are %d rules, want %d", len(rules), want)
 		}
 		if difference := cmp.Diff(rules, allowed); difference != "" {
 			t.Errorf("-rules +allowed to send:\n%s", difference)
@@ -277,6 +281,29 @@ func TestTheTriggers(t *testing.T) {
 	_, sweep := have.with(t, "AWS::Events::Rule", "Name", "davit-sweep")
 	if rate := sweep.Properties["ScheduleExpression"]; rate != "rate(15 minutes)" {
 		t.Errorf("the sweep is at %v", rate)
+	}
+}
+
+func TestPublicRepositoriesAreHeardOfAndReadOnlyWhereTheyAreFollowed(t *testing.T) {
+	have := synthesised[regional][automationStack]
+	_, rule := have.with(t, "AWS::Events::Rule", "Name", "davit-public-image")
+	if pattern := asText(rule.Properties["EventPattern"]); pattern != publicPush {
+		t.Errorf("the rule hears %s", pattern)
+	}
+	reads := 0
+	for _, s := range have.statements() {
+		if s.allows("ecr-public:DescribeImages") {
+			reads++
+			if resource := asText(s.fields["Resource"]); !strings.Contains(resource, ":ecr-public::111122223333:repository/davit-web") {
+				t.Errorf("it may read %s", resource)
+			}
+		}
+	}
+	if reads != 1 {
+		t.Errorf("%d statements let it read images of public repositories", reads)
+	}
+	if text := synthesised[development][automationStack].text; strings.Contains(text, "ecr-public") {
+		t.Error("an installation that follows none hears of public repositories")
 	}
 }
 

@@ -274,6 +274,10 @@ func TestOtherAccountsPullAndDoNothingElse(t *testing.T) {
 	}
 }
 
+// publicPush is the pattern of a push to a public repository.
+const publicPush = `{"detail":{"errorCode":[{"exists":false}],"eventName":["PutImage"],"eventSource":["ecr-public.amazonaws.com"]},` +
+	`"detail-type":["AWS API Call via CloudTrail"],"source":["aws.ecr-public"]}`
+
 func TestTheRegistryDoesWithImagesOfOthersWhatItIsToldTo(t *testing.T) {
 	have := synthesised[regional][registryStack]
 	_, cache := have.with(t, "AWS::ECR::PullThroughCacheRule", "EcrRepositoryPrefix", "docker-hub")
@@ -293,6 +297,11 @@ func TestTheRegistryDoesWithImagesOfOthersWhatItIsToldTo(t *testing.T) {
 	if text := asText(policy.Properties["PolicyText"]); !strings.Contains(text, ":iam::333333333333:root") ||
 		!strings.Contains(text, `["ecr:CreateRepository","ecr:ReplicateImage"]`) {
 		t.Errorf("the registry's policy is %s", text)
+	}
+	_, sent := have.with(t, "AWS::Events::Rule", "Name", "davit-public-pushes-ap-northeast-2")
+	bus := asText(at(sent.Properties, "Targets", 0, "Arn"))
+	if !strings.Contains(bus, ":events:ap-northeast-2:111122223333:event-bus/default") || asText(sent.Properties["EventPattern"]) != publicPush {
+		t.Errorf("pushes to public repositories go to %s by %s", bus, asText(sent.Properties["EventPattern"]))
 	}
 	_, public := have.only(t, "AWS::ECR::PublicRepository")
 	wantCatalog := `{"AboutText":"# Hello","Architectures":["ARM 64","x86-64"],"OperatingSystems":["Linux"],` +

@@ -1,8 +1,10 @@
 package automation
 
 import (
+	"fmt"
 	"strings"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
@@ -59,9 +61,19 @@ func imageStatements(configuration *config.Configuration) []awsiam.PolicyStateme
 	for _, name := range configuration.Automation.Repositories {
 		repositories = append(repositories, foundation.ARN(configuration, "ecr", "repository/"+name))
 	}
-	return []awsiam.PolicyStatement{
+	statements := []awsiam.PolicyStatement{
 		allow("Images", repositories, nil, "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
 	}
+	if len(configuration.Automation.PublicRepositories) == 0 {
+		return statements
+	}
+	var public []string
+	for _, name := range configuration.Automation.PublicRepositories {
+		public = append(public, fmt.Sprintf("arn:%s:ecr-public::%s:repository/%s", *awscdk.Aws_PARTITION(),
+			configuration.Account, name))
+	}
+	// Their manifests are read as anybody may.
+	return append(statements, allow("PublicImages", public, nil, "ecr-public:DescribeImages"))
 }
 
 // workloadStatements are for looking at services and for rolling out on those that opted in.

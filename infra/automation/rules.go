@@ -7,6 +7,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/config"
+	"davit/infra/foundation"
 	"davit/shared/names"
 )
 
@@ -22,6 +23,10 @@ func addRules(made *Automation, configuration *config.Configuration) {
 			"result":      []string{"SUCCESS"},
 		},
 	})
+	if len(configuration.Automation.PublicRepositories) > 0 {
+		addPatternRule(made, "PublicImageRule", "davit-public-image", "An image was pushed to a public repository.",
+			foundation.PublicPush())
+	}
 	// "Amazon ECS service deployment state change events" in the ECS developer guide.
 	addPatternRule(made, "DeploymentRule", "davit-deployment", "A deployment of an ECS service went on or ended.",
 		&awsevents.EventPattern{

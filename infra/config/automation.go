@@ -13,6 +13,10 @@ type Automation struct {
 	// Repositories are the ECR repositories of this account and region that the functions may read, as names in which *
 	// stands for any text. Default ["*"].
 	Repositories []string `yaml:"repositories"`
+	// PublicRepositories are the public repositories of this account that workloads may follow, as names without the alias
+	// in which * stands for any text. Their pushes are heard of in us-east-1; see Registry.PublicPushesTo for another
+	// region. Default none.
+	PublicRepositories []string `yaml:"publicRepositories"`
 	// PassRoles are the roles of task definitions, which a new revision must be allowed to name: either "role/PATH" with
 	// * for any text, such as "role/davit/*", or a full ARN of a role of this account. Without any, a task definition
 	// that has a role cannot be rolled out. The platform's own roles are under "role/davit/*", the default.
@@ -98,6 +102,10 @@ func (a *Automation) validate(p *problems, account string) {
 	for i, name := range a.Repositories {
 		p.match(fmt.Sprintf("automation.repositories[%d]", i), name, repositoriesPattern,
 			"a repository's name, with * for any text")
+	}
+	for i, name := range a.PublicRepositories {
+		p.match(fmt.Sprintf("automation.publicRepositories[%d]", i), name, repositoriesPattern,
+			"a repository's name without the alias, with * for any text")
 	}
 	for i, role := range a.PassRoles {
 		validatePassRole(p, fmt.Sprintf("automation.passRoles[%d]", i), role, account)

@@ -15,6 +15,9 @@ type Registry struct {
 	Repositories []Repository `yaml:"repositories"`
 	// Public are public repositories, which AWS keeps in us-east-1 alone: Region must be that.
 	Public []PublicRepository `yaml:"public"`
+	// PublicPushesTo are other regions of the account in which an automation follows public repositories: what CloudTrail
+	// says of pushes, in us-east-1 alone, is sent on to their default buses. Region must be us-east-1.
+	PublicPushesTo []string `yaml:"publicPushesTo"`
 	// PullThroughCache keeps copies of other registries' images in private repositories that ECR makes on the first pull.
 	PullThroughCache []PullThroughCache `yaml:"pullThroughCache"`
 	// Replication copies pushed images to other regions and accounts. A registry has one replication configuration: what
@@ -333,6 +336,18 @@ func (c *Configuration) validatePublic(p *problems) {
 		}
 	}
 	p.unique("registry.public", names)
+	for i, region := range c.Registry.PublicPushesTo {
+		field := fmt.Sprintf("registry.publicPushesTo[%d]", i)
+		p.match(field, region, regionPattern, "a region such as \"ap-northeast-2\"")
+		if region == publicRegion {
+			p.add(field, "pushes are heard of there already")
+		}
+	}
+	p.unique("registry.publicPushesTo", c.Registry.PublicPushesTo)
+	if len(c.Registry.PublicPushesTo) > 0 && c.Region != publicRegion {
+		p.add("registry.publicPushesTo", "CloudTrail tells of public pushes in %s alone, and region is %s: give it in a "+
+			"configuration for %s", publicRegion, c.Region, publicRegion)
+	}
 }
 
 func (c PullThroughCache) validate(p *problems, field string) {

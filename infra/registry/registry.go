@@ -53,6 +53,7 @@ func NewRegistry(scope constructs.Construct, id *string, props *RegistryProps) *
 		newPullThroughCache(stack, cache)
 	}
 	addReplication(stack, configuration)
+	sendPublicPushes(stack, configuration)
 	if configuration.ECS == nil {
 		return registry
 	}

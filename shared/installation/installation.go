@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecrpublic"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
@@ -69,7 +70,7 @@ func Open(configuration aws.Config, table, settingsParameter string, log *slog.L
 	clusters := cluster.New(configuration)
 	pods := eksdriver.New(clusters, services)
 	made := &Installation{Ledger: book, Services: services, Pods: pods, Clusters: clusters, Reconciler: &rollout.Reconciler{
-		Driver: rollout.Drivers{workload.ECS: services, workload.EKS: pods}, Registry: registry.New(images),
+		Driver: rollout.Drivers{workload.ECS: services, workload.EKS: pods}, Registry: registry.New(images, ecrpublic.NewFromConfig(configuration)),
 		Ledger: book, Settings: current.get, Now: time.Now, Log: log}}
 	made.Alarms = alarm.New(cloudwatch.NewFromConfig(configuration), services.BehindTargetGroup)
 	made.Remedies = &recovery.Reconciler{Drivers: map[workload.Kind]recovery.Driver{workload.ECS: ecsdriver.NewRemedies(services)},

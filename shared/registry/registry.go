@@ -26,7 +26,7 @@ var (
 	// ErrTooManyImages says that a repository has more tagged images than Images reads.
 	ErrTooManyImages = errors.New("the repository has more than 100,000 tagged images")
 	// ErrDenied says that IAM or the repository's own policy forbids the call.
-	ErrDenied = errors.New("ecr:DescribeImages is denied")
+	ErrDenied = errors.New("to describe the images is denied")
 )
 
 const (
@@ -35,12 +35,17 @@ const (
 )
 
 // Registry lists images. It is safe for concurrent use.
-type Registry struct{ client Client }
+type Registry struct {
+	client Client
+	public PublicClient
+}
 
 var _ rollout.Registry = (*Registry)(nil)
 
-// New makes a registry. It makes no call.
-func New(client Client) *Registry { return &Registry{client: client} }
+// New makes a registry of private and public repositories. It makes no call.
+func New(client Client, public PublicClient) *Registry {
+	return &Registry{client: client, public: public}
+}
 
 // Images lists the repository's tagged images, 1,000 a call, whatever account and region it is in. Archived images,
 // which cannot be pulled, are not among them.
@@ -51,6 +56,9 @@ func New(client Client) *Registry { return &Registry{client: client} }
 // A repository that does not exist has no images: the list is empty, beside an error that wraps
 // rollout.ErrNoRepository.
 func (r *Registry) Images(ctx context.Context, repository workload.Repository) ([]imagepolicy.Image, error) {
+	if repository.Public() {
+		return r.publicImages(ctx, repository)
+	}
 	input := &ecr.DescribeImagesInput{
 		RegistryId:     &repository.Registry,
 		RepositoryName: &repository.Name,
@@ -82,6 +90,9 @@ func (r *Registry) Images(ctx context.Context, repository workload.Repository) (
 func (r *Registry) Find(
 	ctx context.Context, repository workload.Repository, digest string,
 ) (imagepolicy.Image, error) {
+	if repository.Public() {
+		return r.findPublic(ctx, repository, digest)
+	}
 	output, err := r.client.DescribeImages(ctx, &ecr.DescribeImagesInput{
 		RegistryId:     &repository.Registry,
 		RepositoryName: &repository.Name,

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecrpublic"
 	"github.com/google/go-cmp/cmp"
 
 	"davit/shared/imagepolicy"
@@ -77,7 +78,7 @@ func newWire(t *testing.T, answers ...answer) *wire {
 }
 
 func (w *wire) registry() *registry.Registry {
-	return registry.New(ecr.NewFromConfig(aws.Config{
+	configuration := aws.Config{
 		Region: "ap-northeast-2", BaseEndpoint: &w.URL,
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(options *retry.StandardOptions) {
@@ -87,7 +88,8 @@ func (w *wire) registry() *registry.Registry {
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
-	}))
+	}
+	return registry.New(ecr.NewFromConfig(configuration), ecrpublic.NewFromConfig(configuration))
 }
 
 func page(token string, details ...any) answer {
@@ -206,6 +208,58 @@ func TestFind(t *testing.T) {
 			wantError(t, err, test.is, test.words...)
 		})
 	}
+}
+
+var gallery = workload.Repository{Registry: "111111111111", Region: workload.PublicRegion, Name: "web"}
+
+func TestImagesOfAPublicRepositoryAreAskedForInUSEast1(t *testing.T) {
+	w := newWire(t,
+		page("next", object{"imageDigest": digest, "imageTags": array{"1.0.0"}, "imagePushedAt": 1700000000,
+			"artifactMediaType": "application/vnd.oci.image.config.v1+json"}, object{"imageDigest": "sha256:untagged"}),
+		page("", object{"imageDigest": "sha256:2", "imageTags": array{"1.1.0"}}))
+	got, err := w.registry().Images(t.Context(), gallery)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []imagepolicy.Image{
+		{Digest: digest, Tags: []string{"1.0.0"}, PushedAt: time.Unix(1700000000, 0).UTC(),
+			ArtifactMediaType: "application/vnd.oci.image.config.v1+json"},
+		{Digest: "sha256:2", Tags: []string{"1.1.0"}},
+	}
+	if difference := cmp.Diff(want, got); difference != "" {
+		t.Errorf("images (-want +got):\n%s", difference)
+	}
+	wantAsked := object{"registryId": "111111111111", "repositoryName": "web", "maxResults": float64(1000), "nextToken": "next"}
+	if difference := cmp.Diff(wantAsked, w.asked[1]); difference != "" {
+		t.Errorf("second call (-want +got):\n%s", difference)
+	}
+	if !cmp.Equal(w.regions, []string{"us-east-1", "us-east-1"}) {
+		t.Errorf("calls went to %v", w.regions)
+	}
+}
+
+func TestPublicFaults(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		answer answer
+		is     error
+		words  []string
+	}{
+		{"a repository that does not exist", fault(http.StatusBadRequest, "RepositoryNotFoundException"), rollout.ErrNoRepository, nil},
+		{"an image that is not there", fault(http.StatusBadRequest, "ImageNotFoundException"), registry.ErrNoImage, []string{digest}},
+		{"an image of which nothing is said", page(""), registry.ErrNoImage, []string{digest}},
+		{"a denied call names what to allow", fault(http.StatusBadRequest, "AccessDeniedException"), registry.ErrDenied,
+			[]string{"ecr-public:DescribeImages", "arn:aws:ecr-public::111111111111:repository/web", "automation.publicRepositories"}},
+		{"a server's fault that lasts", fault(http.StatusInternalServerError, "ServerException"), nil, []string{"ServerException"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := newWire(t, test.answer).registry().Find(t.Context(), gallery, digest)
+			wantError(t, err, test.is, test.words...)
+		})
+	}
+	w := newWire(t, page("more", object{"imageDigest": digest, "imageTags": array{"1"}}))
+	_, err := w.registry().Images(t.Context(), gallery)
+	wantError(t, err, registry.ErrTooManyImages, "no lifecycle policy")
 }
 
 func wantError(t *testing.T, err, is error, words ...string) {

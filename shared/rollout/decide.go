@@ -351,7 +351,7 @@ func runsImage(observation workload.Observation, current *ledger.Rollout) bool {
 			if container.Name != name {
 				continue
 			}
-			image, err := workload.ParseImage(container.Image)
+			image, err := workload.SplitImage(container.Image)
 			if err != nil || image.Digest != current.Image.Digest {
 				return false
 			}

@@ -136,6 +136,25 @@ func TestDecide(t *testing.T) {
 			s.seen.Workload.Containers[0].Image = "public.ecr.aws/nginx/nginx:stable"
 			s.seen.Workload.Settings.Repository = "web"
 		}, Roll, NewerImage, "no image of web runs by digest yet"},
+		{"the first image of a public repository rolls out by davit/repository", func(s *scene) {
+			s.seen.Workload.Containers[0].Image = "public.ecr.aws/nginx/nginx:stable"
+			s.seen.Workload.Settings.Repository = "public.ecr.aws/a1b2c3d4/web"
+		}, Roll, NewerImage, "no image of web runs by digest yet"},
+		{"an image of a public repository is not replaced by an older one", func(s *scene) {
+			s.seen.Workload.Containers[0].Image = "public.ecr.aws/a1b2c3d4/web@" + digest("b")
+			s.seen.Workload.Settings.Repository = "public.ecr.aws/a1b2c3d4/web"
+		}, Nothing, UpToDate, "1.1.0"},
+		{"an image of another alias is not of the repository", func(s *scene) {
+			s.seen.Workload.Containers[0].Image = "public.ecr.aws/other/web@" + digest("b")
+			s.seen.Workload.Settings.Repository = "public.ecr.aws/a1b2c3d4/web"
+		}, Roll, NewerImage, "no image of web runs by digest yet"},
+		{"a public repository without its alias is refused", func(s *scene) {
+			s.seen.Workload.Settings.Repository = "public.ecr.aws/web"
+		}, Refuse, Ambiguous, "want public.ecr.aws/ALIAS/NAME"},
+		{"a public image among several containers is not guessed", func(s *scene) {
+			s.seen.Workload.Containers = append(s.seen.Workload.Containers, workload.Container{Name: "side", Image: "public.ecr.aws/nginx/nginx:1"})
+			s.seen.Workload.Settings.Repository = "public.ecr.aws/a1b2c3d4/web"
+		}, Refuse, Ambiguous, "name one by davit/container"},
 		{"a missing repository is refused", func(s *scene) { s.seen.RepositoryMissing = true }, Refuse, NoRepository, "no repository web"},
 		{"a hold by tag refuses", func(s *scene) { s.seen.Workload.Settings.Hold = "migration of the database" }, Refuse, Held, "migration of the database"},
 		{"a global stop refuses", func(s *scene) { s.settings.Stop = &settings.Stop{Who: "kim", Why: "a storm", At: noon} }, Refuse, Stopped, "davit is stopped by kim"},

@@ -109,7 +109,9 @@ func (i *Intake) Concerns(ctx context.Context, event events.Event) ([]workload.R
 	cause := Cause{ID: event.ID}
 	switch detail := event.Detail.(type) {
 	case *ecr.ImageAction:
-		return i.pushed(ctx, event, detail)
+		return i.pushed(ctx, event, detail, event.Region)
+	case *ecr.PublicCall:
+		return i.pushed(ctx, event, detail.Action(), workload.PublicRegion)
 	case *ecs.DeploymentStateChange:
 		cause.Text = detail.EventName + " of " + detail.DeploymentID
 		return one(detail.Service, cause)
@@ -129,10 +131,11 @@ func (i *Intake) Concerns(ctx context.Context, event events.Event) ([]workload.R
 	return nil, cause, nil
 }
 
-// pushed finds the workloads that follow the repository of a pushed image.
-func (i *Intake) pushed(ctx context.Context, event events.Event, action *ecr.ImageAction) ([]workload.Reference, Cause, error) {
+// pushed finds the workloads that follow the repository of a pushed image, in the region or public.
+func (i *Intake) pushed(ctx context.Context, event events.Event, action *ecr.ImageAction, region string,
+) ([]workload.Reference, Cause, error) {
 	cause := Cause{ID: event.ID, Text: action.String(),
-		Repository: workload.Repository{Registry: action.Registry, Region: event.Region, Name: action.RepositoryName},
+		Repository: workload.Repository{Registry: action.Registry, Region: region, Name: action.RepositoryName},
 		Digest:     action.ImageDigest, Tag: action.ImageTag}
 	if !action.Arrived() {
 		return nil, Cause{ID: event.ID, Text: "only a push or replication that succeeded can roll out, and this is: " + action.String()}, nil

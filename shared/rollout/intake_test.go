@@ -126,6 +126,46 @@ func TestIntakeAnswers(t *testing.T) {
 	}
 }
 
+// publicPush is what CloudTrail says of a push to a public repository.
+func publicPush(letter, tag, errorCode string) []byte {
+	return event("aws.ecr-public", "AWS API Call via CloudTrail", "", fmt.Sprintf(`{"eventSource":"ecr-public.amazonaws.com",`+
+		`"eventName":"PutImage","errorCode":%q,"responseElements":{"image":{"registryId":"123456789012","repositoryName":"web",`+
+		`"imageId":{"imageDigest":%q,"imageTag":%q}}}}`, errorCode, digest(letter), tag))
+}
+
+func TestAPushToAPublicRepositoryReachesThoseThatFollowIt(t *testing.T) {
+	w, intake, _ := quietWorld(t)
+	public := workload.Repository{Registry: "123456789012", Region: workload.PublicRegion, Name: "web"}
+	if _, err := w.memory.Write(context.Background(), ledger.Record{Workload: w.order[0], Repositories: []workload.Repository{public}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		body []byte
+		want int
+		text string
+	}{
+		{"a push", publicPush("a", "1.0.0", ""), 1, "push of web:1.0.0 (success)"},
+		{"a push that was denied", publicPush("a", "1.0.0", "AccessDenied"), 0, "(accessdenied)"},
+		{"a push without a tag", publicPush("a", "", ""), 0, "without a tag"},
+		{"a push to the private repository of the name", pushEvent("a", "1.0.0", "SUCCESS"), 0, "no workload follows"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			parsed, err := events.Parse(test.body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			references, cause, err := intake.Concerns(context.Background(), parsed)
+			if err != nil || len(references) != test.want || !strings.Contains(cause.Text, test.text) {
+				t.Errorf("it is about %v because of %q, %v", references, cause.Text, err)
+			}
+			if test.want > 0 && (cause.Repository != public || cause.Digest != digest("a") || cause.Tag != "1.0.0") {
+				t.Errorf("the cause is %+v", cause)
+			}
+		})
+	}
+}
+
 func TestTheSweepQueuesEachWorkloadOnce(t *testing.T) {
 	w, intake, queued := quietWorld(t)
 	for index := 1; index < 25; index++ {

@@ -23,16 +23,57 @@ type Target struct {
 
 // FindTarget says which containers of a workload follow which repository. All containers that run images of one
 // repository change together. A workload with containers of several repositories names one by davit/container or
-// davit/repository; a workload that runs no image of its repository yet names that by davit/repository.
+// davit/repository; a workload that runs no image of its repository yet names that by davit/repository. A public
+// repository is always named so: which account an image of the public gallery is of, its name does not tell.
 func FindTarget(observation workload.Observation) (Target, error) {
 	containers, err := chosenContainers(observation)
 	if err != nil {
 		return Target{}, err
 	}
-	if name := observation.Settings.Repository; name != "" {
+	name := observation.Settings.Repository
+	switch {
+	case strings.HasPrefix(name, workload.PublicHost+"/"):
+		return publicTarget(observation, containers, name)
+	case name != "":
 		return namedTarget(observation, containers, name)
 	}
 	return runningTarget(observation.Workload, containers)
+}
+
+// publicTarget follows a public repository of the workload's account.
+func publicTarget(observation workload.Observation, containers []workload.Container, name string) (Target, error) {
+	repository, err := workload.ParsePublicRepository(observation.Account, name)
+	if err != nil {
+		return Target{}, Refusef("davit/repository: %v", err)
+	}
+	target := Target{Repository: repository, Base: name}
+	for _, container := range containers {
+		image, err := workload.SplitImage(container.Image)
+		if err != nil || image.Base != name {
+			continue
+		}
+		if len(target.Containers) == 0 {
+			target.Digest, target.Tag = image.Digest, image.Tag
+		}
+		if image.Digest != target.Digest {
+			target.Digest = ""
+		}
+		target.Containers = append(target.Containers, container.Name)
+	}
+	switch {
+	case len(target.Containers) > 0:
+		return target, nil
+	case len(containers) != 1:
+		return Target{}, unnamed(name, containers)
+	}
+	target.Containers = []string{containers[0].Name}
+	return target, nil
+}
+
+// unnamed refuses to guess which of several containers is to get its first image of a repository.
+func unnamed(repository string, containers []workload.Container) error {
+	return Refusef("no container runs an image of %s yet, and there are %s: name one by davit/container", repository,
+		containerNames(containers))
 }
 
 func chosenContainers(observation workload.Observation) ([]workload.Container, error) {
@@ -62,8 +103,7 @@ func namedTarget(observation workload.Observation, containers []workload.Contain
 		return runningTarget(observation.Workload, running)
 	}
 	if len(containers) != 1 {
-		return Target{}, Refusef("no container runs an image of %s yet, and there are %s: name one by davit/container",
-			name, containerNames(containers))
+		return Target{}, unnamed(name, containers)
 	}
 	return Target{Repository: repository, Containers: []string{containers[0].Name}, Base: imageBase(repository)}, nil
 }

@@ -10,7 +10,7 @@ type Settings struct {
 	// Container names the container to change, where several could be meant.
 	Container string `json:"container,omitempty"`
 	// Repository is the name of the ECR repository to follow, in the workload's own account and region, where the
-	// workload does not run an image of it yet.
+	// workload does not run an image of it yet; or PublicHost/ALIAS/NAME, a public repository of its own account.
 	Repository string `json:"repository,omitempty"`
 	// Hold says who wants the workload left alone, and why.
 	Hold string `json:"hold,omitempty"`

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Repository is one private ECR repository. It is comparable and can be a map key.
+// Repository is one ECR repository, private or public. It is comparable and can be a map key.
 type Repository struct {
 	// Registry is the 12-digit AWS account that owns the repository.
 	Registry string
-	// Region is the AWS region of the repository.
+	// Region is the AWS region of a private repository, and PublicRegion of a public one.
 	Region string
 	// Name is the repository's name, which may hold slashes.
 	Name string
@@ -19,6 +19,13 @@ type Repository struct {
 
 // ErrNotECR says that an image does not come from a private ECR repository.
 var ErrNotECR = errors.New("not an image of a private ECR repository")
+
+const (
+	// PublicRegion stands for the region of public repositories: an account has one public registry for all regions.
+	PublicRegion = "public"
+	// PublicHost is where public repositories are served, as PublicHost/ALIAS/NAME.
+	PublicHost = "public.ecr.aws"
+)
 
 const (
 	accountDigits = 12
@@ -35,12 +42,28 @@ var (
 	digestFormat   = regexp.MustCompile(`^sha256:[0-9a-f]+$`)
 	accountFormat  = regexp.MustCompile(`^[0-9]+$`)
 	regionFormat   = regexp.MustCompile(`^[a-z0-9-]+$`)
+	// aliasFormat follows the ECR Public API reference of RegistryAlias.
+	aliasFormat = regexp.MustCompile(`^[a-z][a-z0-9]+(?:[._-][a-z0-9]+)*$`)
 	// tagFormat follows the distribution specification; ECR takes the same.
 	tagFormat = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 )
 
 // String is registry/region/name, the form under which the ledger indexes workloads.
 func (r Repository) String() string { return r.Registry + "/" + r.Region + "/" + r.Name }
+
+// Public tells whether the repository is of the ECR Public Gallery.
+func (r Repository) Public() bool { return r.Region == PublicRegion }
+
+// ParsePublicRepository reads the name PublicHost/ALIAS/NAME of a public repository of the account. The alias is the
+// account's own, which only ECR can tell.
+func ParsePublicRepository(account, text string) (Repository, error) {
+	rest, public := strings.CutPrefix(text, PublicHost+"/")
+	alias, name, _ := strings.Cut(rest, "/")
+	if !public || !aliasFormat.MatchString(alias) || !repositoryName.MatchString(name) {
+		return Repository{}, fmt.Errorf("%q is not a public repository: want %s/ALIAS/NAME", abbreviate(text), PublicHost)
+	}
+	return Repository{Registry: account, Region: PublicRegion, Name: name}, nil
+}
 
 // ParseRepository reads what String writes.
 func ParseRepository(text string) (Repository, error) {
@@ -68,18 +91,9 @@ type Image struct {
 
 // ParseImage splits an image name of a private ECR repository. Any other image gives an error that wraps ErrNotECR.
 func ParseImage(uri string) (Image, error) {
-	image := Image{URI: uri, Base: uri}
-	if base, digest, found := strings.Cut(image.Base, "@"); found {
-		if !ValidDigest(digest) {
-			return Image{}, fmt.Errorf("%w: %q has no valid digest", ErrNotECR, abbreviate(uri))
-		}
-		image.Base, image.Digest = base, digest
-	}
-	if colon := strings.LastIndexByte(image.Base, ':'); colon > strings.LastIndexByte(image.Base, '/') {
-		image.Base, image.Tag = image.Base[:colon], image.Base[colon+1:]
-		if !within(image.Tag, maximumTag, tagFormat) {
-			return Image{}, fmt.Errorf("%w: %q has no valid tag", ErrNotECR, abbreviate(uri))
-		}
+	image, err := SplitImage(uri)
+	if err != nil {
+		return Image{}, fmt.Errorf("%w: %w", ErrNotECR, err)
 	}
 	host, name, _ := strings.Cut(image.Base, "/")
 	match := registryHost.FindStringSubmatch(host)
@@ -87,6 +101,24 @@ func ParseImage(uri string) (Image, error) {
 		return Image{}, fmt.Errorf("%w: %q", ErrNotECR, abbreviate(uri))
 	}
 	image.Repository = Repository{Registry: match[1], Region: match[2], Name: name}
+	return image, nil
+}
+
+// SplitImage takes tag and digest off the name of an image of any registry, and leaves its Repository empty.
+func SplitImage(uri string) (Image, error) {
+	image := Image{URI: uri, Base: uri}
+	if base, digest, found := strings.Cut(image.Base, "@"); found {
+		if !ValidDigest(digest) {
+			return Image{}, fmt.Errorf("%q has no valid digest", abbreviate(uri))
+		}
+		image.Base, image.Digest = base, digest
+	}
+	if colon := strings.LastIndexByte(image.Base, ':'); colon > strings.LastIndexByte(image.Base, '/') {
+		image.Base, image.Tag = image.Base[:colon], image.Base[colon+1:]
+		if !within(image.Tag, maximumTag, tagFormat) {
+			return Image{}, fmt.Errorf("%q has no valid tag", abbreviate(uri))
+		}
+	}
 	return image, nil
 }
 

@@ -110,6 +110,27 @@ func TestRepositoriesAreReadAsTheyAreWritten(t *testing.T) {
 	}
 }
 
+func TestPublicRepositoriesAreReadByTheirNameInTheGallery(t *testing.T) {
+	for text, want := range map[string]string{
+		"public.ecr.aws/a1b2c3d4/web":      "111122223333/public/web",
+		"public.ecr.aws/a1b2c3d4/shop/web": "111122223333/public/shop/web",
+		"public.ecr.aws/web":               "",
+		"public.ecr.aws/a1b2c3d4/":         "",
+		"public.ecr.aws/A1/web":            "",
+		"public.ecr.aws/a1b2c3d4/web:1":    "",
+		"docker.io/library/web":            "",
+		"":                                 "",
+	} {
+		got, err := workload.ParsePublicRepository("111122223333", text)
+		if (err == nil) != (want != "") || err == nil && (got.String() != want || !got.Public()) {
+			t.Errorf("%q: got %s, %v", text, got, err)
+		}
+		if again, err := workload.ParseRepository(got.String()); want != "" && (err != nil || again != got) {
+			t.Errorf("%q is not read as it is written: %v", want, err)
+		}
+	}
+}
+
 func TestShortDigestIsForPeople(t *testing.T) {
 	for digest, want := range map[string]string{someDigest: "74b2c688c700", "sha256:74b2": "74b2", "": ""} {
 		if got := workload.ShortDigest(digest); got != want {

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecrpublic"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -44,7 +45,7 @@ func newLocalCloud(t *testing.T) *localCloud {
 	configured := configuration(endpoint)
 	cloud := &localCloud{
 		endpoint: endpoint, ecs: sdk.NewFromConfig(configured), driver: ecs.New(clients(endpoint)),
-		registry: registry.New(ecr.NewFromConfig(configured)),
+		registry: registry.New(ecr.NewFromConfig(configured), ecrpublic.NewFromConfig(configured)),
 	}
 	ctx := t.Context()
 	_, err := cloud.ecs.CreateCluster(ctx, &sdk.CreateClusterInput{ClusterName: aws.String("davit")})

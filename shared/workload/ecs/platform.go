@@ -68,7 +68,7 @@ func (d *Driver) VerifyImage(ctx context.Context, change rollout.Change, os, arc
 
 // verifyImage refuses an image that is not there or that the tasks cannot run.
 func (d *Driver) verifyImage(ctx context.Context, change rollout.Change, need platform) error {
-	offered, err := d.platforms(ctx, change.Repository, change.Digest)
+	offered, err := d.offered(ctx, change)
 	if err != nil {
 		return err
 	}
@@ -87,6 +87,13 @@ func (d *Driver) verifyImage(ctx context.Context, change rollout.Change, need pl
 		change.Repository.Name, strings.Join(slices.Compact(names), ", "), need)
 }
 
+func (d *Driver) offered(ctx context.Context, change rollout.Change) ([]platform, error) {
+	if change.Repository.Public() {
+		return d.publicPlatforms(ctx, change.Repository, change.Base, change.Digest)
+	}
+	return d.platforms(ctx, change.Repository, change.Digest)
+}
+
 // Media types of manifests and of image configurations (OCI image specification, and Docker's before it).
 const (
 	ociIndex       = "application/vnd.oci.image.index.v1+json"
@@ -96,6 +103,9 @@ const (
 	dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
 	dockerConfig   = "application/vnd.docker.container.image.v1+json"
 )
+
+// manifestTypes are the kinds of manifest that are asked for.
+var manifestTypes = []string{ociIndex, ociManifest, dockerList, dockerManifest}
 
 // manifest is the part of an index and of a manifest that tells the platforms.
 type manifest struct {
@@ -108,8 +118,12 @@ type manifest struct {
 	} `json:"config"`
 }
 
-// ReadAhead reads what Verify will ask of an image, which is kept for a minute. What it cannot read, Verify will tell.
+// ReadAhead reads what Verify will ask of an image of a private repository, which is kept for a minute. What it cannot
+// read, Verify will tell.
 func (d *Driver) ReadAhead(ctx context.Context, repository workload.Repository, digest string) {
+	if repository.Public() {
+		return
+	}
 	_, _ = d.platforms(ctx, repository, digest)
 }
 
@@ -129,17 +143,26 @@ func (d *Driver) readPlatforms(
 	if err != nil {
 		return nil, err
 	}
+	return offeredPlatforms(repository, digest, []byte(text), func(config string) ([]byte, error) {
+		return d.configuration(ctx, repository, digest, config)
+	})
+}
+
+// offeredPlatforms reads a manifest, and for an image without an index its configuration, which blob gets by digest.
+func offeredPlatforms(repository workload.Repository, digest string, text []byte, blob func(digest string) ([]byte, error),
+) ([]platform, error) {
 	var parsed manifest
-	if err := json.Unmarshal([]byte(text), &parsed); err != nil {
+	if err := json.Unmarshal(text, &parsed); err != nil {
 		return nil, rollout.Refusef("the image %s of %s has a manifest that is not JSON: %v",
 			workload.ShortDigest(digest), repository.Name, err)
 	}
 	offered := listedPlatforms(parsed)
 	if parsed.Config != nil && len(parsed.Manifests) == 0 {
-		offered, err = d.configuredPlatform(ctx, repository, digest, parsed)
-	}
-	if err != nil {
-		return nil, err
+		configured, err := configuredPlatform(repository, digest, parsed, blob)
+		if err != nil {
+			return nil, err
+		}
+		offered = configured
 	}
 	if len(offered) == 0 {
 		return nil, rollout.Refusef("the image %s of %s names no platform", workload.ShortDigest(digest), repository.Name)
@@ -165,7 +188,7 @@ func (d *Driver) manifest(ctx context.Context, repository workload.Repository, d
 		RegistryId:         &repository.Registry,
 		RepositoryName:     &repository.Name,
 		ImageIds:           []ecrtypes.ImageIdentifier{{ImageDigest: &digest}},
-		AcceptedMediaTypes: []string{ociIndex, ociManifest, dockerList, dockerManifest},
+		AcceptedMediaTypes: manifestTypes,
 	}, inRegion(repository))
 	if hasCode(err, missingCodes) {
 		return "", rollout.Refusef("the repository %s does not exist", repository)
@@ -200,29 +223,19 @@ func imageFailed(repository workload.Repository, digest string, failures []ecrty
 const maximumConfiguration = 4 << 20
 
 // configuredPlatform is the platform of an image without an index: its configuration tells.
-func (d *Driver) configuredPlatform(
-	ctx context.Context, repository workload.Repository, digest string, parsed manifest,
+func configuredPlatform(
+	repository workload.Repository, digest string, parsed manifest, blob func(digest string) ([]byte, error),
 ) ([]platform, error) {
 	if kind := parsed.Config.MediaType; kind != ociConfig && kind != dockerConfig {
 		return nil, rollout.Refusef("%s of %s is not a container image, but %q",
 			workload.ShortDigest(digest), repository.Name, kind)
 	}
-	output, err := d.clients.ECR.GetDownloadUrlForLayer(ctx, &ecr.GetDownloadUrlForLayerInput{
-		RegistryId: &repository.Registry, RepositoryName: &repository.Name, LayerDigest: &parsed.Config.Digest,
-	}, inRegion(repository))
-	if hasCode(err, missingCodes) {
-		return nil, rollout.Refusef("the image %s of %s has lost its configuration %s",
-			workload.ShortDigest(digest), repository.Name, parsed.Config.Digest)
-	}
-	if err != nil {
-		return nil, failed("ecr:GetDownloadUrlForLayer", repositoryARN(repository), err)
-	}
-	blob, err := d.download(ctx, aws.ToString(output.DownloadUrl), parsed.Config.Digest)
+	document, err := blob(parsed.Config.Digest)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration of %s in %s: %w", digest, repository, err)
 	}
 	var configured platform
-	if err := json.Unmarshal(blob, &configured); err != nil {
+	if err := json.Unmarshal(document, &configured); err != nil {
 		return nil, rollout.Refusef("the image %s of %s has a configuration that is not JSON: %v",
 			workload.ShortDigest(digest), repository.Name, err)
 	}
@@ -232,12 +245,27 @@ func (d *Driver) configuredPlatform(
 	return []platform{configured}, nil
 }
 
-// download reads a blob and proves that it is the one of the digest. The URL is signed, so no error shows it.
-func (d *Driver) download(ctx context.Context, address, digest string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+// configuration gets the configuration of an image of a private repository.
+func (d *Driver) configuration(ctx context.Context, repository workload.Repository, digest, config string) ([]byte, error) {
+	output, err := d.clients.ECR.GetDownloadUrlForLayer(ctx, &ecr.GetDownloadUrlForLayerInput{
+		RegistryId: &repository.Registry, RepositoryName: &repository.Name, LayerDigest: &config,
+	}, inRegion(repository))
+	if hasCode(err, missingCodes) {
+		return nil, rollout.Refusef("the image %s of %s has lost its configuration %s",
+			workload.ShortDigest(digest), repository.Name, config)
+	}
+	if err != nil {
+		return nil, failed("ecr:GetDownloadUrlForLayer", repositoryARN(repository), err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, aws.ToString(output.DownloadUrl), http.NoBody)
 	if err != nil {
 		return nil, errors.New("ECR answered with a URL that cannot be read")
 	}
+	return d.download(request, config)
+}
+
+// download reads a blob and proves that it is the one of the digest. The URL may be signed, so no error shows it.
+func (d *Driver) download(request *http.Request, digest string) ([]byte, error) {
 	response, err := d.clients.HTTP.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("get the blob %s from %s: %w", digest, request.URL.Host, withoutURL(err))
