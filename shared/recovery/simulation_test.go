@@ -508,7 +508,7 @@ func (d modelDriver) Observe(_ context.Context, reference workload.Reference) (O
 func (s *modelService) observe(w *world) Observation {
 	seen := Observation{Memory: s.memory, Healthy: !s.broken && s.primary.State == workload.Completed, Why: "tasks do not run",
 		Cannot: map[settings.Do]string{settings.ReplaceHosts: "it has no hosts"}}
-	seen.Observation = workload.Observation{Workload: s.reference, Exists: true, Account: "123456789012", Region: "eu-west-1", Controller: "ECS",
+	seen.Observation = workload.Observation{Workload: s.reference, Exists: true, Account: "123456789012", Region: "eu-west-1",
 		RollsBack: true, Settings: workload.Settings{Policy: "semver:1.x", Playbook: s.playbook}, Desired: s.desired, Running: s.desired,
 		Deployments: []workload.Deployment{s.primary}, Containers: []workload.Container{{Name: "web",
 			Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@" + s.running}}}
