@@ -100,6 +100,10 @@ func (m Machine) debian() bool {
 	return false
 }
 
+// lockTimeout lets apt-get wait for another one, such as a machine's own upgrades, instead of failing at once
+// (apt.conf(5), DPkg::Lock::Timeout, in seconds).
+const lockTimeout = "DPkg::Lock::Timeout=300"
+
 // install gets dockerd from the distribution, without letting the package start an engine of its own: that one would
 // make a bridge and firewall rules.
 func (m Machine) install(ctx context.Context, progress func(string)) error {
@@ -114,7 +118,7 @@ func (m Machine) install(ctx context.Context, progress func(string)) error {
 	} {
 		progress("apt-get " + strings.Join(arguments, " "))
 		// #nosec G204 -- the arguments are the two lists above.
-		command := exec.CommandContext(ctx, "apt-get", append([]string{"-qq"}, arguments...)...)
+		command := exec.CommandContext(ctx, "apt-get", append([]string{"-qq", "-o", lockTimeout}, arguments...)...)
 		command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		output, err := command.CombinedOutput()
 		if err != nil {

@@ -65,8 +65,8 @@ func TestInstallGetsDockerAndStartsNoService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "-qq update policy=101 noninteractive\n" +
-		"-qq install -y --no-install-recommends docker.io policy=101 noninteractive\n"
+	want := "-qq -o DPkg::Lock::Timeout=300 update policy=101 noninteractive\n" +
+		"-qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends docker.io policy=101 noninteractive\n"
 	if string(text) != want {
 		t.Errorf("apt-get was asked:\n%s\nwant:\n%s", text, want)
 	}
