@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -31,14 +30,12 @@ type AutomationProps struct {
 
 // Automation is the stack.
 type Automation struct {
-	Stack           awscdk.Stack
-	Table           awsdynamodb.Table
-	Bus             awsevents.EventBus
-	Topic           awssns.Topic
-	Queue           awssqs.Queue
-	DeadLetterQueue awssqs.Queue
-	Function        awslambda.Function
-	Settings        awsssm.StringParameter
+	foundation.Intake
+	Table    awsdynamodb.Table
+	Bus      awsevents.EventBus
+	Topic    awssns.Topic
+	Function awslambda.Function
+	Settings awsssm.StringParameter
 }
 
 // standardParameter is how many characters a standard SSM parameter holds; an advanced one has a price.
@@ -48,18 +45,20 @@ const standardParameter = 4096
 // constructs do.
 func NewAutomation(scope constructs.Construct, id *string, props *AutomationProps) *Automation {
 	configuration := props.Configuration
-	made := &Automation{Stack: awscdk.NewStack(scope, id, foundation.StackProps(configuration,
-		"davit: what rolls images out on push"))}
-	made.Table = newTable(made.Stack, configuration)
-	made.Bus = newBus(made.Stack)
-	made.Topic = newTopic(made.Stack, configuration)
-	made.DeadLetterQueue = newDeadLetterQueue(made.Stack)
-	made.Queue = newQueue(made.Stack, configuration, made.DeadLetterQueue)
+	settings := configuration.Automation
+	stack := awscdk.NewStack(scope, id, foundation.StackProps(configuration, "davit: what rolls images out on push"))
+	made := &Automation{Intake: foundation.NewIntake(stack, foundation.IntakeProps{
+		Prefix: "Rollout", Queue: names.RolloutQueue, DeadLetterQueue: names.RolloutDeadLetterQueue,
+		TimeoutSeconds: settings.TimeoutSeconds, MaximumReceives: settings.MaximumReceives,
+	})}
+	made.Table = newTable(stack, configuration)
+	made.Bus = newBus(stack)
+	made.Topic = newTopic(stack, configuration)
 	made.Settings = newSettings(made.Stack, configuration)
 	made.Function = newFunction(made, configuration, props.Functions)
 	addRules(made, configuration)
 	addNotifications(made)
-	addAlarms(made, configuration)
+	made.AddAlarms(made.Topic, made.Function, names.RolloutFunction)
 	addDashboard(made)
 	return made
 }
@@ -96,38 +95,6 @@ func newBus(stack awscdk.Stack) awsevents.EventBus {
 	})
 	bus.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
 	return bus
-}
-
-// newDeadLetterQueue keeps what could not be handled for as long as SQS can, 14 days.
-func newDeadLetterQueue(stack awscdk.Stack) awssqs.Queue {
-	queue := awssqs.NewQueue(stack, jsii.String("RolloutDeadLetterQueue"), &awssqs.QueueProps{
-		QueueName:       jsii.String(names.RolloutDeadLetterQueue),
-		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
-		EnforceSSL:      jsii.Bool(true),
-		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
-		RemovalPolicy:   awscdk.RemovalPolicy_DESTROY,
-	})
-	foundation.AcceptFindings(queue, foundation.EncryptedBySQS)
-	return queue
-}
-
-// newQueue makes the function's queue. A message that the function holds is hidden for six times the function's timeout,
-// as "Using Lambda with Amazon SQS" in the Lambda developer guide asks.
-func newQueue(stack awscdk.Stack, configuration *config.Configuration, deadLetters awssqs.Queue) awssqs.Queue {
-	queue := awssqs.NewQueue(stack, jsii.String("RolloutQueue"), &awssqs.QueueProps{
-		QueueName:         jsii.String(names.RolloutQueue),
-		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
-		EnforceSSL:        jsii.Bool(true),
-		VisibilityTimeout: awscdk.Duration_Seconds(jsii.Number(6 * configuration.Automation.TimeoutSeconds)),
-		RetentionPeriod:   awscdk.Duration_Days(jsii.Number(4)),
-		DeadLetterQueue: &awssqs.DeadLetterQueue{
-			Queue:           deadLetters,
-			MaxReceiveCount: jsii.Number(configuration.Automation.MaximumReceives),
-		},
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
-	foundation.AcceptFindings(queue, foundation.EncryptedBySQS)
-	return queue
 }
 
 // newSettings makes the parameter that the functions and the command line read. It is the configuration's alone: what

@@ -3,7 +3,6 @@ package automation
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/config"
@@ -52,7 +51,7 @@ func addRules(made *Automation, configuration *config.Configuration) {
 				},
 			},
 		})
-	addRule(made, "SweepRule", &awsevents.RuleProps{
+	made.AddRule("SweepRule", &awsevents.RuleProps{
 		RuleName:    jsii.String("davit-sweep"),
 		Description: jsii.String("Every workload is looked at, whatever events were lost."),
 		Schedule: awsevents.Schedule_Rate(
@@ -61,21 +60,9 @@ func addRules(made *Automation, configuration *config.Configuration) {
 }
 
 func addPatternRule(made *Automation, id, name, description string, pattern *awsevents.EventPattern) {
-	addRule(made, id, &awsevents.RuleProps{
+	made.AddRule(id, &awsevents.RuleProps{
 		RuleName:     jsii.String(name),
 		Description:  jsii.String(description),
 		EventPattern: pattern,
 	})
-}
-
-// addRule makes the rule with the queue as its target. What EventBridge cannot deliver in a day goes to the dead-letter
-// queue and is not dropped.
-func addRule(made *Automation, id string, props *awsevents.RuleProps) {
-	rule := awsevents.NewRule(made.Stack, jsii.String(id), props)
-	rule.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
-	rule.AddTarget(awseventstargets.NewSqsQueue(made.Queue, &awseventstargets.SqsQueueProps{
-		DeadLetterQueue: made.DeadLetterQueue,
-		MaxEventAge:     awscdk.Duration_Hours(jsii.Number(24)),
-		RetryAttempts:   jsii.Number(185),
-	}))
 }

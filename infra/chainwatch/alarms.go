@@ -6,7 +6,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/config"
@@ -53,11 +52,7 @@ func watchesOf(node config.ChainNode) []watch {
 
 // addAlarms makes the alarms of every node. Missing data is a breach: a node that nothing is known of is not well.
 func addAlarms(made *Chainwatch, configuration *config.Configuration) {
-	var topic awssns.ITopic
-	if configuration.Automation != nil {
-		topic = awssns.Topic_FromTopicArn(made.Stack, jsii.String("Topic"),
-			jsii.String(foundation.ARN(configuration, "sns", names.Topic)))
-	}
+	topic := foundation.Topic(made.Stack, configuration)
 	for _, node := range configuration.Chainwatch.Nodes {
 		for _, watched := range watchesOf(node) {
 			alarm := newAlarm(made.Stack, configuration.Chainwatch, node, watched)

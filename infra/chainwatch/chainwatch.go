@@ -4,8 +4,6 @@
 package chainwatch
 
 import (
-	"path/filepath"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
@@ -78,31 +76,19 @@ func newNodes(stack awscdk.Stack, configuration *config.Configuration) awsssm.St
 
 func newFunction(made *Chainwatch, configuration *config.Configuration, functions string) awslambda.Function {
 	settings := configuration.Chainwatch
-	logs := foundation.NewLogGroup(made.Stack, jsii.String("Log"), configuration,
-		"/aws/lambda/"+names.ChainwatchFunction, settings.LogDays)
-	architecture := awslambda.Architecture_ARM_64()
-	if settings.Architecture == config.X8664 {
-		architecture = awslambda.Architecture_X86_64()
-	}
-	code := filepath.Join(functions, settings.Architecture.GOARCH(), "chainwatch")
-	function := awslambda.NewFunction(made.Stack, jsii.String("Function"), &awslambda.FunctionProps{
-		FunctionName:          jsii.String(names.ChainwatchFunction),
-		Description:           jsii.String("Looks at blockchain nodes and writes how they are as metrics."),
-		Runtime:               awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture:          architecture,
-		Handler:               jsii.String("bootstrap"),
-		Code:                  awslambda.Code_FromAsset(jsii.String(code), nil),
-		MemorySize:            jsii.Number(settings.Memory),
-		Timeout:               awscdk.Duration_Seconds(jsii.Number(timeoutSeconds)),
-		Role:                  newRole(made, configuration, logs),
-		LogGroup:              logs,
-		LoggingFormat:         awslambda.LoggingFormat_JSON,
-		ApplicationLogLevelV2: awslambda.ApplicationLogLevel(settings.LogLevel),
-		Environment:           &map[string]*string{names.EnvironmentNodesParameter: made.Nodes.ParameterName()},
+	function := foundation.NewFunction(made.Stack, configuration, foundation.FunctionProps{
+		Name:           names.ChainwatchFunction,
+		Folder:         "chainwatch",
+		Description:    "Looks at blockchain nodes and writes how they are as metrics.",
+		Functions:      functions,
+		Architecture:   settings.Architecture,
+		Memory:         settings.Memory,
+		TimeoutSeconds: timeoutSeconds,
+		LogLevel:       settings.LogLevel,
+		LogDays:        settings.LogDays,
+		Role:           func(logs awslogs.LogGroup) awsiam.IRole { return newRole(made, configuration, logs) },
+		Environment:    map[string]*string{names.EnvironmentNodesParameter: made.Nodes.ParameterName()},
 	})
-	function.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
-	// The CDK has each function depend on its role, which it refers to as well.
-	foundation.AcceptLint(function, "W3005")
 	accepted := map[string]string{
 		"CKV_AWS_115": "Its schedule starts it once at a time.",
 		"CKV_AWS_116": "A look that fails is made again by the next, and a look that is missing is an alarm.",

@@ -36,20 +36,3 @@ func NewLogGroup(scope constructs.Construct, id *string, configuration *config.C
 	})
 	return group
 }
-
-// EncryptedBySQS is why a queue without a KMS key is accepted: checkov knows KMS keys only.
-var EncryptedBySQS = map[string]string{"CKV_AWS_27": "It is encrypted by SQS, with SqsManagedSseEnabled."}
-
-// AcceptQueueFunction has checkov accept a function outside of a VPC that a queue with a dead-letter queue invokes, with
-// the concurrency that is reserved for it, 0 for none.
-func AcceptQueueFunction(function constructs.IConstruct, reserved int) {
-	accepted := map[string]string{
-		"CKV_AWS_116": "It is invoked by its queue alone, which has a dead-letter queue.",
-		"CKV_AWS_117": "It calls AWS alone; in a VPC it would need NAT or an endpoint for each service.",
-		"CKV_AWS_173": "Its variables are names and addresses, and no secrets.",
-	}
-	if reserved == 0 {
-		accepted["CKV_AWS_115"] = "Its queue limits it, by the maximum concurrency of the mapping."
-	}
-	AcceptFindings(function, accepted)
-}

@@ -6,7 +6,18 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
+
+	"davit/infra/config"
+	"davit/shared/names"
 )
+
+// Topic is the topic of the automation, or nil in an installation that has none.
+func Topic(stack awscdk.Stack, configuration *config.Configuration) awssns.ITopic {
+	if configuration.Automation == nil {
+		return nil
+	}
+	return awssns.Topic_FromTopicArn(stack, jsii.String("Topic"), jsii.String(ARN(configuration, "sns", names.Topic)))
+}
 
 // AddAlarm makes an alarm that goes with its stack and tells the topic, if there is one. The topic of the automation
 // hears alarms whose names start with "davit-".

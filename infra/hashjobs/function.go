@@ -1,11 +1,7 @@
 package hashjobs
 
 import (
-	"path/filepath"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -22,27 +18,17 @@ const batchSize = 10
 // newFunction makes the function with its log, its role and its queue.
 func newFunction(made *HashJobs, configuration *config.Configuration, functions string) awslambda.Function {
 	settings := configuration.HashJobs
-	logs := foundation.NewLogGroup(made.Stack, jsii.String("Log"), configuration,
-		"/aws/lambda/"+names.HashJobFunction, settings.LogDays)
-	architecture := awslambda.Architecture_ARM_64()
-	if settings.Architecture == config.X8664 {
-		architecture = awslambda.Architecture_X86_64()
-	}
-	code := filepath.Join(functions, settings.Architecture.GOARCH(), "hashjob")
-	function := awslambda.NewFunction(made.Stack, jsii.String("Function"), &awslambda.FunctionProps{
-		FunctionName:          jsii.String(names.HashJobFunction),
-		Description:           jsii.String("Does hash jobs: digests, Merkle trees, block headers, nonces, anchors."),
-		Runtime:               awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture:          architecture,
-		Handler:               jsii.String("bootstrap"),
-		Code:                  awslambda.Code_FromAsset(jsii.String(code), nil),
-		MemorySize:            jsii.Number(settings.Memory),
-		Timeout:               awscdk.Duration_Seconds(jsii.Number(settings.TimeoutSeconds)),
-		Role:                  newRole(made, configuration, logs),
-		LogGroup:              logs,
-		LoggingFormat:         awslambda.LoggingFormat_JSON,
-		ApplicationLogLevelV2: awslambda.ApplicationLogLevel(settings.LogLevel),
-		Environment: &map[string]*string{
+	return made.NewFunction(configuration, foundation.FunctionProps{
+		Name:         names.HashJobFunction,
+		Folder:       "hashjob",
+		Description:  "Does hash jobs: digests, Merkle trees, block headers, nonces, anchors.",
+		Functions:    functions,
+		Architecture: settings.Architecture,
+		Memory:       settings.Memory,
+		LogLevel:     settings.LogLevel,
+		LogDays:      settings.LogDays,
+		Role:         func(logs awslogs.LogGroup) awsiam.IRole { return newRole(made, configuration, logs) },
+		Environment: map[string]*string{
 			names.EnvironmentTable:              made.Table.TableName(),
 			names.EnvironmentBucket:             made.Bucket.BucketName(),
 			names.EnvironmentBus:                jsii.String(names.Bus),
@@ -51,19 +37,7 @@ func newFunction(made *HashJobs, configuration *config.Configuration, functions 
 			names.EnvironmentAnchorKey:          made.Key.KeyArn(),
 			names.EnvironmentStateMachine:       jsii.String(machineARN(configuration)),
 		},
-	})
-	function.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
-	// The CDK has each function depend on its role, which it refers to as well.
-	foundation.AcceptLint(function, "W3005")
-	foundation.AcceptQueueFunction(function, 0)
-	function.AddEventSourceMapping(jsii.String("Queue"), &awslambda.EventSourceMappingOptions{
-		EventSourceArn:          made.Queue.QueueArn(),
-		BatchSize:               jsii.Number(batchSize),
-		MaxBatchingWindow:       awscdk.Duration_Seconds(jsii.Number(0)),
-		MaxConcurrency:          jsii.Number(settings.MaximumConcurrency),
-		ReportBatchItemFailures: jsii.Bool(true),
-	})
-	return function
+	}, batchSize, settings.MaximumConcurrency)
 }
 
 // newRole makes the function's own role. All that it may do is written here; nothing else adds to it.
@@ -129,16 +103,4 @@ func allow(sid string, resources []string, actions ...string) awsiam.PolicyState
 
 func document(statements []awsiam.PolicyStatement) awsiam.PolicyDocument {
 	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements})
-}
-
-// addRule makes the rule with the queue as its target. What EventBridge cannot deliver in a day goes to the dead-letter
-// queue and is not dropped.
-func addRule(made *HashJobs, id string, props *awsevents.RuleProps) {
-	rule := awsevents.NewRule(made.Stack, jsii.String(id), props)
-	rule.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
-	rule.AddTarget(awseventstargets.NewSqsQueue(made.Queue, &awseventstargets.SqsQueueProps{
-		DeadLetterQueue: made.DeadLetterQueue,
-		MaxEventAge:     awscdk.Duration_Hours(jsii.Number(24)),
-		RetryAttempts:   jsii.Number(185),
-	}))
 }

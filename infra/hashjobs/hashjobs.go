@@ -7,13 +7,11 @@ package hashjobs
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -32,14 +30,12 @@ type HashJobsProps struct {
 
 // HashJobs is the stack.
 type HashJobs struct {
-	Stack           awscdk.Stack
-	Table           awsdynamodb.Table
-	Bucket          awss3.Bucket
-	Key             awskms.Key
-	Bus             awsevents.IEventBus
-	Queue           awssqs.Queue
-	DeadLetterQueue awssqs.Queue
-	Function        awslambda.Function
+	foundation.Intake
+	Table    awsdynamodb.Table
+	Bucket   awss3.Bucket
+	Key      awskms.Key
+	Bus      awsevents.IEventBus
+	Function awslambda.Function
 }
 
 // The prefixes of the bucket's keys, as the function has them.
@@ -54,17 +50,20 @@ const (
 // constructs do.
 func NewHashJobs(scope constructs.Construct, id *string, props *HashJobsProps) *HashJobs {
 	configuration := props.Configuration
-	made := &HashJobs{Stack: awscdk.NewStack(scope, id, foundation.StackProps(configuration, "davit: what does hash jobs"))}
-	made.Table = newTable(made.Stack, configuration)
-	made.Bucket = newBucket(made.Stack, configuration)
-	made.Key = newKey(made.Stack, configuration)
-	made.Bus = newBus(made.Stack, configuration)
-	made.DeadLetterQueue = newDeadLetterQueue(made.Stack)
-	made.Queue = newQueue(made.Stack, configuration, made.DeadLetterQueue)
+	settings := configuration.HashJobs
+	stack := awscdk.NewStack(scope, id, foundation.StackProps(configuration, "davit: what does hash jobs"))
+	made := &HashJobs{Intake: foundation.NewIntake(stack, foundation.IntakeProps{
+		Queue: names.HashJobQueue, DeadLetterQueue: names.HashJobDeadLetterQueue,
+		TimeoutSeconds: settings.TimeoutSeconds, MaximumReceives: settings.MaximumReceives,
+	})}
+	made.Table = newTable(stack, configuration)
+	made.Bucket = newBucket(stack, configuration)
+	made.Key = newKey(stack, configuration)
+	made.Bus = newBus(stack, configuration)
 	made.Function = newFunction(made, configuration, props.Functions)
 	newMachine(made, configuration)
 	addRules(made)
-	addAlarms(made, configuration)
+	made.AddAlarms(foundation.Topic(stack, configuration), made.Function, names.HashJobFunction)
 	return made
 }
 
@@ -154,40 +153,9 @@ func newBus(stack awscdk.Stack, configuration *config.Configuration) awsevents.I
 	return bus
 }
 
-// newDeadLetterQueue keeps what could not be done for as long as SQS can, 14 days.
-func newDeadLetterQueue(stack awscdk.Stack) awssqs.Queue {
-	queue := awssqs.NewQueue(stack, jsii.String("DeadLetterQueue"), &awssqs.QueueProps{
-		QueueName:       jsii.String(names.HashJobDeadLetterQueue),
-		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
-		EnforceSSL:      jsii.Bool(true),
-		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
-		RemovalPolicy:   awscdk.RemovalPolicy_DESTROY,
-	})
-	foundation.AcceptFindings(queue, foundation.EncryptedBySQS)
-	return queue
-}
-
-// newQueue makes the function's queue. A message that the function holds is hidden for six times the function's timeout,
-// as "Using Lambda with Amazon SQS" in the Lambda developer guide asks.
-func newQueue(stack awscdk.Stack, configuration *config.Configuration, deadLetters awssqs.Queue) awssqs.Queue {
-	queue := awssqs.NewQueue(stack, jsii.String("Queue"), &awssqs.QueueProps{
-		QueueName:         jsii.String(names.HashJobQueue),
-		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
-		EnforceSSL:        jsii.Bool(true),
-		VisibilityTimeout: awscdk.Duration_Seconds(jsii.Number(6 * configuration.HashJobs.TimeoutSeconds)),
-		RetentionPeriod:   awscdk.Duration_Days(jsii.Number(4)),
-		DeadLetterQueue: &awssqs.DeadLetterQueue{
-			Queue: deadLetters, MaxReceiveCount: jsii.Number(configuration.HashJobs.MaximumReceives),
-		},
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
-	foundation.AcceptFindings(queue, foundation.EncryptedBySQS)
-	return queue
-}
-
 // addRules sends requests on the bus, and documents that are put into the bucket, to the queue.
 func addRules(made *HashJobs) {
-	addRule(made, "RequestRule", &awsevents.RuleProps{
+	made.AddRule("RequestRule", &awsevents.RuleProps{
 		RuleName:    jsii.String("davit-hashjob-request"),
 		Description: jsii.String("A hash job was asked for on the bus."),
 		EventBus:    made.Bus,
@@ -196,7 +164,7 @@ func addRules(made *HashJobs) {
 		},
 	})
 	// "EventBridge event message structure" in the S3 user guide; S3 sends to the default bus.
-	addRule(made, "DocumentRule", &awsevents.RuleProps{
+	made.AddRule("DocumentRule", &awsevents.RuleProps{
 		RuleName:    jsii.String("davit-hashjob-document"),
 		Description: jsii.String("The document of a hash job was put into the bucket."),
 		EventPattern: &awsevents.EventPattern{
@@ -208,41 +176,4 @@ func addRules(made *HashJobs) {
 			},
 		},
 	})
-}
-
-// addAlarms tells when the way to the function does not work. They have no action of their own: the bus and the automation's
-// topic are where humans listen.
-func addAlarms(made *HashJobs, configuration *config.Configuration) {
-	for _, watched := range []struct {
-		id, name, description string
-		metric                awscloudwatch.Metric
-		above                 float64
-	}{
-		{"DeadLettersAlarm", names.HashJobDeadLetterQueue + "-not-empty",
-			"Hash jobs failed, or events could not be delivered. Each message's attributes say why; when the cause is gone, send " +
-				"them back with a redrive of the queue.",
-			made.DeadLetterQueue.MetricApproximateNumberOfMessagesVisible(metric("Maximum", 1)), 0},
-		{"AgeAlarm", names.HashJobQueue + "-behind", "The oldest message has waited through two attempts.",
-			made.Queue.MetricApproximateAgeOfOldestMessage(metric("Maximum", 1)), float64(12 * configuration.HashJobs.TimeoutSeconds)},
-		{"ErrorsAlarm", names.HashJobFunction + "-errors", "The function failed as a whole. Its log says why; the messages come again.",
-			made.Function.MetricErrors(metric("Sum", 5)), 0},
-	} {
-		alarm := awscloudwatch.NewAlarm(made.Stack, jsii.String(watched.id), &awscloudwatch.AlarmProps{
-			AlarmName:          jsii.String(watched.name),
-			AlarmDescription:   jsii.String(watched.description),
-			Metric:             watched.metric,
-			Threshold:          jsii.Number(watched.above),
-			EvaluationPeriods:  jsii.Number(1),
-			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-			TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
-		})
-		alarm.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
-	}
-}
-
-// metric are a metric's statistic and period.
-func metric(statistic string, minutes int) *awscloudwatch.MetricOptions {
-	return &awscloudwatch.MetricOptions{
-		Statistic: jsii.String(statistic), Period: awscdk.Duration_Minutes(jsii.Number(minutes)),
-	}
 }
