@@ -248,7 +248,7 @@ func TestAutoModeChoosesItsNodesItself(t *testing.T) {
 
 // TestTheFunctionsMayDoLittleInTheCluster holds the manifest against the stack, and against what is in it.
 func TestTheFunctionsMayDoLittleInTheCluster(t *testing.T) {
-	manifest, err := os.ReadFile("eks/access.yaml")
+	manifest, err := os.ReadFile("../shared/workload/eks/access.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func TestTheFunctionsMayDoLittleInTheCluster(t *testing.T) {
 			resources, verbs := texts(at(rule, "resources")), texts(at(rule, "verbs"))
 			for _, verb := range verbs {
 				changes := !slices.Contains([]string{"get", "list", "watch"}, verb)
-				if changes && (verb != "patch" || !slices.Equal(resources, []string{"deployments"})) {
+				if changes && (verb != "patch" || !slices.Equal(resources, []string{"deployments", "statefulsets", "daemonsets"})) {
 					t.Errorf("it allows to %s %v", verb, resources)
 				}
 			}
@@ -280,6 +280,6 @@ func TestTheFunctionsMayDoLittleInTheCluster(t *testing.T) {
 		t.Errorf("it is not for the group %s", eks.RolloutGroup)
 	}
 	if !kinds["ValidatingAdmissionPolicy"] || !kinds["ValidatingAdmissionPolicyBinding"] {
-		t.Error("nothing keeps it to Deployments that opted in")
+		t.Error("nothing keeps it to workloads that opted in")
 	}
 }

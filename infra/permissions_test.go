@@ -23,6 +23,7 @@ var unlimited = map[string]string{
 	"ecs:ListTaskDefinitions":                         "takes no resource",
 	"ecs:RegisterTaskDefinition":                      "is asked for on *; what a revision can do is limited by iam:PassRole",
 	"ecs:ListTasks":                                   "takes container instances only, which Fargate has not; the condition ecs:cluster limits it",
+	"eks:ListClusters":                                "takes no resource; it reads names",
 	"logs:DescribeLogGroups":                          "takes no resource; it reads names and no events",
 	"tag:GetResources":                                "takes no resource",
 	"ssm:DescribeParameters":                          "takes no resource; it reads names and no values",

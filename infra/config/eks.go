@@ -69,7 +69,8 @@ type EKS struct {
 	// Admins are the ARNs of the IAM roles that administer the cluster, at least one; nobody else is let in, not even
 	// who deploys. Required.
 	Admins []string `yaml:"admins"`
-	// Rollouts lets davit's functions in, as the Kubernetes group that infra/eks/access.yaml gives its permissions to.
+	// Rollouts lets davit's functions in, as the Kubernetes group to which `davit eks rbac` gives its
+	// permissions, and has the cluster be one of automation.settings.clusters.
 	// Default true with Automation.
 	Rollouts *bool `yaml:"rollouts"`
 	// Compute is what runs the pods. Default ComputeNodes.
@@ -165,6 +166,9 @@ func (e *EKS) setDefaults(c *Configuration) {
 		e.PublicCIDRs = everywhere
 	}
 	setDefaultPointer(&e.Rollouts, c.Automation != nil)
+	if *e.Rollouts && c.Automation != nil {
+		c.Automation.Settings.addCluster(e.Cluster)
+	}
 	setDefault(&e.Compute, ComputeNodes)
 	for i := range e.Nodes {
 		e.Nodes[i].setDefaults()

@@ -1,6 +1,10 @@
 package config
 
-import "davit/shared/settings"
+import (
+	"slices"
+
+	"davit/shared/settings"
+)
 
 // Settings is what the functions and the command line read at run time; see davit/shared/settings for each field's
 // meaning and range.
@@ -9,6 +13,10 @@ type Settings struct {
 	Policies map[string]string `yaml:"policies"`
 	// Freezes are the windows in which nothing rolls out.
 	Freezes []Freeze `yaml:"freezes"`
+	// Clusters are the EKS clusters of this account and region on which workloads roll out, by name, or ["*"] for all. The
+	// cluster of the section eks is among them where eks.rollouts says so. A cluster must let the function in: by an access
+	// entry with the Kubernetes group davit:rollout, and by what `davit eks rbac` writes.
+	Clusters []string `yaml:"clusters"`
 	// OutcomeTimeout is how long a rollout may go without an outcome, such as "30m".
 	OutcomeTimeout Duration `yaml:"outcomeTimeout"`
 	// HistoryDays is how long the ledger keeps history.
@@ -33,11 +41,19 @@ type Freeze struct {
 	Workloads []string `yaml:"workloads"`
 }
 
+// addCluster has workloads of the cluster roll out.
+func (s *Settings) addCluster(name string) {
+	if !slices.Contains(s.Clusters, name) && !slices.Contains(s.Clusters, settings.AllClusters) {
+		s.Clusters = append(s.Clusters, name)
+	}
+}
+
 // Document is the settings in the form in which the functions read them.
 func (s Settings) Document() settings.Settings {
 	document := settings.Settings{
 		Version:        settings.Version,
 		Policies:       s.Policies,
+		Clusters:       s.Clusters,
 		OutcomeTimeout: settings.Duration(s.OutcomeTimeout),
 		HistoryDays:    s.HistoryDays,
 		Recovery:       s.Recovery.Recovery,

@@ -14,7 +14,7 @@ import (
 
 // addAccess lets in who the configuration names, and nobody else. Administrators have EKS's policy for the whole
 // cluster. Functions have no policy of EKS: the least of those that could roll out may also read and write everything
-// else in a namespace. They are of a Kubernetes group, to which access.yaml gives six verbs on three kinds.
+// else in a namespace. They are of a Kubernetes group, to which `davit eks rbac` gives the few verbs that rollouts need.
 func addAccess(made *EKS, props *EKSProps) {
 	settings := props.Configuration.EKS
 	for i, role := range settings.Admins {
@@ -41,8 +41,8 @@ func addAccess(made *EKS, props *EKSProps) {
 		})
 	}
 	awscdk.NewCfnOutput(made.Stack, jsii.String("Access"), &awscdk.CfnOutputProps{
-		Description: jsii.String("Lets davit roll out on Deployments that opt in; apply it once, as an administrator."),
-		Value:       jsii.String("kubectl apply -f infra/eks/access.yaml"),
+		Description: jsii.String("Lets davit roll out on workloads that opt in; apply it once, as an administrator."),
+		Value:       jsii.String("davit eks rbac | kubectl apply -f -"),
 	})
 }
 

@@ -1,8 +1,8 @@
 // Package eks is the stack davit-eks: a Kubernetes cluster on node groups, on Fargate or on Auto Mode.
 //
 // Everything in it is CloudFormation's own. Nothing is applied to the cluster from here, since the CDK does that by
-// functions of its own with the run of the cluster; what davit needs inside is in access.yaml, beside this file, for an
-// administrator of the cluster to read and apply.
+// functions of its own with the run of the cluster; what davit needs inside is what `davit eks rbac`
+// writes, for an administrator of the cluster to read and apply.
 package eks
 
 import (
@@ -19,7 +19,7 @@ import (
 	"davit/infra/network"
 )
 
-// RolloutGroup is the Kubernetes group that the functions belong to. access.yaml gives it its permissions.
+// RolloutGroup is the Kubernetes group that the functions belong to. `davit eks rbac` writes its permissions.
 const RolloutGroup = "davit:rollout"
 
 // EKSProps are the properties of the stack.

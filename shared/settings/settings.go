@@ -8,6 +8,9 @@ import "time"
 // Version is the version of the document's schema.
 const Version = "1"
 
+// AllClusters stands for every EKS cluster of the account and region.
+const AllClusters = "*"
+
 // Settings is the document in the SSM parameter.
 type Settings struct {
 	// Version is the schema's version, "1".

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ const (
 	maximumName           = 100
 	maximumPattern        = 600
 	maximumFreezes        = 100
+	maximumClusters       = 100
 )
 
 const wantHistoryDays = "want 1 to 3650 days; leave it out for 400"
@@ -47,10 +49,29 @@ func (s Settings) Validate() error {
 			found.add(fmt.Sprintf("policies[%q]", name), err)
 		}
 	}
+	s.validateClusters(&found)
 	s.validateFreezes(&found)
 	s.Recovery.validate(&found)
 	s.validateScaling(&found)
 	return found.err()
+}
+
+// clusterName follows the EKS API reference.
+var clusterName = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]*$`)
+
+func (s Settings) validateClusters(found *problems) {
+	if len(s.Clusters) > maximumClusters {
+		found.add("clusters", fmt.Errorf("%d are more than %d", len(s.Clusters), maximumClusters))
+		return
+	}
+	if slices.Contains(s.Clusters, AllClusters) && len(s.Clusters) > 1 {
+		found.add("clusters", fmt.Errorf("%q is every cluster: leave out the others", AllClusters))
+	}
+	for i, name := range s.Clusters {
+		if name != AllClusters && (len(name) > maximumName || !clusterName.MatchString(name)) {
+			found.add(fmt.Sprintf("clusters[%d]", i), fmt.Errorf("%q is not the name of an EKS cluster", name))
+		}
+	}
 }
 
 func (s Settings) validateFreezes(found *problems) {

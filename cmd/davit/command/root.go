@@ -68,16 +68,18 @@ const (
 func newRoot(world environment, groups ...*cobra.Command) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "davit",
-		Short: "Roll pushed images out to services on AWS, and say why",
-		Long: `Roll pushed images out to services on AWS, and say why.
+		Short: "Roll pushed images out to workloads on ECS and EKS, and say why",
+		Long: `Roll pushed images out to workloads on ECS and EKS, and say why.
 
-A workload is written ecs:CLUSTER/SERVICE. The account and region come from the usual AWS environment: AWS_PROFILE,
+A workload is written ecs:CLUSTER/SERVICE or eks:CLUSTER/NAMESPACE/DEPLOYMENT, and what other controllers of Kubernetes run
+eks:CLUSTER/NAMESPACE/statefulset/NAME or eks:CLUSTER/NAMESPACE/daemonset/NAME. The account and region come from the usual AWS environment: AWS_PROFILE,
 AWS_REGION, AWS_ENDPOINT_URL and so on. Where AWS_ENDPOINT_URL is on this machine, as for the local cloud, region and
 credentials may be left out.
 
 Exit codes: 0 done, 1 failed or refused, 2 wrong usage.`,
 		Example: `  davit status
   davit explain ecs:davit/web
+  davit explain eks:davit/shop/web
   davit rollback ecs:davit/web --why "checkout is slow"
   AWS_ENDPOINT_URL=http://localhost:4566 davit history ecs:davit/web`,
 		SilenceErrors: true,
@@ -85,7 +87,7 @@ Exit codes: 0 done, 1 failed or refused, 2 wrong usage.`,
 	}
 	root.AddGroup(&cobra.Group{ID: groupLook, Title: "Look (these change nothing):"},
 		&cobra.Group{ID: groupAct, Title: "Act:"})
-	root.AddCommand(statusCommand(world), historyCommand(world), explainCommand(world), incidentsCommand(world), replayCommand(world),
+	root.AddCommand(statusCommand(world), historyCommand(world), explainCommand(world), incidentsCommand(world), replayCommand(world), eksCommand(),
 		stopCommand(world), startCommand(world), holdCommand(world), resumeCommand(world), forgiveCommand(world), rollbackCommand(world), rolloutCommand(world))
 	root.AddCommand(groups...)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })

@@ -24,10 +24,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
 	"davit/shared/cache"
+	"davit/shared/settings"
 )
-
-// All is the name that stands for every cluster of the account and region.
-const All = "*"
 
 const (
 	// remembered bounds how many clusters are known at once, and descriptionAge how long a description is believed.
@@ -94,10 +92,10 @@ func New(configuration aws.Config) *Clusters {
 	}
 }
 
-// Names answers the wanted clusters, in order and each once; where All is among them, every cluster of the account and
+// Names answers the wanted clusters, in order and each once; where settings.AllClusters is among them, every cluster of the account and
 // region, 100 a call of eks:ListClusters.
 func (c *Clusters) Names(ctx context.Context, wanted []string) ([]string, error) {
-	if !slices.Contains(wanted, All) {
+	if !slices.Contains(wanted, settings.AllClusters) {
 		return slices.Compact(slices.Sorted(slices.Values(wanted))), nil
 	}
 	var listed []string

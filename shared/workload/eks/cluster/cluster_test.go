@@ -313,7 +313,7 @@ func TestClustersAreThoseWantedOrAll(t *testing.T) {
 	for name, test := range map[string]struct{ wanted, want []string }{
 		"none":              {nil, nil},
 		"some, once":        {[]string{"red", "blue", "red"}, []string{"blue", "red"}},
-		"all, page by page": {[]string{All}, []string{"blue", "green", "red"}},
+		"all, page by page": {[]string{"*"}, []string{"blue", "green", "red"}},
 	} {
 		if got, err := made.Names(t.Context(), test.wanted); err != nil || !slices.Equal(got, test.want) {
 			t.Errorf("%s: %q, %v", name, got, err)
