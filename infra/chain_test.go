@@ -245,6 +245,7 @@ func TestAManagedNodeIsMadeForWhoKnowsWhenItEnds(t *testing.T) {
 const commands = `#!/bin/bash
 echo "$(basename "$0") $*" >> "$CALLS"
 case "$(basename "$0") $*" in
+  "aws ec2 describe-volumes "*) echo vol-0123 ;;
   "curl "*api/token) echo token ;;
   "curl "*instance-id) echo i-0123456789abcdef0 ;;
   "curl "*local-ipv4) echo 10.0.1.23 ;;
@@ -283,7 +284,7 @@ func TestTheNodeSetsItselfUp(t *testing.T) {
 		script := exec.CommandContext(ctx, "bash", "chain/node.sh")
 		script.Env = append(os.Environ(), "PATH="+stubs+":"+os.Getenv("PATH"), "CALLS="+calls, "DATA="+data, "UNITS="+units,
 			"AGENT="+folder, "DEVICE="+device, "FSTAB="+filepath.Join(folder, "fstab"), "FORMATTED="+filepath.Join(folder, "formatted"),
-			"REGION=ap-northeast-2", "VOLUME=vol-0123", "ZONE=Z1", "NAME=ethereum.chain.davit.internal", "LOG_GROUP=/davit/chain/full",
+			"REGION=ap-northeast-2", "NODE_TAG=davit/chain-node", "NODE=full", "ZONE=Z1", "NAME=ethereum.chain.davit.internal", "LOG_GROUP=/davit/chain/full",
 			"NETWORK=mainnet", "EXECUTION_IMAGE=geth@sha256:1", "CONSENSUS_IMAGE=lighthouse@sha256:2",
 			"CHECKPOINT_URL=https://beaconstate.info", "METRIC_NAMESPACE=davit/chain")
 		if output, err := script.CombinedOutput(); err != nil {
@@ -300,6 +301,7 @@ func TestTheNodeSetsItselfUp(t *testing.T) {
 	}
 	first := readFile(t, calls)
 	for _, want := range []string{
+		"aws ec2 describe-volumes --region ap-northeast-2 --filters Name=tag:davit/chain-node,Values=full ",
 		"aws ec2 attach-volume --region ap-northeast-2 --volume-id vol-0123 --instance-id i-0123456789abcdef0 ",
 		"mkfs.xfs -q " + device, "chown 10001:10001 ", data + "/jwt.hex\n", "systemctl enable --now docker execution consensus",
 		`"Name":"ethereum.chain.davit.internal","Type":"A","TTL":60,"ResourceRecords":[{"Value":"10.0.1.23"}]`,

@@ -40,6 +40,43 @@ func TestOnlyServicesThatOptedInAreRemedied(t *testing.T) {
 	}
 }
 
+// TestOnlyHostsThatOptedInAreRemedied holds each action that changes a host, its group or its volume against the condition
+// that it must have, wherever it is allowed.
+func TestOnlyHostsThatOptedInAreRemedied(t *testing.T) {
+	const ofResource = "aws:ResourceTag/"
+	found := map[string]int{}
+	for _, s := range theRecovery(t).statements() {
+		for action, key := range map[string]string{
+			"ecs:UpdateContainerInstancesState":               ofResource + names.TagPlaybook,
+			"autoscaling:TerminateInstanceInAutoScalingGroup": ofResource + names.TagPlaybook,
+			"autoscaling:SetDesiredCapacity":                  ofResource + names.TagPlaybook,
+			"ec2:ModifyVolume":                                ofResource + names.TagChainNode,
+			"ec2:DeleteTags":                                  ofResource + names.TagChainNode,
+			"ec2:CreateVolume":                                "Tag/" + names.TagChainNode,
+			"ec2:CreateTags":                                  "ec2:CreateAction",
+			"ssm:SendCommand":                                 ofResource + names.TagPlaybook,
+		} {
+			if !s.isIdentity || !s.allows(action) {
+				continue
+			}
+			found[action]++
+			resource := asText(s.fields["Resource"])
+			if resource == `"*"` {
+				t.Errorf("%s is allowed on everything", action)
+			}
+			if strings.Contains(resource, ":document/davit-") {
+				continue
+			}
+			if condition := asText(s.fields["Condition"]); !strings.Contains(condition, key) {
+				t.Errorf("%s on %s has the condition %s, want %s", action, resource, condition, key)
+			}
+		}
+	}
+	if len(found) != 8 {
+		t.Errorf("only %v are allowed", found)
+	}
+}
+
 func TestTheRecoveryMayDoWhatItNeedsAndNoMore(t *testing.T) {
 	var have []string
 	for _, s := range theRecovery(t).statements() {
@@ -48,20 +85,24 @@ func TestTheRecoveryMayDoWhatItNeedsAndNoMore(t *testing.T) {
 		}
 	}
 	slices.Sort(have)
-	want := []string{"cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource",
+	want := []string{"autoscaling:DescribeAutoScalingGroups", "autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup",
+		"cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource",
 		"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
 		"dynamodb:Query", "dynamodb:UpdateItem",
-		"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:DescribeTasks", "ecs:ListTaskDefinitions", "ecs:ListTasks",
-		"ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService",
+		"ec2:CreateTags", "ec2:CreateVolume", "ec2:DeleteTags", "ec2:DescribeInstanceStatus", "ec2:DescribeInstances",
+		"ec2:DescribeSnapshots", "ec2:DescribeVolumes", "ec2:ModifyVolume",
+		"ecs:DescribeContainerInstances", "ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:DescribeTasks", "ecs:ListClusters",
+		"ecs:ListContainerInstances", "ecs:ListTaskDefinitions", "ecs:ListTasks", "ecs:RegisterTaskDefinition", "ecs:TagResource",
+		"ecs:UpdateContainerInstancesState", "ecs:UpdateService",
 		"events:PutEvents", "iam:PassRole", "logs:CreateLogStream", "logs:PutLogEvents", "sns:Publish",
 		"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage",
-		"ssm:GetParameters", "tag:GetResources"}
+		"ssm:GetParameters", "ssm:ListCommands", "ssm:SendCommand", "tag:GetResources"}
 	if difference := cmp.Diff(want, slices.Compact(have)); difference != "" {
 		t.Errorf("-want +have:\n%s", difference)
 	}
 }
 
-func TestTheRecoveryHearsOfAlarmsTasksAndTheSchedule(t *testing.T) {
+func TestTheRecoveryHearsOfAllThatCanOpenAnIncident(t *testing.T) {
 	have := theRecovery(t)
 	for name, want := range map[string]any{
 		"davit-alarm": map[string]any{"source": []any{"aws.cloudwatch"}, "detail-type": []any{"CloudWatch Alarm State Change"}},
@@ -69,6 +110,15 @@ func TestTheRecoveryHearsOfAlarmsTasksAndTheSchedule(t *testing.T) {
 			"detail": map[string]any{"lastStatus": []any{"STOPPED"}}},
 		"davit-service-impaired": map[string]any{"source": []any{"aws.ecs"}, "detail-type": []any{"ECS Service Action"},
 			"detail": map[string]any{"eventName": []any{"SERVICE_TASK_START_IMPAIRED", "SERVICE_TASK_PLACEMENT_FAILURE"}}},
+		"davit-deployment-over": map[string]any{"source": []any{"aws.ecs"}, "detail-type": []any{"ECS Deployment State Change"},
+			"detail": map[string]any{"eventName": []any{"SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"}}},
+		"davit-container-instance": map[string]any{"source": []any{"aws.ecs"}, "detail-type": []any{"ECS Container Instance State Change"},
+			"detail": map[string]any{"agentConnected": []any{false}, "status": []any{"ACTIVE"}}},
+		"davit-spot": map[string]any{"source": []any{"aws.ec2"},
+			"detail-type": []any{"EC2 Spot Instance Interruption Warning", "EC2 Instance Rebalance Recommendation"}},
+		"davit-host-ends": map[string]any{"source": []any{"aws.autoscaling"}, "detail-type": []any{"EC2 Instance-terminate Lifecycle Action"}},
+		"davit-health": map[string]any{"source": []any{"aws.health"}, "detail-type": []any{"AWS Health Event"},
+			"detail": map[string]any{"service": []any{"EC2"}, "eventTypeCategory": []any{"issue", "scheduledChange"}}},
 		"davit-incidents": nil,
 	} {
 		_, rule := have.with(t, "AWS::Events::Rule", "Name", name)

@@ -12,11 +12,13 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsroute53"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/config"
 	"davit/infra/foundation"
 	"davit/infra/network"
+	"davit/shared/names"
 )
 
 const (
@@ -101,8 +103,9 @@ func newFullNode(stack awscdk.Stack, vpc awsec2.IVpc, props *ChainProps) *FullNo
 		GroupMetrics: &[]awsautoscaling.GroupMetrics{awsautoscaling.NewGroupMetrics(
 			awsautoscaling.GroupMetric_IN_SERVICE_INSTANCES())},
 	})
-	awscdk.Tags_Of(scaling).Add(jsii.String(nodeTag), jsii.String("full"), nil)
-	addSnapshots(stack, configuration, made.Volume)
+	tagNode(scaling, settings)
+	addDocuments(stack)
+	addSnapshots(stack, configuration)
 	addNodeAlarms(stack, props)
 	awscdk.NewCfnOutput(stack, jsii.String("FullNodeAddress"), &awscdk.CfnOutputProps{
 		Description: jsii.String("The full node's JSON-RPC, for who is in its clients' security group."),
@@ -111,11 +114,54 @@ func newFullNode(stack awscdk.Stack, vpc awsec2.IVpc, props *ChainProps) *FullNo
 	return made
 }
 
-// nodeTag is on the instances that may take the volume, and snapshotTag on the volume and its copies.
+// nodeName is the node's name in the tag names.TagChainNode of its group, its instance, its volume and the copies of it:
+// an instance takes the newest volume that has it. snapshotTag is on what is copied.
 const (
-	nodeTag     = "davit/chain-node"
+	nodeName    = "full"
 	snapshotTag = "davit/chain-snapshot"
 )
+
+// tagNode tags the group, and so its instance.
+func tagNode(scaling awsautoscaling.AutoScalingGroup, settings *config.FullNode) {
+	tags := awscdk.Tags_Of(scaling)
+	tags.Add(jsii.String(names.TagChainNode), jsii.String(nodeName), nil)
+	if settings.Playbook != "" {
+		tags.Add(jsii.String(names.TagPlaybook), jsii.String(settings.Playbook), nil)
+	}
+	if settings.VolumeLimitGiB != 0 {
+		tags.Add(jsii.String(names.TagVolumeLimit), jsii.String(fmt.Sprint(settings.VolumeLimitGiB)), nil)
+	}
+}
+
+// addDocuments makes all that may be run on the node from outside: to restart its clients, and to have the file system
+// use a volume that has grown, which takes EBS a while.
+func addDocuments(stack awscdk.Stack) {
+	for _, document := range []struct {
+		id, name, description string
+		commands              []string
+	}{
+		{"RestartClient", names.RestartClientDocument, "Restarts the clients of the full node.",
+			[]string{"set -eu", "systemctl restart execution", "systemctl restart consensus"}},
+		{"GrowFileSystem", names.GrowFileSystemDocument, "Has the file system of the full node's data use all of its volume.",
+			[]string{"set -eu", "for _ in $(seq 30); do", "  xfs_growfs /data", "  sleep 10", "done"}},
+	} {
+		awsssm.NewCfnDocument(stack, jsii.String(document.id), &awsssm.CfnDocumentProps{
+			Name:           jsii.String(document.name),
+			DocumentType:   jsii.String("Command"),
+			DocumentFormat: jsii.String("JSON"),
+			UpdateMethod:   jsii.String("NewVersion"),
+			TargetType:     jsii.String("/AWS::EC2::Instance"),
+			Content: map[string]any{
+				"schemaVersion": "2.2",
+				"description":   document.description,
+				"mainSteps": []any{map[string]any{
+					"action": "aws:runShellScript", "name": "run",
+					"inputs": map[string]any{"runCommand": document.commands, "timeoutSeconds": "900"},
+				}},
+			},
+		})
+	}
+}
 
 // machineImage is Amazon Linux 2023 as it is when an instance starts: a deploy does not replace the node for a newer
 // image, and a replaced node has it.
@@ -137,7 +183,8 @@ func newDataVolume(stack awscdk.Stack, settings *config.FullNode) awsec2.Volume 
 		Encrypted:        jsii.Bool(true),
 		RemovalPolicy:    awscdk.RemovalPolicy_RETAIN,
 	})
-	awscdk.Tags_Of(volume).Add(jsii.String(snapshotTag), jsii.String("full"), nil)
+	awscdk.Tags_Of(volume).Add(jsii.String(snapshotTag), jsii.String(nodeName), nil)
+	awscdk.Tags_Of(volume).Add(jsii.String(names.TagChainNode), jsii.String(nodeName), nil)
 	return volume
 }
 
@@ -162,13 +209,12 @@ func newNodeSecurityGroup(stack awscdk.Stack, vpc awsec2.IVpc, clients awsec2.Se
 // newNodeRole makes the instance's role: its volume, its name, its log and metrics, and SSM instead of SSH.
 func newNodeRole(stack awscdk.Stack, configuration *config.Configuration, made *FullNode, zone awsroute53.IHostedZone,
 ) awsiam.Role {
-	volume := foundation.ARN(configuration, "ec2", "volume/"+*made.Volume.VolumeId())
+	volumes := foundation.ARN(configuration, "ec2", "volume/*")
 	instances := foundation.ARN(configuration, "ec2", "instance/*")
 	everything := []string{"*"}
 	statements := []awsiam.PolicyStatement{
-		foundation.AllowWhere("TakeVolume", []string{volume}, nil, "ec2:AttachVolume"),
-		foundation.AllowWhere("OnNodes", []string{instances}, map[string]any{
-			"StringEquals": map[string]string{"aws:ResourceTag/" + nodeTag: "full"},
+		foundation.AllowWhere("TakeVolume", []string{volumes, instances}, map[string]any{
+			"StringEquals": map[string]string{"aws:ResourceTag/" + names.TagChainNode: nodeName},
 		}, "ec2:AttachVolume"),
 		foundation.AllowWhere("SeeVolumes", everything, nil, "ec2:DescribeVolumes"),
 		foundation.AllowWhere("TakeName", []string{*zone.HostedZoneArn()}, map[string]any{
@@ -199,7 +245,8 @@ func userData(configuration *config.Configuration, made *FullNode, zone awsroute
 	data := awsec2.UserData_ForLinux(nil)
 	for _, pair := range [][2]string{
 		{"REGION", configuration.Region},
-		{"VOLUME", *made.Volume.VolumeId()},
+		{"NODE_TAG", names.TagChainNode},
+		{"NODE", nodeName},
 		{"ZONE", *zone.HostedZoneId()},
 		{"NAME", FullNodeName},
 		{"LOG_GROUP", *made.Log.LogGroupName()},

@@ -11,17 +11,20 @@ address=$(metadata local-ipv4)
 
 dnf install -y -q docker amazon-cloudwatch-agent
 
-# The volume is free once the instance before this one is gone, which may take some minutes.
-readonly device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${VOLUME/-/}
+# The volume is the newest that has the node's name: one that was restored has taken the name over. It is free once the
+# instance before this one is gone, which may take some minutes.
 for _ in $(seq 180); do
-  aws ec2 attach-volume --region "$REGION" --volume-id "$VOLUME" --instance-id "$instance" --device /dev/sdf && break
+  volume=$(aws ec2 describe-volumes --region "$REGION" --filters "Name=tag:$NODE_TAG,Values=$NODE" \
+    --query 'sort_by(Volumes, &CreateTime)[-1].VolumeId' --output text)
+  aws ec2 attach-volume --region "$REGION" --volume-id "$volume" --instance-id "$instance" --device /dev/sdf && break
   sleep 10
 done
+readonly device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${volume/-/}
 for _ in $(seq 60); do
   test -e "${DEVICE:-$device}" && break
   sleep 2
 done
-test -e "${DEVICE:-$device}" || { echo "the volume $VOLUME did not come within half an hour" >&2; exit 1; }
+test -e "${DEVICE:-$device}" || { echo "the volume $volume did not come within half an hour" >&2; exit 1; }
 # Only a volume that was never used is formatted.
 blkid "${DEVICE:-$device}" || mkfs.xfs -q "${DEVICE:-$device}"
 mkdir -p "$data"

@@ -5,7 +5,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdlm"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
@@ -14,11 +13,11 @@ import (
 )
 
 // addSnapshots has Amazon Data Lifecycle Manager copy the volume by schedule and delete its own old copies.
-func addSnapshots(stack awscdk.Stack, configuration *config.Configuration, volume awsec2.Volume) {
+func addSnapshots(stack awscdk.Stack, configuration *config.Configuration) {
 	settings := configuration.Chain.Full
 	copies := fmt.Sprintf("arn:%s:ec2:%s::snapshot/*", *awscdk.Aws_PARTITION(), configuration.Region)
-	source := foundation.ARN(configuration, "ec2", "volume/"+*volume.VolumeId())
-	ours := map[string]any{"StringEquals": map[string]string{"aws:ResourceTag/" + snapshotTag: "full"}}
+	sources := foundation.ARN(configuration, "ec2", "volume/*")
+	ours := map[string]any{"StringEquals": map[string]string{"aws:ResourceTag/" + snapshotTag: nodeName}}
 	everything := []string{"*"}
 	role := awsiam.NewRole(stack, jsii.String("SnapshotRole"), &awsiam.RoleProps{
 		Description: jsii.String("Lets Data Lifecycle Manager copy the full node's volume, and delete its copies."),
@@ -26,7 +25,9 @@ func addSnapshots(stack awscdk.Stack, configuration *config.Configuration, volum
 			Conditions: &map[string]any{"StringEquals": map[string]string{"aws:SourceAccount": configuration.Account}},
 		}),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{"snapshots": foundation.Policy(
-			foundation.AllowWhere("Copy", []string{source, copies}, nil, "ec2:CreateSnapshot"),
+			// One that was restored is copied like the one that it was made of.
+			foundation.AllowWhere("Copy", []string{sources}, ours, "ec2:CreateSnapshot"),
+			foundation.AllowWhere("CopyTo", []string{copies}, nil, "ec2:CreateSnapshot"),
 			foundation.AllowWhere("Tag", []string{copies}, map[string]any{
 				"StringEquals": map[string]string{"ec2:CreateAction": "CreateSnapshot"},
 			}, "ec2:CreateTags"),
@@ -41,7 +42,7 @@ func addSnapshots(stack awscdk.Stack, configuration *config.Configuration, volum
 		PolicyDetails: &awsdlm.CfnLifecyclePolicy_PolicyDetailsProperty{
 			PolicyType:    jsii.String("EBS_SNAPSHOT_MANAGEMENT"),
 			ResourceTypes: jsii.Strings("VOLUME"),
-			TargetTags:    []*awscdk.CfnTag{{Key: jsii.String(snapshotTag), Value: jsii.String("full")}},
+			TargetTags:    []*awscdk.CfnTag{{Key: jsii.String(snapshotTag), Value: jsii.String(nodeName)}},
 			Schedules: []*awsdlm.CfnLifecyclePolicy_ScheduleProperty{{
 				Name:     jsii.String("by-interval"),
 				CopyTags: jsii.Bool(true),

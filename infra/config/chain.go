@@ -53,6 +53,13 @@ type FullNode struct {
 	Zone string `yaml:"zone"`
 	// VolumeGiB is the size of the data volume, 2048 to 65536. Default 2048. It can grow, and not shrink.
 	VolumeGiB int `yaml:"volumeGiB"`
+	// VolumeLimitGiB is up to how many GiB davit may grow the volume when the node does not keep up, VolumeGiB to 65536; 0
+	// allows no growth. Default 0. CloudFormation does not take a grown volume back, as none can shrink.
+	VolumeLimitGiB int `yaml:"volumeLimitGiB"`
+	// Playbook opts the node in to remedies of its incidents: "default" chooses the playbook by the cause, another name is
+	// that of a playbook. Its alarms are those of chainwatch with the workload "asg:davit-chain-full". Empty leaves its
+	// incidents to others.
+	Playbook string `yaml:"playbook"`
 	// VolumeIOPS and VolumeThroughput are the volume's, 3000 to 80000 and, in MiB a second, 125 to 2000. Defaults 6000
 	// and 250: a node on less does not catch up.
 	VolumeIOPS       int `yaml:"volumeIops"`
@@ -190,6 +197,10 @@ func (c *Configuration) validateFullNode(p *problems) {
 		oneOf(p, "chain.full.zone", f.Zone, c.zonesOfNetwork()...)
 	}
 	p.between("chain.full.volumeGiB", f.VolumeGiB, 2048, 65536)
+	if f.VolumeLimitGiB != 0 {
+		p.between("chain.full.volumeLimitGiB", f.VolumeLimitGiB, f.VolumeGiB, 65536)
+	}
+	p.playbook("chain.full.playbook", f.Playbook)
 	p.between("chain.full.volumeIops", f.VolumeIOPS, 3000, 80000)
 	p.between("chain.full.volumeThroughput", f.VolumeThroughput, 125, 2000)
 	if f.VolumeThroughput*4 > f.VolumeIOPS {

@@ -41,6 +41,9 @@ type Hosts struct {
 	TargetPercent int `yaml:"targetPercent"`
 	// RootGiB is the size of each root volume, 30 to 16384. Default 30.
 	RootGiB int `yaml:"rootGiB"`
+	// Playbook opts the hosts, and their group, in to remedies of their incidents: "default" chooses the playbook by the
+	// cause, another name is that of a playbook. Empty leaves their incidents to others.
+	Playbook string `yaml:"playbook"`
 	// TerminationProtection keeps scaling from ending a host that runs tasks. Default true with Retain and false with
 	// Destroy: a group with protected hosts cannot be deleted (docs/ecs.md says how to get there).
 	TerminationProtection *bool `yaml:"terminationProtection"`
@@ -423,6 +426,7 @@ func (c *Configuration) validateHosts(p *problems) {
 			p.add("ecs.hosts.minimum", "%d is above maximum, %d", hosts.Minimum, hosts.Maximum)
 		}
 		p.between("ecs.hosts.targetPercent", hosts.TargetPercent, 1, 100)
+		p.playbook("ecs.hosts.playbook", hosts.Playbook)
 		p.between("ecs.hosts.rootGiB", hosts.RootGiB, 30, 16384)
 	}
 	if managed != nil {

@@ -33,11 +33,16 @@ func (c *Configuration) validateRecovery(p *problems) {
 	p.between("recovery.maximumConcurrency", c.Recovery.MaximumConcurrency, 2, 1000)
 }
 
+// playbook is for the name of a playbook, or for none.
+func (p *problems) playbook(field, name string) {
+	if name != "" && name != settings.ReservedPlaybook && !settings.PlaybookName.MatchString(name) {
+		p.add(field, "%q is no name of a playbook: want up to 50 lower-case letters, digits and hyphens", name)
+	}
+}
+
 // validateRemedies checks what a service says of its remedies.
 func validateRemedies(p *problems, field string, s *Service) {
-	if s.Playbook != "" && s.Playbook != settings.ReservedPlaybook && !settings.PlaybookName.MatchString(s.Playbook) {
-		p.add(field+".playbook", "%q is no name of a playbook: want up to 50 lower-case letters, digits and hyphens", s.Playbook)
-	}
+	p.playbook(field+".playbook", s.Playbook)
 	if s.MemoryLimit != 0 && s.MemoryLimit < s.Memory {
 		p.add(field+".memoryLimit", "%d is below memory, %d", s.MemoryLimit, s.Memory)
 	}

@@ -13,6 +13,7 @@ import (
 	"davit/infra/config"
 	"davit/infra/foundation"
 	"davit/infra/network"
+	"davit/shared/names"
 )
 
 // addHosts makes the Auto Scaling group of container hosts and its capacity provider.
@@ -45,6 +46,9 @@ func addHosts(made *ECS, vpc awsec2.IVpc, configuration *config.Configuration) {
 		}),
 		IgnoreUnmodifiedSizeProperties: jsii.Bool(true),
 	})
+	if hosts.Playbook != "" {
+		awscdk.Tags_Of(scaling).Add(jsii.String(names.TagPlaybook), jsii.String(hosts.Playbook), nil)
+	}
 	protection := "DISABLED"
 	if *hosts.TerminationProtection {
 		protection = "ENABLED"
@@ -84,6 +88,8 @@ func newLaunchTemplate(made *ECS, configuration *config.Configuration, group aws
 	data.AddCommands(
 		jsii.String("echo ECS_CLUSTER="+configuration.ECS.Cluster+" >> /etc/ecs/ecs.config"),
 		jsii.String("echo ECS_AWSVPC_BLOCK_IMDS=true >> /etc/ecs/ecs.config"),
+		// What opts a host in opts it in as a container instance, too.
+		jsii.String("echo ECS_CONTAINER_INSTANCE_PROPAGATE_TAGS_FROM=ec2_instance >> /etc/ecs/ecs.config"),
 		// Turning the protection off makes other hosts: those that were protected stay so for as long as they live.
 		jsii.String(fmt.Sprintf("echo ECS_INSTANCE_ATTRIBUTES='{\"davit.protected\":\"%t\"}' >> /etc/ecs/ecs.config",
 			*hosts.TerminationProtection)),
@@ -123,9 +129,15 @@ func newHostRole(made *ECS, configuration *config.Configuration) awsiam.IRole {
 		},
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"agent": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
-				foundation.Allow("Discover", "*", "ecs:DiscoverPollEndpoint"),
+				// These take no resource.
+				foundation.Allow("Discover", "*", "ecs:DiscoverPollEndpoint", "ec2:DescribeTags"),
 				foundation.Allow("Join", foundation.ARN(configuration, "ecs", "cluster/"+cluster),
 					"ecs:DeregisterContainerInstance", "ecs:RegisterContainerInstance"),
+				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+					Sid: jsii.String("TagItself"), Actions: jsii.Strings("ecs:TagResource"),
+					Resources:  jsii.Strings(foundation.ARN(configuration, "ecs", "container-instance/"+cluster+"/*")),
+					Conditions: &map[string]any{"StringEquals": map[string]string{"ecs:CreateAction": "RegisterContainerInstance"}},
+				}),
 				foundation.Allow("Work", foundation.ARN(configuration, "ecs", "container-instance/"+cluster+"/*"),
 					"ecs:Poll", "ecs:StartTelemetrySession", "ecs:UpdateContainerInstancesState"),
 				inCluster,

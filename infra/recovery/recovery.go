@@ -131,9 +131,63 @@ func addRules(made *Recovery, configuration *config.Configuration) {
 			Detail:     &map[string]any{"eventName": []string{"SERVICE_TASK_START_IMPAIRED", "SERVICE_TASK_PLACEMENT_FAILURE"}},
 		},
 	})
+	addHostRules(made)
 	made.AddRule("LookRule", &awsevents.RuleProps{
 		RuleName:    jsii.String("davit-incidents"),
 		Description: jsii.String("Every open incident is looked at, whatever was lost."),
 		Schedule:    awsevents.Schedule_Rate(awscdk.Duration_Minutes(jsii.Number(configuration.Recovery.LookMinutes))),
+	})
+}
+
+// addHostRules sends what is told of hosts that go, or have trouble.
+func addHostRules(made *Recovery) {
+	// "Amazon ECS service deployment state change events" in the ECS developer guide: an incident need not wait for the
+	// schedule.
+	made.AddRule("DeploymentRule", &awsevents.RuleProps{
+		RuleName:    jsii.String("davit-deployment-over"),
+		Description: jsii.String("A deployment of an ECS service ended."),
+		EventPattern: &awsevents.EventPattern{
+			Source:     jsii.Strings("aws.ecs"),
+			DetailType: jsii.Strings("ECS Deployment State Change"),
+			Detail:     &map[string]any{"eventName": []string{"SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"}},
+		},
+	})
+	// "Amazon ECS container instance state change events" in the ECS developer guide.
+	made.AddRule("ContainerInstanceRule", &awsevents.RuleProps{
+		RuleName:    jsii.String("davit-container-instance"),
+		Description: jsii.String("The agent of a container host lost its connection."),
+		EventPattern: &awsevents.EventPattern{
+			Source:     jsii.Strings("aws.ecs"),
+			DetailType: jsii.Strings("ECS Container Instance State Change"),
+			Detail:     &map[string]any{"agentConnected": []bool{false}, "status": []string{"ACTIVE"}},
+		},
+	})
+	// "Spot Instance interruption notices" and "EC2 instance rebalance recommendations" in the EC2 user guide.
+	made.AddRule("SpotRule", &awsevents.RuleProps{
+		RuleName:    jsii.String("davit-spot"),
+		Description: jsii.String("EC2 takes a Spot instance back, or is likely to."),
+		EventPattern: &awsevents.EventPattern{
+			Source:     jsii.Strings("aws.ec2"),
+			DetailType: jsii.Strings("EC2 Spot Instance Interruption Warning", "EC2 Instance Rebalance Recommendation"),
+		},
+	})
+	// "Amazon EC2 Auto Scaling event reference" in its user guide.
+	made.AddRule("LifecycleRule", &awsevents.RuleProps{
+		RuleName:    jsii.String("davit-host-ends"),
+		Description: jsii.String("An Auto Scaling group ends an instance, which waits for a lifecycle hook."),
+		EventPattern: &awsevents.EventPattern{
+			Source:     jsii.Strings("aws.autoscaling"),
+			DetailType: jsii.Strings("EC2 Instance-terminate Lifecycle Action"),
+		},
+	})
+	// "Amazon EventBridge event schema for AWS Health" in the Health user guide.
+	made.AddRule("HealthRule", &awsevents.RuleProps{
+		RuleName:    jsii.String("davit-health"),
+		Description: jsii.String("AWS has trouble with an instance, or will retire it."),
+		EventPattern: &awsevents.EventPattern{
+			Source:     jsii.Strings("aws.health"),
+			DetailType: jsii.Strings("AWS Health Event"),
+			Detail:     &map[string]any{"service": []string{"EC2"}, "eventTypeCategory": []string{"issue", "scheduledChange"}},
+		},
 	})
 }

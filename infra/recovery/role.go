@@ -1,8 +1,10 @@
 package recovery
 
 import (
+	"fmt"
 	"strings"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
@@ -21,6 +23,7 @@ func newRole(made *Recovery, configuration *config.Configuration, logs awslogs.L
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"own":       document(ownStatements(made, configuration, logs)),
 			"workloads": document(workloadStatements(configuration)),
+			"hosts":     document(hostStatements(configuration)),
 		},
 	})
 	return role.WithoutPolicyUpdates(nil)
@@ -82,6 +85,39 @@ func workloadStatements(configuration *config.Configuration) []awsiam.PolicyStat
 	}}, "iam:PassRole")
 	pass.AddResources(*jsii.Strings(roles[1:]...)...)
 	return append(statements, pass)
+}
+
+// hostStatements are for looking at hosts, their groups and their volumes, and for remedying those that opted in. A chain
+// node's volume carries the tag of the node.
+func hostStatements(configuration *config.Configuration) []awsiam.PolicyStatement {
+	optedIn := conditions{"StringLike": {"aws:ResourceTag/" + names.TagPlaybook: "*"}}
+	ofNode := conditions{"StringLike": {"aws:ResourceTag/" + names.TagChainNode: "*"}}
+	volumes := foundation.ARN(configuration, "ec2", "volume/*")
+	run := allow("RunOnNodes", foundation.ARN(configuration, "ec2", "instance/*"), conditions{"StringLike": {
+		"aws:ResourceTag/" + names.TagPlaybook: "*", "aws:ResourceTag/" + names.TagChainNode: "*",
+	}}, "ssm:SendCommand")
+	documents := allow("RunDocuments", foundation.ARN(configuration, "ssm", "document/"+names.RestartClientDocument), nil, "ssm:SendCommand")
+	documents.AddResources(jsii.String(foundation.ARN(configuration, "ssm", "document/"+names.GrowFileSystemDocument)))
+	return []awsiam.PolicyStatement{
+		// These take no resource.
+		allow("ReadHosts", "*", nil, "ec2:DescribeInstances", "ec2:DescribeInstanceStatus", "ec2:DescribeVolumes", "ec2:DescribeSnapshots",
+			"autoscaling:DescribeAutoScalingGroups", "ecs:ListClusters", "ssm:ListCommands"),
+		allow("FindContainerInstances", foundation.ARN(configuration, "ecs", "cluster/*"), nil, "ecs:ListContainerInstances"),
+		allow("ReadContainerInstances", foundation.ARN(configuration, "ecs", "container-instance/*"), nil, "ecs:DescribeContainerInstances"),
+		allow("Drain", foundation.ARN(configuration, "ecs", "container-instance/*"), optedIn, "ecs:UpdateContainerInstancesState"),
+		allow("ReplaceHosts", foundation.ARN(configuration, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"), optedIn,
+			"autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:SetDesiredCapacity"),
+		run, documents,
+		allow("GrowVolume", volumes, ofNode, "ec2:ModifyVolume"),
+		// Snapshots carry the tags of the volume that they are of.
+		allow("RestoreFrom", fmt.Sprintf("arn:%s:ec2:%s::snapshot/*", *awscdk.Aws_PARTITION(), configuration.Region), ofNode, "ec2:CreateVolume"),
+		allow("RestoreTo", volumes, conditions{"StringLike": {"aws:RequestTag/" + names.TagChainNode: "*"}}, "ec2:CreateVolume"),
+		allow("TagRestored", volumes, conditions{"StringEquals": {"ec2:CreateAction": "CreateVolume"}}, "ec2:CreateTags"),
+		allow("ReleaseName", volumes, conditions{
+			"StringLike":                {"aws:ResourceTag/" + names.TagChainNode: "*"},
+			"ForAllValues:StringEquals": {"aws:TagKeys": names.TagChainNode},
+		}, "ec2:DeleteTags"),
+	}
 }
 
 // conditions are a statement's, as operator, key and value.

@@ -51,8 +51,6 @@ type Subject struct {
 	Playbook string
 	// Scales is true of an alarm that is tagged to scale its workload.
 	Scales bool
-	// Host is true of an alarm on a host and not on what runs there.
-	Host bool
 }
 
 // Resolve says what an alarm is about: by its davit/workload tag, else by the dimensions of its metrics, else, for a
@@ -69,7 +67,6 @@ func (a *Alarms) Resolve(ctx context.Context, change *event.AlarmStateChange) (S
 		if err != nil {
 			return Subject{}, fmt.Errorf("%w: its tag %s: %w", ErrNoWorkload, names.TagWorkload, err)
 		}
-		subject.Host = subject.Workload.Kind() == workload.EC2
 		return subject, nil
 	}
 	if change.Composite() {
@@ -82,7 +79,7 @@ func (a *Alarms) Resolve(ctx context.Context, change *event.AlarmStateChange) (S
 	if reference.IsZero() {
 		return Subject{}, untold(change.AlarmName)
 	}
-	subject.Workload, subject.Host = reference, reference.Kind() == workload.EC2
+	subject.Workload = reference
 	return subject, nil
 }
 
@@ -112,7 +109,8 @@ func (a *Alarms) tags(ctx context.Context, change *event.AlarmStateChange) (map[
 
 // byDimensions reads the dimensions that AWS's own metrics have: Amazon ECS and its Container Insights (ClusterName with
 // ServiceName), Container Insights for EKS (ClusterName, Namespace, and PodName or Service, which are those of the
-// Deployment where they are made from it), Application Load Balancers (TargetGroup) and Amazon EC2 (InstanceId).
+// Deployment where they are made from it), Application Load Balancers (TargetGroup), Amazon EC2 (InstanceId) and EC2 Auto
+// Scaling (AutoScalingGroupName).
 func (a *Alarms) byDimensions(ctx context.Context, dimension func(string) (string, bool)) (workload.Reference, error) {
 	cluster, hasCluster := dimension("ClusterName")
 	if service, found := dimension("ServiceName"); found && hasCluster {
@@ -132,8 +130,7 @@ func (a *Alarms) byDimensions(ctx context.Context, dimension func(string) (strin
 		return reference(workload.EC2Instance(instance))
 	}
 	if group, found := dimension("AutoScalingGroupName"); found {
-		return workload.Reference{}, fmt.Errorf("%w: it is about the Auto Scaling group %s, whose size and not whose health it tells; "+
-			"tag the alarm %s with the workload that is to be remedied", ErrNoWorkload, group, names.TagWorkload)
+		return reference(workload.AutoScalingGroup(group))
 	}
 	return workload.Reference{}, nil
 }
@@ -184,7 +181,7 @@ func (a *Alarms) ofRule(ctx context.Context, change *event.AlarmStateChange, sub
 			return Subject{}, fmt.Errorf("%w: the alarms of its rule are about %s and %s; tag the alarm %s with the one that is to be remedied",
 				ErrNoWorkload, subject.Workload, found, names.TagWorkload)
 		}
-		subject.Workload, subject.Host = found, found.Kind() == workload.EC2
+		subject.Workload = found
 	}
 	if subject.Workload.IsZero() {
 		return Subject{}, untold(change.AlarmName)

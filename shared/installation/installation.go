@@ -73,8 +73,8 @@ func Open(configuration aws.Config, table, settingsParameter string, log *slog.L
 		Driver: rollout.Drivers{workload.ECS: services, workload.EKS: pods}, Registry: registry.New(images, ecrpublic.NewFromConfig(configuration)),
 		Ledger: book, Settings: current.get, Now: time.Now, Log: log}}
 	made.Alarms = alarm.New(cloudwatch.NewFromConfig(configuration), services.BehindTargetGroup)
-	made.Remedies = &recovery.Reconciler{Drivers: map[workload.Kind]recovery.Driver{workload.ECS: ecsdriver.NewRemedies(services)},
-		Alarms: made.Alarms, Ledger: book, Settings: current.get, Now: time.Now, Log: log}
+	made.Remedies = &recovery.Reconciler{Drivers: remedies(configuration, services), Alarms: made.Alarms, Ledger: book,
+		Settings: current.get, Now: time.Now, Log: log}
 	return made
 }
 
@@ -90,18 +90,6 @@ func (i *Installation) Resolve(ctx context.Context, change *events.AlarmStateCha
 			change.AlarmName, names.TagScaling, names.TagPlaybook)}
 	}
 	return subject.Workload, subject.Playbook, err
-}
-
-// CountRemedied counts the workloads that opted in to remedies.
-func (i *Installation) CountRemedied(ctx context.Context) (int, error) {
-	count := 0
-	for page, err := range i.Services.TaggedWith(ctx, names.TagPlaybook) {
-		if err != nil {
-			return 0, err
-		}
-		count += len(page.References)
-	}
-	return count, nil
 }
 
 // Fleet is a rollout.Fleet: the services that carry the tag now, what carries the annotation on the clusters, then the
@@ -133,7 +121,7 @@ func (i *Installation) Fleet(ctx context.Context) iter.Seq2[workload.Reference, 
 			}
 		}
 		for reference, err := range i.Ledger.Workloads(ctx) {
-			if err == nil && reference.Kind() == workload.EC2 {
+			if err == nil && !rollsOut(reference.Kind()) {
 				continue // nothing rolls out on a host
 			}
 			if !yield(reference, err) {

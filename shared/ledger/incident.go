@@ -49,6 +49,8 @@ type Incident struct {
 	Workload workload.Reference `json:"workload"`
 	// Playbook is the ladder that the incident climbs.
 	Playbook string `json:"playbook"`
+	// Until is what must be so before the incident can end, beside health; empty where health is all.
+	Until Until `json:"until,omitempty"`
 	// Cause is what opened the incident, in words.
 	Cause    string    `json:"cause"`
 	OpenedAt time.Time `json:"openedAt"`
@@ -80,6 +82,20 @@ type Incident struct {
 	Outcome string    `json:"outcome,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
 }
+
+// Until is what a signal asks for, where a workload that seems well is not the end of it.
+type Until string
+
+// What signals ask for.
+const (
+	// UntilAnswered: a step must have been taken. The task that replaces one without memory is well until it has grown
+	// as large.
+	UntilAnswered Until = "answered"
+	// UntilDrained: the host goes soon, and nothing may run on it by then.
+	UntilDrained Until = "drained"
+	// UntilReplaced: the host must go, and another one come.
+	UntilReplaced Until = "replaced"
+)
 
 // Attempt is one step that was tried, or left out.
 type Attempt struct {
@@ -127,7 +143,8 @@ type Act struct {
 	Undoes *Undo `json:"undoes,omitempty"`
 	// Phase is Intended or Started.
 	Phase Phase `json:"phase"`
-	// Before is what ran before: the ID of the primary deployment, its revision, its count of tasks and the memory of each.
+	// Before is what ran before: the ID of the primary deployment, its revision, its count of tasks and the memory of each;
+	// or the host that it is about.
 	Before Before `json:"before,omitzero"`
 	// Image is where a rollback goes.
 	Image      *Image    `json:"image,omitempty"`
@@ -150,6 +167,10 @@ type Before struct {
 	Desired    int    `json:"desired,omitempty"`
 	// Memory is a task's memory in MiB.
 	Memory int `json:"memory,omitempty"`
+	// Host is the ID of the instance that the act is about, and Volume its data volume, of VolumeGiB.
+	Host      string `json:"host,omitempty"`
+	Volume    string `json:"volume,omitempty"`
+	VolumeGiB int    `json:"volumeGiB,omitempty"`
 }
 
 // Recovering tells whether a remedy is being started at this moment, so that nothing else may be.

@@ -7,6 +7,10 @@ const (
 	ChainwatchParameter = "/davit/chainwatch"
 	// PlaybookChainNodeBehind is the playbook for a node that is behind, stuck, dead or lying.
 	PlaybookChainNodeBehind = "chain-node-behind"
+	// RestartClientDocument and GrowFileSystemDocument are the SSM documents of a node on a host of its own: all that may
+	// be run there from outside.
+	RestartClientDocument  = "davit-restart-client"
+	GrowFileSystemDocument = "davit-grow-file-system"
 	// EnvironmentNodesParameter names the SSM parameter to the function.
 	EnvironmentNodesParameter = "DAVIT_NODES_PARAMETER"
 	// DimensionNode is the dimension of the metrics below: the node's name in the configuration.

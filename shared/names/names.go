@@ -19,6 +19,15 @@ const (
 	TagPlaybook = "davit/playbook"
 	// TagMemoryLimit is up to how many MiB davit may raise the memory of the workload's tasks.
 	TagMemoryLimit = "davit/memory-limit"
+	// TagVolumeLimit is on an Auto Scaling group: up to how many GiB davit may grow the data volume of its host.
+	TagVolumeLimit = "davit/volume-limit"
+	// TagChainNode is on the Auto Scaling group of a blockchain node, on its instance and on its data volume: the name of
+	// the node.
+	TagChainNode = "davit/chain-node"
+	// TagAct is on a volume that davit made: the ID of the act.
+	TagAct = "davit/act"
+	// TagSnapshot is on such a volume: the ID of the snapshot that it was made of.
+	TagSnapshot = "davit/snapshot"
 	// TagWorkload is on an alarm: the workload that it is about.
 	TagWorkload = "davit/workload"
 	// TagRollout is on every task definition revision that davit registers: the ID of the rollout it was made for.

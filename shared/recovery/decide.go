@@ -128,6 +128,9 @@ func (v view) void(signal Signal, playbook string) (reason string, code Code, vo
 
 // alarmOn is the first of the incident's alarms that is not OK; an alarm that was deleted keeps nothing open.
 func (v view) alarmOn(incident ledger.Incident) string {
+	if v.seen.Replaced {
+		return "" // they are about a host that is gone
+	}
 	for _, name := range incident.Alarms {
 		if state, found := v.seen.Alarms[name]; found && state.State != "OK" {
 			return fmt.Sprintf("alarm %s is %s", name, state.State)
@@ -144,11 +147,23 @@ func (v view) amiss(incident ledger.Incident) string {
 	if alarm := v.alarmOn(incident); alarm != "" {
 		return alarm
 	}
-	if unanswered := incident.Step == 0 && len(incident.Tried) == 0 && incident.PagedAt.IsZero(); unanswered && incident.Playbook == OutOfMemory {
-		// The task that replaces it is well until it has grown as large.
-		return "a task ran out of memory"
+	if v.asks(incident) {
+		return incident.Cause
 	}
 	return ""
+}
+
+// asks tells whether what the incident's signals ask for is yet to come.
+func (v view) asks(incident ledger.Incident) bool {
+	switch incident.Until {
+	case ledger.UntilAnswered:
+		return incident.Step == 0 && len(incident.Tried) == 0 && incident.PagedAt.IsZero()
+	case ledger.UntilDrained:
+		return !v.seen.Drained && !v.seen.Replaced
+	case ledger.UntilReplaced:
+		return !v.seen.Replaced
+	}
+	return false
 }
 
 func (v view) decideIncident(incident ledger.Incident) Decision {
@@ -289,6 +304,8 @@ func (v view) decideStarted(incident ledger.Incident, act ledger.Act) Decision {
 		return Decision{Action: Wait, Code: UnderWay, Do: do, Again: v.nextLook(act), Reason: "the rollback is in progress"}
 	case v.amiss(incident) == "":
 		return Decision{Action: Conclude, Code: ActHelped, Do: do, Outcome: ledger.Helped, Reason: "the workload is healthy and its alarms are OK"}
+	case do == settings.Drain && v.seen.Drained:
+		return Decision{Action: Conclude, Code: ActDidNotHelp, Do: do, Outcome: ledger.NoHelp, Reason: "it is drained, but " + v.amiss(incident)}
 	case late:
 		return Decision{Action: Conclude, Code: ActDidNotHelp, Do: do, Outcome: ledger.NoHelp, Reason: v.amiss(incident)}
 	}

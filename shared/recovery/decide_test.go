@@ -47,6 +47,12 @@ func (s *scene) acting(do settings.Do, phase ledger.Phase) *ledger.Act {
 	return s.record.Recovery.Act
 }
 
+// goes has the signals of the incident ask for more than health, and nothing be tried yet.
+func (s *scene) goes(until ledger.Until) {
+	s.incident().Until, s.incident().Step, s.incident().Playbook = until, 0, SpotInterruption
+	s.seen.Alarms["5xx"] = AlarmState{State: "OK"}
+}
+
 func TestDecide(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -137,6 +143,33 @@ func TestDecide(t *testing.T) {
 			}
 		}, Try, NextStep, ""},
 		{"the share of the fleet holds up", func(s *scene) { s.fleet.Workloads, s.fleet.Slots = 9, []ledger.Slot{{Act: "another"}} }, HoldUp, FleetShare, ""},
+		{"a task without memory is answered though another one is well", func(s *scene) {
+			s.goes(ledger.UntilAnswered)
+		}, Try, NextStep, "alarm 5xx went off"},
+		{"a host that EC2 takes is drained though it is well", func(s *scene) { s.goes(ledger.UntilDrained) }, Try, NextStep, "alarm 5xx went off"},
+		{"a host that is drained is as it should be when EC2 takes it", func(s *scene) {
+			s.goes(ledger.UntilDrained)
+			s.seen.Drained = true
+		}, Note, Healthy, ""},
+		{"a host that must be replaced is not when it is drained", func(s *scene) {
+			s.goes(ledger.UntilReplaced)
+			s.seen.Drained = true
+		}, Try, NextStep, "alarm 5xx went off"},
+		{"a host that was replaced ends it, whatever its alarms say", func(s *scene) {
+			s.goes(ledger.UntilReplaced)
+			s.seen.Replaced, s.seen.Alarms["5xx"] = true, AlarmState{State: "INSUFFICIENT_DATA"}
+			s.incident().HealthySince = noon.Add(-3 * time.Minute)
+		}, End, Recovered, ""},
+		{"a host that goes is not taken back", func(s *scene) {
+			s.goes(ledger.UntilDrained)
+			s.seen.Drained = true
+			s.incident().HealthySince, s.incident().Undo = noon.Add(-3*time.Minute), []ledger.Undo{{Do: "drain", Target: "i-0123"}}
+		}, End, Recovered, "the host goes"},
+		{"a host that is well again is taken back", func(s *scene) {
+			s.goes("")
+			s.seen.Drained = true
+			s.incident().HealthySince, s.incident().Undo = noon.Add(-3*time.Minute), []ledger.Undo{{Do: "drain", Target: "i-0123"}}
+		}, TakeBack, Undoing, ""},
 		{"a workload that opted out ends it", func(s *scene) { s.seen.Settings.Playbook = "" }, End, NotOptedIn, ""},
 		{"a workload that is gone ends it", func(s *scene) { s.seen.Exists = false }, End, Gone, ""},
 		{"an act whose actor may be alive is waited for", func(s *scene) { s.acting(settings.Restart, ledger.Intended).Lease = noon.Add(time.Second) }, Wait, InProgress, ""},

@@ -94,6 +94,8 @@ type Signal struct {
 	Alarm string
 	// Deployment is the one that started the task which stopped; empty for other signals.
 	Deployment string
+	// Until is what the signal asks for, where a workload that seems well is not the end of it.
+	Until ledger.Until
 	// Evidence is what was seen, a line each.
 	Evidence []string
 }
@@ -123,6 +125,25 @@ type Observation struct {
 	// Memory is a task's memory in MiB, and NextMemory the next step up, where the workload's owner allows one.
 	Memory     int
 	NextMemory int
+	// Host is the ID of the instance that a step would be about, of a group of hosts or of a service on hosts; empty where
+	// none can be told.
+	Host string
+	// Drained is true of a host on which nothing may start and nothing runs any more; Replaced of one that is gone, whose
+	// group is whole without it.
+	Drained  bool
+	Replaced bool
+	// Volume is the data volume of a host, where it has one.
+	Volume Volume
+}
+
+// Volume is the data volume of a host.
+type Volume struct {
+	ID string
+	// GiB is its size, and NextGiB the next step up, where its owner allows one.
+	GiB     int
+	NextGiB int
+	// Snapshot is the ID of its newest snapshot.
+	Snapshot string
 }
 
 // OptedIn tells whether the workload's owner wants its incidents remediated.

@@ -86,6 +86,9 @@ func (v view) cannotUndo(incident ledger.Incident, undo ledger.Undo) string {
 	if reason := v.busy(incident, settings.Do(undo.Do)); reason != "" {
 		return reason
 	}
+	if settings.Do(undo.Do) == settings.Drain && (incident.Until != "" || v.seen.Replaced) {
+		return "the host goes, or is gone"
+	}
 	if undo.To != 0 && v.seen.Desired != undo.To {
 		return fmt.Sprintf("the desired count is %d and no longer %d", v.seen.Desired, undo.To)
 	}

@@ -98,24 +98,24 @@ func (i *Intake) Concerns(ctx context.Context, event events.Event) (concerns []C
 	case *ecs.DeploymentStateChange:
 		return lookAt(event, detail.Service, detail.EventName+" of "+detail.DeploymentID)
 	case *ec2.SpotInterruption:
-		return host(event, SpotInterruption, "EC2 takes the Spot instance back: "+detail.InstanceAction, detail.InstanceID)
+		return host(event, SpotInterruption, ledger.UntilDrained, "EC2 takes the Spot instance back: "+detail.InstanceAction, detail.InstanceID)
 	case *ec2.Rebalance:
-		return host(event, SpotInterruption, "EC2 is likely to take the Spot instance back", detail.InstanceID)
+		return host(event, SpotInterruption, ledger.UntilDrained, "EC2 is likely to take the Spot instance back", detail.InstanceID)
 	case *autoscaling.LifecycleAction:
 		if detail.Transition != autoscaling.Terminating {
 			return nil, "an instance that is launched needs no remedy", nil
 		}
-		return host(event, SpotInterruption, "the Auto Scaling group "+detail.GroupName+" ends the instance", detail.InstanceID)
+		return host(event, SpotInterruption, ledger.UntilDrained, "the Auto Scaling group "+detail.GroupName+" ends the instance", detail.InstanceID)
 	case *ecs.ContainerInstanceStateChange:
 		if detail.AgentConnected || detail.Status != "ACTIVE" {
 			return nil, "the container instance is " + detail.Status, nil
 		}
-		return host(event, HostImpaired, "the ECS agent is not connected", detail.InstanceID)
+		return host(event, HostImpaired, "", "the ECS agent is not connected", detail.InstanceID)
 	case *health.Event:
 		if detail.Status == health.StatusClosed {
 			return nil, "the AWS Health event is over", nil
 		}
-		return host(event, HostImpaired, "AWS Health: "+detail.TypeCode, detail.Instances()...)
+		return host(event, HostImpaired, ledger.UntilReplaced, "AWS Health: "+detail.TypeCode, detail.Instances()...)
 	case *davit.Reconcile:
 		return asked(event, detail)
 	}
@@ -162,7 +162,7 @@ func evidence(lines ...string) []string {
 // stopped is a task that stopped, for a reason that is nobody's wish.
 func stopped(event events.Event, task *ecs.TaskStateChange) ([]Concern, string, error) {
 	stop := task.Stop()
-	playbook := ServiceUnhealthy
+	playbook, until := ServiceUnhealthy, ledger.Until("")
 	switch {
 	case task.Service == "":
 		return nil, "the task belongs to no service", nil
@@ -171,7 +171,7 @@ func stopped(event events.Event, task *ecs.TaskStateChange) ([]Concern, string, 
 	case stop == ecs.SpotInterrupted || stop == ecs.HostGone:
 		return nil, "ECS starts the task elsewhere, and the host has an incident of its own", nil
 	case stop == ecs.OutOfMemory:
-		playbook = OutOfMemory
+		playbook, until = OutOfMemory, ledger.UntilAnswered
 	}
 	reference, err := workload.ParseServiceARN(task.Service)
 	if err != nil {
@@ -190,7 +190,7 @@ func stopped(event events.Event, task *ecs.TaskStateChange) ([]Concern, string, 
 	if !task.StoppedAt.IsZero() {
 		at = task.StoppedAt.Time
 	}
-	signal := &Signal{ID: task.TaskARN, At: at, Playbook: playbook, Text: text, Deployment: task.Deployment(), Evidence: evidence(lines...)}
+	signal := &Signal{ID: task.TaskARN, At: at, Playbook: playbook, Until: until, Text: text, Deployment: task.Deployment(), Evidence: evidence(lines...)}
 	return []Concern{{Workload: reference, Cause: Cause{ID: event.ID, Text: text, Signal: signal}}}, "", nil
 }
 
@@ -214,7 +214,7 @@ func lookAt(event events.Event, service, text string) ([]Concern, string, error)
 }
 
 // host is about instances.
-func host(event events.Event, playbook, text string, instances ...string) ([]Concern, string, error) {
+func host(event events.Event, playbook string, until ledger.Until, text string, instances ...string) ([]Concern, string, error) {
 	var concerns []Concern
 	for _, instance := range instances {
 		reference, err := workload.EC2Instance(instance)
@@ -222,7 +222,7 @@ func host(event events.Event, playbook, text string, instances ...string) ([]Con
 			return nil, "", workqueue.Poison(err)
 		}
 		concerns = append(concerns, Concern{Workload: reference, Cause: Cause{ID: event.ID, Text: text,
-			Signal: &Signal{ID: event.ID, At: event.Time, Playbook: playbook, Text: text}}})
+			Signal: &Signal{ID: event.ID, At: event.Time, Playbook: playbook, Until: until, Text: text}}})
 	}
 	return concerns, "no instance is affected", nil
 }

@@ -74,6 +74,8 @@ func links(incident ledger.Incident, region string) []string {
 		links = append(links, fmt.Sprintf("%secs/v2/clusters/%s/services/%s/health?region=%s", console, reference.Cluster(), reference.Name(), region))
 	case workload.EC2:
 		links = append(links, fmt.Sprintf("%sec2/home?region=%s#InstanceDetails:instanceId=%s", console, region, reference.Name()))
+	case workload.ASG:
+		links = append(links, fmt.Sprintf("%sec2/home?region=%s#AutoScalingGroupDetails:id=%s", console, region, reference.Name()))
 	}
 	for _, alarm := range incident.Alarms {
 		links = append(links, fmt.Sprintf("%scloudwatch/home?region=%s#alarmsV2:alarm/%s", console, region, alarm))

@@ -236,7 +236,7 @@ func (w *world) signal(service *modelService) {
 	} else {
 		signal.Deployment = service.primary.ID
 		if w.random.IntN(3) == 0 {
-			signal.Playbook = OutOfMemory
+			signal.Playbook, signal.Until = OutOfMemory, ledger.UntilAnswered
 		}
 	}
 	// Alarms are delivered for certain, and a task that is broken stops again and again.

@@ -123,6 +123,7 @@ func gather(fleet *ledger.Fleet, opening ledger.Opening, limits settings.Limits)
 // take takes a signal into account.
 func take(incident *ledger.Incident, signal Signal) {
 	incident.Signals = newest(append(incident.Signals, signal.ID), ledger.MaximumSignals)
+	incident.Until = stricter(incident.Until, signal.Until)
 	if signal.At.After(incident.SignalAt) {
 		incident.SignalAt = signal.At
 	}
@@ -134,6 +135,12 @@ func take(incident *ledger.Incident, signal Signal) {
 			incident.Evidence = newest(append(incident.Evidence, line), ledger.MaximumEvidence)
 		}
 	}
+}
+
+// stricter is what asks for more.
+func stricter(one, other ledger.Until) ledger.Until {
+	order := []ledger.Until{"", ledger.UntilAnswered, ledger.UntilDrained, ledger.UntilReplaced}
+	return order[max(slices.Index(order, one), slices.Index(order, other))]
 }
 
 func newest[T any](list []T, most int) []T { return list[max(0, len(list)-most):] }
@@ -203,7 +210,8 @@ func (s *step) try(ctx context.Context) error {
 func (s *step) before() ledger.Before {
 	seen := s.look.seen
 	primary, _ := seen.Primary()
-	return ledger.Before{Deployment: primary.ID, Revision: seen.Revision, Desired: seen.Desired, Memory: seen.Memory}
+	return ledger.Before{Deployment: primary.ID, Revision: seen.Revision, Desired: seen.Desired, Memory: seen.Memory, Host: seen.Host,
+		Volume: seen.Volume.ID, VolumeGiB: seen.Volume.GiB}
 }
 
 func recent(times []time.Time, now time.Time) []time.Time {

@@ -18,6 +18,8 @@ const (
 	EKS Kind = "eks"
 	// EC2 is a host of containers, by the ID of its instance. Nothing rolls out on one; incidents are about it.
 	EC2 Kind = "ec2"
+	// ASG is an Auto Scaling group of hosts, by its name. Nothing rolls out on one; alarms are about it.
+	ASG Kind = "asg"
 )
 
 // Controller is what runs the pods of a Kubernetes workload.
@@ -31,8 +33,8 @@ const (
 )
 
 // Reference names one workload: "ecs:CLUSTER/SERVICE"; "eks:CLUSTER/NAMESPACE/DEPLOYMENT", or for other controllers
-// "eks:CLUSTER/NAMESPACE/statefulset/NAME" and "eks:CLUSTER/NAMESPACE/daemonset/NAME"; or a host: "ec2:INSTANCE". A
-// Reference that is not the zero value is valid; it is comparable and can be a map key.
+// "eks:CLUSTER/NAMESPACE/statefulset/NAME" and "eks:CLUSTER/NAMESPACE/daemonset/NAME"; a host: "ec2:INSTANCE"; or a group
+// of hosts: "asg:GROUP". A Reference that is not the zero value is valid; it is comparable and can be a map key.
 type Reference struct {
 	kind       Kind
 	cluster    string
@@ -51,6 +53,7 @@ const (
 	maximumDNSLabel       = 63
 	maximumDNSSubdomain   = 253
 	maximumInstanceID     = 32
+	maximumGroupName      = 255
 )
 
 var (
@@ -61,6 +64,8 @@ var (
 	eksClusterName = regexp.MustCompile(`^[0-9A-Za-z][A-Za-z0-9_-]*$`)
 	// instanceID is the form of the IDs that EC2 gives, of 8 or 17 hexadecimal digits.
 	instanceID = regexp.MustCompile(`^i-[0-9a-f]+$`)
+	// groupName is narrower than what Auto Scaling allows, which is nearly all of Unicode.
+	groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	// dnsLabel is RFC 1123's label, which Kubernetes asks of a namespace.
 	dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 	// dnsSubdomain is RFC 1123's subdomain, which Kubernetes asks of a Deployment's name.
@@ -105,6 +110,15 @@ func EC2Instance(id string) (Reference, error) {
 	return Reference{kind: EC2, name: id}, nil
 }
 
+// AutoScalingGroup is the reference of a group of hosts by its name.
+func AutoScalingGroup(name string) (Reference, error) {
+	if !within(name, maximumGroupName, groupName) {
+		return Reference{}, fmt.Errorf("%w: asg:%s: the name of an Auto Scaling group takes 1 to 255 letters, digits, '.', '_' and '-' here",
+			ErrReference, abbreviate(name))
+	}
+	return Reference{kind: ASG, name: name}, nil
+}
+
 // ParseReference reads a reference in the one form that String writes. It accepts nothing else: no spaces, no ARN, no
 // empty part, and no "deployment/" before the name of a Deployment.
 func ParseReference(text string) (Reference, error) {
@@ -119,6 +133,8 @@ func ParseReference(text string) (Reference, error) {
 		return EKSWorkload(parts[0], parts[1], Controller(parts[2]), parts[3])
 	case Kind(kind) == EC2 && len(parts) == 1:
 		return EC2Instance(parts[0])
+	case Kind(kind) == ASG && len(parts) == 1:
+		return AutoScalingGroup(parts[0])
 	}
 	return Reference{}, fmt.Errorf("%w: %q: want ecs:CLUSTER/SERVICE, eks:CLUSTER/NAMESPACE/DEPLOYMENT, "+
 		"eks:CLUSTER/NAMESPACE/statefulset/NAME or eks:CLUSTER/NAMESPACE/daemonset/NAME", ErrReference, abbreviate(text))
@@ -142,7 +158,7 @@ func ParseServiceARN(arn string) (Reference, error) {
 // Kind is the system that runs the workload.
 func (r Reference) Kind() Kind { return r.kind }
 
-// Cluster is the name of the ECS or EKS cluster; empty for a host.
+// Cluster is the name of the ECS or EKS cluster; empty for a host and for a group of hosts.
 func (r Reference) Cluster() string { return r.cluster }
 
 // Namespace is the Kubernetes namespace; empty for ECS.
@@ -151,7 +167,7 @@ func (r Reference) Namespace() string { return r.namespace }
 // Controller is what runs a Kubernetes workload; empty for others.
 func (r Reference) Controller() Controller { return r.controller }
 
-// Name is the name of the ECS service or of the Kubernetes workload, or the ID of the instance.
+// Name is the name of the ECS service or of the Kubernetes workload or of the Auto Scaling group, or the ID of the instance.
 func (r Reference) Name() string { return r.name }
 
 // IsZero tells whether the reference names nothing.
@@ -169,6 +185,8 @@ func (r Reference) String() string {
 		return "eks:" + r.cluster + "/" + r.namespace + "/" + r.name
 	case EC2:
 		return "ec2:" + r.name
+	case ASG:
+		return "asg:" + r.name
 	}
 	return ""
 }

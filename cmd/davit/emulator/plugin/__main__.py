@@ -21,6 +21,7 @@ import ecs_events
 import ecs_times
 import events
 import hooks
+import hosts
 import permissions
 import registry
 import task_definitions
@@ -34,7 +35,7 @@ _GRACE = 0.2
 def main():
     """Install all hooks, then serve until the process is told to stop."""
     try:
-        for module in (events, registry, task_definitions, containers, ecs_events, ecs_times, alarm_events, cloudformation,
+        for module in (events, hosts, registry, task_definitions, containers, ecs_events, ecs_times, alarm_events, cloudformation,
                        application_autoscaling, callers, deliveries, permissions, connections, archives):
             module.install()
     except hooks.HookError as error:

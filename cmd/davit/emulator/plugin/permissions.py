@@ -12,6 +12,7 @@ import functools
 import json
 
 import hooks
+import hosts
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import iam, tagging
 
@@ -95,7 +96,11 @@ def extract_resource_arn(original, service, method, path, headers, body, query_p
     elif service == "ecs":
         needed = _of_ecs(action, _request(body), prefix, known)
     elif service == "ssm":
-        needed = _of_parameters(_request(body), prefix)
+        needed = _of_systems_manager(action, _request(body), prefix)
+    elif service == "autoscaling":
+        needed = _of_groups(query_params)
+    elif service == "ec2":
+        needed = _of_ec2(query_params, prefix)
     elif service == "logs":
         needed = _of_logs(action, _request(body), prefix)
     else:
@@ -162,8 +167,29 @@ def _with_path(arn, query_params):
     return f"{prefix}:{kind}{iam_actions._query_param(query_params, 'Path') or '/'}{name}"
 
 
-def _of_parameters(request, prefix):
-    """One permission for each parameter of a call that names several, none for another call."""
+def _of_groups(query_params):
+    """The group of the instance that is to end, which the call does not name; none for another call."""
+    if iam_actions._query_param(query_params, "Action") != "TerminateInstanceInAutoScalingGroup":
+        return []
+    return [Check(hosts.group_arn(hosts.group_of(iam_actions._query_param(query_params, "InstanceId"))))]
+
+
+def _of_ec2(query_params, prefix):
+    """What is tagged, and what reads know no resource of; none for another call."""
+    action = iam_actions._query_param(query_params, "Action") or ""
+    if action.startswith("Describe"):
+        return [Check("*")]
+    if action not in ("CreateTags", "DeleteTags"):
+        return []
+    resource = iam_actions._query_param(query_params, "ResourceId.1") or ""
+    return [Check(f"{prefix}{hosts.RESOURCES.get(resource.split('-', 1)[0], '*')}/{resource}")]
+
+
+def _of_systems_manager(action, request, prefix):
+    """A command's document and each of its hosts; one permission for each parameter of a call that names several."""
+    if action == "SendCommand":
+        return [Check(f"{prefix}document/{request.get('DocumentName', '')}")] + [
+            Check(f"{prefix.replace(':ssm:', ':ec2:')}instance/{instance}") for instance in request.get("InstanceIds") or []]
     names = request.get("Names")
     if not isinstance(names, list):
         return []
@@ -219,6 +245,10 @@ def _ecs_resources(action, request, cluster):
         return [f"task-definition/{request.get('family', '')}:*"]
     if action == "CreateCluster":
         return [f"cluster/{request.get('clusterName', 'default')}"]
+    if action == "ListContainerInstances":
+        return [f"cluster/{cluster}"]
+    if action in ("DescribeContainerInstances", "UpdateContainerInstancesState"):
+        return [_under(name, f"container-instance/{cluster}") for name in request.get("containerInstances") or [""]]
     if action == "ListTasks":
         return [f"container-instance/{cluster}/*"]
     return []

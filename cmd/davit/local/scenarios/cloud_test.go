@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -65,6 +66,7 @@ type account struct {
 	engine  *engine.Engine
 
 	alarms *cloudwatch.Client
+	groups *autoscaling.Client
 	ecs    *ecs.Client
 	ecr    *ecr.Client
 	iam    *iam.Client
@@ -202,6 +204,11 @@ func quickRecovery() map[string]any {
 		"playbooks": map[string]any{
 			"service-unhealthy": map[string]any{"patience": "20s", "healthyFor": "3s", "steps": []any{step("rollback", "60s"),
 				step("restart", "8s"), step("scale-out", "8s"), step("replace-hosts", "8s"), page}},
+			"host-impaired": map[string]any{"patience": "0s", "healthyFor": "3s", "steps": []any{step("drain", "20s"),
+				step("replace-hosts", "30s"), page}},
+			"spot-interruption": map[string]any{"patience": "0s", "healthyFor": "3s", "steps": []any{step("drain", "30s"), page}},
+			"chain-node-behind": map[string]any{"patience": "0s", "healthyFor": "3s", "steps": []any{step("restart-client", "3s"),
+				step("grow-volume", "3s"), step("restore-snapshot", "3s"), step("replace-hosts", "3s"), page}},
 			"out-of-memory": map[string]any{"patience": "0s", "healthyFor": "3s", "steps": []any{step("raise-memory", "60s"), page}},
 		},
 		"limits": map[string]any{"fleetPercent": 100, "stormIncidents": 1000, "wait": "60s", "cooldown": "1s"},
@@ -223,8 +230,8 @@ func openAccount(site cloud.Site) (*account, error) {
 		pusher: push.Pusher{
 			Registry: site.Endpoint.Registry(), Engine: found, Home: filepath.Join(site.Directory, "docker"),
 		},
-		alarms: cloudwatch.NewFromConfig(configuration),
-		ecs:    ecs.NewFromConfig(configuration), ecr: ecr.NewFromConfig(configuration),
+		alarms: cloudwatch.NewFromConfig(configuration), groups: autoscaling.NewFromConfig(configuration),
+		ecs: ecs.NewFromConfig(configuration), ecr: ecr.NewFromConfig(configuration),
 		iam: iam.NewFromConfig(configuration), logs: cloudwatchlogs.NewFromConfig(configuration),
 		sqs: sqs.NewFromConfig(configuration), sns: sns.NewFromConfig(configuration),
 		ssm: ssm.NewFromConfig(configuration), events: eventbridge.NewFromConfig(configuration),

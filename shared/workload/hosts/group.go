@@ -1,0 +1,102 @@
+package hosts
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+
+	"davit/shared/recovery"
+	"davit/shared/rollout"
+)
+
+// group is what EC2 Auto Scaling says of a group.
+type group struct {
+	name          string
+	tags          tags
+	desired, most int
+	// inService counts the hosts that are in service and healthy.
+	inService int
+	// failing are the IDs of those that are not, and of which no other takes the place yet; sole is that of the only one.
+	failing []string
+	sole    string
+}
+
+func (d *Driver) group(ctx context.Context, name string) (group, bool, error) {
+	described, err := d.clients.Groups.DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{name}})
+	if err != nil {
+		return group{}, false, fmt.Errorf("autoscaling:DescribeAutoScalingGroups: %w", err)
+	}
+	for _, found := range described.AutoScalingGroups {
+		return read(found), true, nil
+	}
+	return group{}, false, nil
+}
+
+func read(found types.AutoScalingGroup) group {
+	made := group{name: aws.ToString(found.AutoScalingGroupName), desired: int(aws.ToInt32(found.DesiredCapacity)), most: int(aws.ToInt32(found.MaxSize))}
+	for _, each := range found.Tags {
+		made.tags = append(made.tags, tag{aws.ToString(each.Key), aws.ToString(each.Value)})
+	}
+	for _, member := range found.Instances {
+		id := aws.ToString(member.InstanceId)
+		switch {
+		case member.LifecycleState != types.LifecycleStateInService:
+		case aws.ToString(member.HealthStatus) == "Healthy":
+			made.inService++
+		default:
+			made.failing = append(made.failing, id)
+		}
+		if len(found.Instances) == 1 {
+			made.sole = id
+		}
+	}
+	return made
+}
+
+// whole tells whether the group has all the hosts that it should have.
+func (g group) whole() (bool, string) {
+	if g.inService >= g.desired {
+		return true, ""
+	}
+	return false, fmt.Sprintf("%d of %d hosts of the group %s are in service", g.inService, g.desired, g.name)
+}
+
+// suspect is the host that a step on the group would be about: one that fails, else the only one.
+func (g group) suspect() string {
+	if len(g.failing) > 0 {
+		return g.failing[0]
+	}
+	return g.sole
+}
+
+// replace ends the host; its group starts another one. Ending one that is gone already is no fault.
+func (d *Driver) replace(ctx context.Context, host string) (recovery.Done, error) {
+	done := recovery.Done{Text: "ended " + host + ", and its group starts another host"}
+	_, err := d.clients.Groups.TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{
+		InstanceId: &host, ShouldDecrementDesiredCapacity: aws.Bool(false)})
+	if hasCode(err, "ValidationError") {
+		if found, exists, gone := d.clients.EC2.instance(ctx, host); gone == nil && (!exists || found.gone()) {
+			return done, nil
+		}
+		return recovery.Done{}, rollout.Refusef("EC2 Auto Scaling does not end %s: %s", host, message(err))
+	}
+	if err != nil {
+		return recovery.Done{}, fmt.Errorf("autoscaling:TerminateInstanceInAutoScalingGroup: %w", err)
+	}
+	return done, nil
+}
+
+func (d *Driver) setDesired(ctx context.Context, name string, wanted int) error {
+	_, err := d.clients.Groups.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &name,
+		DesiredCapacity: aws.Int32(int32(wanted)), HonorCooldown: aws.Bool(false)}) // #nosec G115 -- at most the group's maximum
+	if hasCode(err, "ValidationError") {
+		return rollout.Refusef("EC2 Auto Scaling refuses a desired capacity of %d: %s", wanted, message(err))
+	}
+	if err != nil {
+		return fmt.Errorf("autoscaling:SetDesiredCapacity: %w", err)
+	}
+	return nil
+}
