@@ -22,7 +22,7 @@ func remedies(configuration aws.Config, services *ecsdriver.Driver) map[workload
 	machines := hosts.New(hosts.Clients{EC2: hosts.NewEC2(configuration), Groups: groups.NewFromConfig(configuration),
 		ECS: ecs.NewFromConfig(configuration), SSM: ssm.NewFromConfig(configuration),
 		Tagging: resourcegroupstaggingapi.NewFromConfig(configuration)})
-	return map[workload.Kind]recovery.Driver{workload.ECS: ecsdriver.NewRemedies(services), workload.EC2: machines, workload.ASG: machines}
+	return map[workload.Kind]recovery.Driver{workload.ECS: ecsdriver.NewRemedies(services, machines), workload.EC2: machines, workload.ASG: machines}
 }
 
 // CountRemedied counts the workloads that opted in to remedies: services and hosts. A group of hosts counts as its hosts.

@@ -19,16 +19,26 @@ import (
 	"davit/shared/workload"
 )
 
+// Hosts replaces hosts.
+type Hosts interface {
+	// Replace ends the host, whose group starts another one. Replacing one that is gone already does nothing.
+	Replace(ctx context.Context, instance string) (recovery.Done, error)
+}
+
 // Remedies does to ECS services what their playbooks say.
-type Remedies struct{ driver *Driver }
+type Remedies struct {
+	driver *Driver
+	hosts  Hosts
+}
 
 var _ recovery.Driver = Remedies{}
 
 // NewRemedies makes the driver of remedies from that of rollouts, with its clients and caches. It makes no call.
-func NewRemedies(driver *Driver) Remedies { return Remedies{driver} }
+func NewRemedies(driver *Driver, hosts Hosts) Remedies { return Remedies{driver, hosts} }
 
 // Observe says what ECS knows of the service, whether all is well with it, and which steps it cannot take: two calls, and
-// one more for a revision that this process has not seen yet.
+// one more for a revision that this process has not seen yet. Of a service on hosts that is not well it asks three more
+// about the host to blame.
 func (r Remedies) Observe(ctx context.Context, reference workload.Reference) (recovery.Observation, error) {
 	observations, err := r.driver.Observe(ctx, []workload.Reference{reference})
 	if err != nil {
@@ -41,7 +51,7 @@ func (r Remedies) Observe(ctx context.Context, reference workload.Reference) (re
 	}
 	seen.Healthy, seen.Why = health(seen.Observation)
 	if seen.Revision == "" {
-		seen.Cannot = r.cannot(seen, nil)
+		seen.Cannot = r.cannot(seen, "it runs nothing yet")
 		return seen, nil
 	}
 	running, err := r.driver.revision(ctx, seen.Revision)
@@ -50,8 +60,23 @@ func (r Remedies) Observe(ctx context.Context, reference workload.Reference) (re
 	}
 	seen.Memory, _ = strconv.Atoi(aws.ToString(running.definition.Memory))
 	seen.NextMemory = nextMemory(running.definition)
-	seen.Cannot = r.cannot(seen, running.definition)
+	blameless := ""
+	switch {
+	case onFargate(running.definition):
+		blameless = "its tasks run on Fargate, which has no hosts to replace"
+	case seen.Healthy:
+		blameless = "all its tasks run, so no host is to blame"
+	default:
+		if seen.Host, blameless, err = r.blamed(ctx, reference); err != nil {
+			return recovery.Observation{}, fmt.Errorf("observe %s: %w", reference, err)
+		}
+	}
+	seen.Cannot = r.cannot(seen, blameless)
 	return seen, nil
+}
+
+func onFargate(definition *types.TaskDefinition) bool {
+	return slices.Contains(definition.RequiresCompatibilities, types.CompatibilityFargate)
 }
 
 // health is the CLI's definition of a stable service, and that no deployment is under way.
@@ -68,22 +93,23 @@ func health(seen workload.Observation) (healthy bool, why string) {
 	return true, ""
 }
 
-// cannot has the reasons for which the service cannot take a step.
-func (r Remedies) cannot(seen recovery.Observation, definition *types.TaskDefinition) map[settings.Do]string {
-	hosts := "the hosts of a service have incidents of their own"
-	if definition != nil && slices.Contains(definition.RequiresCompatibilities, types.CompatibilityFargate) {
-		hosts = "its tasks run on Fargate, which has no hosts to replace"
-	}
-	cannot := map[settings.Do]string{
-		settings.ReplaceHosts: hosts, settings.Drain: hosts,
-		settings.RestartClient: "it is no chain node", settings.GrowVolume: "it is no chain node", settings.RestoreSnapshot: "it is no chain node",
+// cannot has the reasons for which the service cannot take a step; blameless is why no host is to blame.
+func (r Remedies) cannot(seen recovery.Observation, blameless string) map[settings.Do]string {
+	const volume = "it is a service, which has no data volume of its own"
+	cannot := map[settings.Do]string{settings.Drain: "the hosts of a service have incidents of their own",
+		settings.GrowVolume: volume, settings.RestoreSnapshot: volume}
+	if blameless != "" {
+		cannot[settings.ReplaceHosts] = blameless
 	}
 	if reason := seen.Blocked; reason != "" {
-		cannot[settings.Restart], cannot[settings.RaiseMemory], cannot[settings.ScaleOut] = reason, reason, reason
+		for _, do := range []settings.Do{settings.Restart, settings.RestartClient, settings.RaiseMemory, settings.ScaleOut} {
+			cannot[do] = reason
+		}
 		return cannot
 	}
 	if seen.Desired == 0 {
-		cannot[settings.ScaleOut], cannot[settings.Restart] = "it is scaled to zero", "it is scaled to zero"
+		const reason = "it is scaled to zero"
+		cannot[settings.ScaleOut], cannot[settings.Restart], cannot[settings.RestartClient] = reason, reason, reason
 	}
 	if reason := cannotRaise(seen); reason != "" {
 		cannot[settings.RaiseMemory] = reason
@@ -122,7 +148,7 @@ func nextMemory(definition *types.TaskDefinition) int {
 		return 0
 	}
 	wanted := memory + (memory+3)/4
-	if !slices.Contains(definition.RequiresCompatibilities, types.CompatibilityFargate) {
+	if !onFargate(definition) {
 		return (wanted + 255) / 256 * 256
 	}
 	offered, found := fargateMemory[aws.ToString(definition.Cpu)]
@@ -146,8 +172,11 @@ func (r Remedies) Act(ctx context.Context, seen recovery.Observation, act ledger
 	case act.Undoes != nil && do == settings.ScaleOut:
 		_, err = r.update(ctx, seen.Workload, &ecs.UpdateServiceInput{DesiredCount: count(act.Undoes.From)})
 		done.Text = fmt.Sprintf("set the desired count from %d back to %d", act.Undoes.To, act.Undoes.From)
-	case do == settings.Restart:
+	// The client of a chain node that runs as a service is its task.
+	case do == settings.Restart, do == settings.RestartClient:
 		done, err = r.restart(ctx, seen, act, resume)
+	case do == settings.ReplaceHosts:
+		done, err = r.hosts.Replace(ctx, act.Before.Host)
 	case do == settings.ScaleOut:
 		wanted := act.Before.Desired + max(1, act.Before.Desired/4)
 		_, err = r.update(ctx, seen.Workload, &ecs.UpdateServiceInput{DesiredCount: count(wanted)})

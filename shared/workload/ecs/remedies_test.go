@@ -54,7 +54,7 @@ func TestMemoryIsRaisedWithinWhatTheOwnerAllows(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			seen := recovery.Observation{Memory: test.memory, NextMemory: test.next}
 			seen.Desired, seen.Settings = 1, workload.Settings{MemoryLimit: test.limit}
-			if reason := (Remedies{}).cannot(seen, nil)[settings.RaiseMemory]; (reason == "") != test.may {
+			if reason := (Remedies{}).cannot(seen, "")[settings.RaiseMemory]; (reason == "") != test.may {
 				t.Errorf("the reason is %q", reason)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"davit/shared/recovery"
 	"davit/shared/rollout"
@@ -70,6 +71,21 @@ func (g group) suspect() string {
 		return g.failing[0]
 	}
 	return g.sole
+}
+
+// Replace drains the host, where a cluster has it, and ends it; its group starts another one. Replacing one that is gone
+// already does nothing.
+func (d *Driver) Replace(ctx context.Context, host string) (recovery.Done, error) {
+	found, err := d.containerInstance(ctx, host)
+	if err != nil {
+		return recovery.Done{}, err
+	}
+	if found.ARN != "" && found.status == active {
+		if err := d.setStatus(ctx, found, ecstypes.ContainerInstanceStatusDraining); err != nil {
+			return recovery.Done{}, err
+		}
+	}
+	return d.replace(ctx, host)
 }
 
 // replace ends the host; its group starts another one. Ending one that is gone already is no fault.

@@ -50,7 +50,11 @@ func TestAnImpairedHostIsDrainedAndReplaced(t *testing.T) {
 func TestAHostThatEC2TakesBackIsDrainedAndItsTasksMove(t *testing.T) {
 	t.Parallel()
 	h := newHosts(t, "interrupted", 2)
-	h.runOnHosts(2)
+	h.run("1.0.0", 2)
+	h.await("each host to run a task", func(context.Context) (string, bool, error) {
+		seen := h.containerInstances("ACTIVE")
+		return fmt.Sprintf("%+v", seen), !slices.ContainsFunc(seen, func(host types.ContainerInstance) bool { return host.RunningTasksCount != 1 }), nil
+	})
 	host := h.members()[0]
 	h.isAbout(host)
 	h.played("aws.ec2", "EC2 Spot Instance Interruption Warning", document{"instance-id": host, "instance-action": "terminate"})
@@ -121,6 +125,22 @@ func TestAChainNodeThatIsBehindClimbsItsLadderToAHuman(t *testing.T) {
 	}
 }
 
+func TestAServiceWhoseTasksFailOnItsHostHasTheHostReplacedToo(t *testing.T) {
+	t.Parallel()
+	h := newHosts(t, "failing", 1)
+	host := h.members()[0]
+	reference, err := workload.ECSService(h.cluster, h.name)
+	h.must(err)
+	h.workload = reference
+	h.push("0.9.0", h.program.Broken)
+	h.run("0.9.0", 1, tagged(names.TagPlaybook, settings.ReservedPlaybook))
+	paged := h.awaitIncident("a human to be paged", func(incident ledger.Incident) bool { return !incident.PagedAt.IsZero() })
+	h.checkTried(paged, "rollback left-out", "restart no-help", "scale-out no-help", "replace-hosts no-help")
+	if members := h.members(); len(members) != 1 || members[0] == host {
+		t.Errorf("the hosts are %v, want another one than %s", members, host)
+	}
+}
+
 // machines are the hosts of a group, and of a cluster of their own, which somebody made and opted in.
 type machines struct {
 	*service
@@ -168,21 +188,17 @@ func (h *machines) isAbout(host string) {
 	h.workload = reference
 }
 
-// runOnHosts runs the service's image on the hosts.
-func (h *machines) runOnHosts(tasks int32) {
+// run runs a version of the service's image on the hosts.
+func (h *machines) run(version string, tasks int32, tags ...types.Tag) {
 	h.t.Helper()
 	registered, err := h.ecs.RegisterTaskDefinition(h.ctx, &ecs.RegisterTaskDefinitionInput{Family: &h.name, NetworkMode: types.NetworkModeAwsvpc,
 		Cpu: aws.String("256"), Memory: aws.String("512"), RequiresCompatibilities: []types.Compatibility{types.CompatibilityEc2},
-		ContainerDefinitions: []types.ContainerDefinition{{Name: aws.String("app"), Image: aws.String(h.image("1.0.0")), Essential: aws.Bool(true)}}})
+		ContainerDefinitions: []types.ContainerDefinition{{Name: aws.String("app"), Image: aws.String(h.image(version)), Essential: aws.Bool(true)}}})
 	h.must(err)
 	_, err = h.ecs.CreateService(h.ctx, &ecs.CreateServiceInput{Cluster: &h.cluster, ServiceName: &h.name, DesiredCount: &tasks,
-		TaskDefinition:           registered.TaskDefinition.TaskDefinitionArn,
+		TaskDefinition: registered.TaskDefinition.TaskDefinitionArn, Tags: tags,
 		CapacityProviderStrategy: []types.CapacityProviderStrategyItem{{CapacityProvider: &h.name, Weight: 1}}})
 	h.must(err)
-	h.await("each host to run a task", func(context.Context) (string, bool, error) {
-		seen := h.containerInstances("ACTIVE")
-		return fmt.Sprintf("%+v", seen), !slices.ContainsFunc(seen, func(host types.ContainerInstance) bool { return host.RunningTasksCount != 1 }), nil
-	})
 }
 
 func (h *machines) containerInstances(status types.ContainerInstanceStatus) []types.ContainerInstance {
