@@ -17,6 +17,8 @@ var scalingNeeds = map[string]string{
 	"application-autoscaling:DescribeScalableTargets": "*",
 	"application-autoscaling:RegisterScalableTarget":  ":scalable-target/*",
 	"autoscaling:DescribeAutoScalingGroups":           "*",
+	"autoscaling:DescribePolicies":                    "*",
+	"autoscaling:SetDesiredCapacity":                  ":autoScalingGroup:*:autoScalingGroupName/*",
 	"autoscaling:UpdateAutoScalingGroup":              ":autoScalingGroup:*:autoScalingGroupName/*",
 	"cloudwatch:DescribeAlarms":                       ":alarm:*",
 	"cloudwatch:GetMetricData":                        "*",
@@ -77,7 +79,8 @@ func onlyTraces(actions map[string]string) bool {
 }
 
 func TestOnlyWhatOptedInToScalingCanBeScaled(t *testing.T) {
-	changing := []string{"ecs:UpdateService", "application-autoscaling:RegisterScalableTarget", "autoscaling:UpdateAutoScalingGroup"}
+	changing := []string{"ecs:UpdateService", "application-autoscaling:RegisterScalableTarget", "autoscaling:UpdateAutoScalingGroup",
+		"autoscaling:SetDesiredCapacity"}
 	want := map[string]any{"StringLike": map[string]any{"aws:ResourceTag/" + names.TagScaling: "*"}}
 	found := 0
 	for _, s := range synthesised[chosen][scalingStack].statements() {

@@ -36,7 +36,7 @@ func run(ctx context.Context) error {
 	davit := installation.OpenScaling(configuration, os.Getenv(names.EnvironmentTable), os.Getenv(names.EnvironmentSettingsParameter), log)
 	queue := workqueue.New(sqs.NewFromConfig(configuration), os.Getenv(names.EnvironmentQueueURL),
 		os.Getenv(names.EnvironmentDeadLetterQueueURL), workqueue.WithLogger(log))
-	intake := &scaling.Intake{Reconciler: davit.Scaler, AlarmTags: davit.Counts.AlarmTags, Workload: davit.WorkloadOf, Fleet: davit.Counts.Fleet,
+	intake := &scaling.Intake{Reconciler: davit.Scaler, AlarmTags: davit.Counts.AlarmTags, Workload: davit.WorkloadOf, Fleet: davit.Fleet,
 		Enqueue: queue.Enqueue, Log: log}
 	davit.Scaler.LookAgain = intake.LookAgain
 	davit.Scaler.Reporter = &scaling.Announcer{Metrics: telemetry.NewMetrics(os.Stdout),

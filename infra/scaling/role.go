@@ -53,15 +53,15 @@ func workloadStatements(configuration *config.Configuration) []awsiam.PolicyStat
 			"cloudwatch:ListTagsForResource"),
 		// These take no resource.
 		allow("ReadLoad", "*", nil, "cloudwatch:GetMetricData", "ecs:DescribeTaskDefinition",
-			"application-autoscaling:DescribeScalableTargets", "autoscaling:DescribeAutoScalingGroups"),
+			"application-autoscaling:DescribeScalableTargets", "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribePolicies"),
 		allow("ReadServices", services, nil, "ecs:DescribeServices"),
 		allow("ReadClusters", foundation.ARN(configuration, "ecs", "cluster/*"), nil, "ecs:DescribeClusters"),
 		allow("ReadCapacity", foundation.ARN(configuration, "ecs", "capacity-provider/*"), nil, "ecs:DescribeCapacityProviders"),
 		allow("Scale", services, optedIn, "ecs:UpdateService"),
 		allow("MoveBounds", foundation.ARN(configuration, "application-autoscaling", "scalable-target/*"), optedIn,
 			"application-autoscaling:RegisterScalableTarget"),
-		allow("AddHosts", foundation.ARN(configuration, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"), optedIn,
-			"autoscaling:UpdateAutoScalingGroup"),
+		allow("ScaleHosts", foundation.ARN(configuration, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"), optedIn,
+			"autoscaling:UpdateAutoScalingGroup", "autoscaling:SetDesiredCapacity"),
 	}
 }
 

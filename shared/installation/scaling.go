@@ -3,6 +3,7 @@ package installation
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 type Scaling struct {
 	*Installation
 	Counts *autoscaling.Driver
+	Groups autoscaling.Groups
 	// Scaler has no Reporter and no LookAgain: who acts sets them.
 	Scaler *scaling.Reconciler
 }
@@ -35,9 +37,23 @@ func OpenScaling(configuration aws.Config, table, settingsParameter string, log 
 	made.Counts = autoscaling.New(autoscaling.Clients{ECS: ecs.NewFromConfig(configuration),
 		Targets: applicationautoscaling.NewFromConfig(configuration), Groups: groups.NewFromConfig(configuration),
 		CloudWatch: cloudwatch.NewFromConfig(configuration), Tagging: resourcegroupstaggingapi.NewFromConfig(configuration)})
-	made.Scaler = &scaling.Reconciler{Drivers: map[workload.Kind]scaling.Driver{workload.ECS: made.Counts}, Ledger: made.Ledger,
+	made.Groups = autoscaling.NewGroups(made.Counts)
+	made.Scaler = &scaling.Reconciler{Drivers: map[workload.Kind]scaling.Driver{workload.ECS: made.Counts, workload.ASG: made.Groups}, Ledger: made.Ledger,
 		Settings: made.Reconciler.Settings, Now: time.Now, Log: log}
 	return made
+}
+
+// Fleet is a scaling.Intake's Fleet: all that opted in, kind by kind.
+func (s *Scaling) Fleet(ctx context.Context) iter.Seq2[workload.Reference, error] {
+	return func(yield func(workload.Reference, error) bool) {
+		for _, fleet := range []iter.Seq2[workload.Reference, error]{s.Counts.Fleet(ctx), s.Groups.Fleet(ctx)} {
+			for reference, err := range fleet {
+				if !yield(reference, err) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // WorkloadOf is a scaling.Intake's Workload: by the alarm's tag, else by its dimensions.

@@ -8,6 +8,7 @@ import (
 
 	"davit/shared/ledger"
 	"davit/shared/settings"
+	"davit/shared/workload"
 )
 
 // Decide says what to do about the count of one workload now. It depends on nothing but its arguments: the record is what
@@ -24,7 +25,7 @@ func Decide(now time.Time, configured settings.Settings, record ledger.Record, s
 			"davit/scaling tag: tag it with a policy such as \"min=1 max=10\"", seen.Alarms[0].Name)}
 	case seen.Policy == "":
 		return Decision{Action: Nothing, Code: NotOptedIn, Reason: "the workload carries no davit/scaling tag"}
-	case seen.Controller != "ECS":
+	case seen.Controller != "" && seen.Controller != "ECS":
 		return Decision{Action: Refuse, Code: Controller,
 			Reason: fmt.Sprintf("its deployment controller is %s, which sets its count", seen.Controller)}
 	}
@@ -37,7 +38,7 @@ func Decide(now time.Time, configured settings.Settings, record ledger.Record, s
 	if decision.Action == Scale {
 		if gate, closed := closedGate(now, configured, record, seen); closed {
 			gate.Direction = decision.Direction
-			gate.Reason = describe(decision) + ", but " + gate.Reason
+			gate.Reason = describe(seen.Workload.Kind(), decision) + ", but " + gate.Reason
 			decision = gate
 		}
 	}
@@ -124,7 +125,7 @@ func (v view) scaleIn(wish wish) Decision {
 func (v view) scaleCount(wish wish, to int) Decision {
 	from := v.seen.Desired
 	return Decision{Action: Scale, Code: wish.code, Direction: wish.direction, Lever: ledger.LeverCount, From: count(from),
-		To: count(to), Reason: wish.reason, Price: monthlyOfTasks(v.seen.Region, v.seen.Task, to-from), Again: v.settle(wish.direction)}
+		To: count(to), Reason: wish.reason, Price: monthlyOf(v.seen, to-from), Again: v.settle(wish.direction)}
 }
 
 // settle is how long after a move the next look is due.
@@ -173,7 +174,7 @@ func (v view) moveBounds(wish wish) Decision {
 	}
 	return Decision{Action: Scale, Code: wish.code, Direction: wish.direction, Lever: ledger.LeverBounds, From: have, To: want,
 		Reason: fmt.Sprintf("%s; %s owns the count, so its bounds are moved", wish.reason, owner.Name),
-		Price:  monthlyOfTasks(v.seen.Region, v.seen.Task, want.Min-have.Min) + " at its minimum", Again: v.settle(wish.direction)}
+		Price:  monthlyOf(v.seen, want.Min-have.Min) + " at its minimum", Again: v.settle(wish.direction)}
 }
 
 // ownersBounds are those that the owner had before davit moved them.
@@ -258,7 +259,7 @@ func decideAct(now time.Time, configured settings.Settings, record ledger.Record
 		decision.Action = Finish
 	case found && !have.Equal(act.From):
 		decision.Action, decision.Code = Abandon, Superseded
-		decision.Reason = fmt.Sprintf("somebody else set it to %s meanwhile", words(act.Lever, have))
+		decision.Reason = fmt.Sprintf("somebody else set it to %s meanwhile", words(seen.Workload.Kind(), act.Lever, have))
 	case seen.Policy == "":
 		decision.Action, decision.Code, decision.Reason = Abandon, NotOptedIn, "the workload no longer carries a davit/scaling tag"
 	case !found:
@@ -292,11 +293,14 @@ func extentOf(seen Observation, lever ledger.Lever) (ledger.Extent, bool) {
 
 func count(number int) ledger.Extent { return ledger.Extent{Count: &number} }
 
+// units are what there are more or fewer of, of a kind of workload.
+var units = map[workload.Kind]string{workload.ECS: "tasks", workload.EKS: "pods", workload.ASG: "hosts"}
+
 // words is an extent for people.
-func words(lever ledger.Lever, extent ledger.Extent) string {
+func words(of workload.Kind, lever ledger.Lever, extent ledger.Extent) string {
 	switch {
 	case lever == ledger.LeverBounds:
-		return fmt.Sprintf("%d to %d tasks", extent.Min, extent.Max)
+		return fmt.Sprintf("%d to %d %s", extent.Min, extent.Max, units[of])
 	case lever == ledger.LeverHosts && extent.Count == nil:
 		return fmt.Sprintf("at most %d hosts", extent.Max)
 	case lever == ledger.LeverHosts:
@@ -304,10 +308,10 @@ func words(lever ledger.Lever, extent ledger.Extent) string {
 	case extent.Count == nil:
 		return "nothing"
 	}
-	return fmt.Sprintf("%d tasks", *extent.Count)
+	return fmt.Sprintf("%d %s", *extent.Count, units[of])
 }
 
 // describe is a move for people.
-func describe(decision Decision) string {
-	return fmt.Sprintf("it would go from %s to %s (%s)", words(decision.Lever, decision.From), words(decision.Lever, decision.To), decision.Reason)
+func describe(of workload.Kind, decision Decision) string {
+	return fmt.Sprintf("it would go from %s to %s (%s)", words(of, decision.Lever, decision.From), words(of, decision.Lever, decision.To), decision.Reason)
 }

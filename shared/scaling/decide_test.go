@@ -166,11 +166,11 @@ func TestDecide(t *testing.T) {
 			if have.Action != test.action || have.Code != test.code || !strings.Contains(have.Reason, test.says) {
 				t.Errorf("%s %s: %s", have.Action, have.Code, have.Reason)
 			}
-			if to := words(have.Lever, have.To); test.to != "" && to != test.to {
+			if to := words(workload.ECS, have.Lever, have.To); test.to != "" && to != test.to {
 				t.Errorf("it goes to %s, want %s", to, test.to)
 			}
 			if test.to == "" && have.Lever != "" && have.Action == Scale {
-				t.Errorf("it moves %s to %s", have.Lever, words(have.Lever, have.To))
+				t.Errorf("it moves %s to %s", have.Lever, words(workload.ECS, have.Lever, have.To))
 			}
 		})
 	}

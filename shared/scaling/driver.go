@@ -25,7 +25,7 @@ type Observation struct {
 	// Policy is the value of the davit/scaling tag; empty means not opted in. Hold is that of davit/hold.
 	Policy string `json:"policy,omitempty"`
 	Hold   string `json:"hold,omitempty"`
-	// Controller is who deploys the workload.
+	// Controller is who deploys an ECS service; empty for others, whose counts no deployment controller sets.
 	Controller string `json:"controller"`
 	Desired    int    `json:"desired"`
 	Running    int    `json:"running"`
@@ -60,6 +60,8 @@ type Task struct {
 	// CPU is in 1/1024 vCPU, Memory in MiB.
 	CPU    int `json:"cpu,omitempty"`
 	Memory int `json:"memory,omitempty"`
+	// Instance is the type of one more host, where hosts are what is counted.
+	Instance string `json:"instance,omitempty"`
 }
 
 // Shortage is that tasks cannot be placed for want of capacity.

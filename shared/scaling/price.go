@@ -7,6 +7,14 @@ import (
 	"davit/shared/advice"
 )
 
+// monthlyOf is what a change of the workload's count changes of a month's bill.
+func monthlyOf(seen Observation, change int) string {
+	if seen.Task.Instance != "" {
+		return monthlyOfHosts(seen.Region, seen.Task.Instance, change)
+	}
+	return monthlyOfTasks(seen.Region, seen.Task, change)
+}
+
 // monthlyOfTasks is what a change of the number of tasks changes of a month's bill, in words, by the prices that come
 // with the program.
 func monthlyOfTasks(region string, task Task, change int) string {

@@ -152,8 +152,8 @@ func (r *Reconciler) log(ctx context.Context, reference workload.Reference, deci
 	attributes := []slog.Attr{slog.String("workload", reference.String()), slog.String("action", string(decision.Action)),
 		slog.String("code", string(decision.Code)), slog.String("reason", decision.Reason), slog.String("cause", cause.Text)}
 	if decision.Lever != "" {
-		attributes = append(attributes, slog.String("lever", string(decision.Lever)), slog.String("from", words(decision.Lever, decision.From)),
-			slog.String("to", words(decision.Lever, decision.To)))
+		attributes = append(attributes, slog.String("lever", string(decision.Lever)), slog.String("from", words(reference.Kind(), decision.Lever, decision.From)),
+			slog.String("to", words(reference.Kind(), decision.Lever, decision.To)))
 	}
 	if err != nil {
 		level = slog.LevelWarn

@@ -235,19 +235,23 @@ func (s *step) tell(ctx context.Context) error {
 
 func (s *step) entry(decision Decision) ledger.Entry {
 	return ledger.Entry{ID: ledger.EntryID(s.record.Version, string(decision.Action), string(decision.Code)), Workload: s.record.Workload,
-		At: s.reconciler.Now(), Cause: s.cause.Text, Action: string(decision.Action), Code: string(decision.Code), Reason: sentence(decision)}
+		At: s.reconciler.Now(), Cause: s.cause.Text, Action: string(decision.Action), Code: string(decision.Code), Reason: s.sentence(decision)}
 }
 
 // sentence is the reason with the move and its price.
-func sentence(decision Decision) string {
+func (s *step) sentence(decision Decision) string {
 	if decision.Lever == "" {
 		return decision.Reason
 	}
-	text := fmt.Sprintf("from %s to %s: %s", words(decision.Lever, decision.From), words(decision.Lever, decision.To), decision.Reason)
+	text := fmt.Sprintf("from %s to %s: %s", s.words(decision.From, decision), s.words(decision.To, decision), decision.Reason)
 	if decision.Price != "" {
 		text += "; price " + decision.Price
 	}
 	return text
+}
+
+func (s *step) words(extent ledger.Extent, of Decision) string {
+	return words(s.record.Workload.Kind(), of.Lever, extent)
 }
 
 func (s *step) announcement(decision Decision) ledger.ScalingAnnouncement {
@@ -255,7 +259,7 @@ func (s *step) announcement(decision Decision) ledger.ScalingAnnouncement {
 		Reason: decision.Reason, Direction: decision.Direction, Lever: string(decision.Lever), Price: decision.Price, Cause: s.cause.Text,
 		Command: "davit history " + s.record.Workload.String()}
 	if decision.Lever != "" {
-		detail.From, detail.To = words(decision.Lever, decision.From), words(decision.Lever, decision.To)
+		detail.From, detail.To = s.words(decision.From, decision), s.words(decision.To, decision)
 	}
 	if decision.Code == Held {
 		detail.Command = "davit resume " + s.record.Workload.String()

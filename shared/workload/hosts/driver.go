@@ -201,6 +201,9 @@ func (p place) noHost(kind workload.Kind) string {
 // Act does the step, or takes one back. Every call sets what it is to be and adds to nothing, or is looked for first.
 func (d *Driver) Act(ctx context.Context, seen recovery.Observation, act ledger.Act, resume bool) (recovery.Done, error) {
 	done, err := d.act(ctx, seen, act, resume)
+	if hasCode(err, "AccessDenied", "AccessDeniedException", "UnauthorizedOperation") {
+		err = rollout.Refusef("IAM forbids it: %s; davit may change only what carries the tag %s", message(err), names.TagPlaybook)
+	}
 	if err != nil {
 		return recovery.Done{}, fmt.Errorf("%s: %s: %w", seen.Workload, act.Do, err)
 	}

@@ -1,6 +1,6 @@
 // Package demo shows the job on a local cloud, live: images are pushed and rolled out, an old one is refused, a broken
-// one is put back and not tried again, and a deploy changes none of it; at the end records are anchored and one of them
-// verified. Every sentence that it prints is about something it saw.
+// one is put back and not tried again, and a deploy changes none of it; alarms scale and roll back; at the end records are
+// anchored and one of them verified. Every sentence that it prints is about something it saw.
 package demo
 
 import (
@@ -119,6 +119,7 @@ func (s *stage) play(ctx context.Context) error {
 		}},
 		{"The sweep runs: 1.2.0 is not tried again", func(ctx context.Context) error { return s.sweeps(ctx, "1.2.0", "1.1.0") }},
 		{"cdk deploy, again: the running image is untouched", func(ctx context.Context) error { return s.deploysAgain(ctx, "1.1.0") }},
+		{"An alarm says that the load is high: davit scales out, and in again when it has gone", s.scales},
 		{"web:1.3.0 rolls out, and an alarm goes off: davit goes back to 1.1.0", func(ctx context.Context) error {
 			return s.recovers(ctx, "1.3.0", "1.1.0")
 		}},

@@ -50,22 +50,27 @@ func (s *stage) recovers(ctx context.Context, bad, good string) error {
 
 // setAlarm does what `aws cloudwatch set-alarm-state` does, on an alarm that the demo makes.
 func (s *stage) setAlarm(ctx context.Context, state types.StateValue) error {
-	_, err := s.view.alarms.PutMetricAlarm(ctx, &cloudwatch.PutMetricAlarmInput{
+	return s.setState(ctx, &cloudwatch.PutMetricAlarmInput{
 		AlarmName: aws.String(alarmName), Namespace: aws.String("AWS/ECS"), MetricName: aws.String("CPUUtilization"),
 		Statistic: types.StatisticAverage, Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(90),
 		ComparisonOperator: types.ComparisonOperatorGreaterThanThreshold, TreatMissingData: aws.String("ignore"),
 		Dimensions: []types.Dimension{{Name: aws.String("ClusterName"), Value: aws.String(cluster)},
 			{Name: aws.String("ServiceName"), Value: aws.String(service)}},
-	})
-	if err != nil {
-		return fmt.Errorf("make the alarm %s: %w", alarmName, err)
+	}, state)
+}
+
+// setState makes the alarm, and sets its state.
+func (s *stage) setState(ctx context.Context, alarm *cloudwatch.PutMetricAlarmInput, state types.StateValue) error {
+	name := aws.ToString(alarm.AlarmName)
+	if _, err := s.view.alarms.PutMetricAlarm(ctx, alarm); err != nil {
+		return fmt.Errorf("make the alarm %s: %w", name, err)
 	}
-	_, err = s.view.alarms.SetAlarmState(ctx, &cloudwatch.SetAlarmStateInput{AlarmName: aws.String(alarmName), StateValue: state,
+	_, err := s.view.alarms.SetAlarmState(ctx, &cloudwatch.SetAlarmStateInput{AlarmName: &name, StateValue: state,
 		StateReason: aws.String("the demo says so")})
 	if err != nil {
-		return fmt.Errorf("set the state of the alarm %s: %w", alarmName, err)
+		return fmt.Errorf("set the state of the alarm %s: %w", name, err)
 	}
-	s.Console.Line("$ aws cloudwatch set-alarm-state --alarm-name %s --state-value %s", alarmName, state)
+	s.Console.Line("$ aws cloudwatch set-alarm-state --alarm-name %s --state-value %s", name, state)
 	return nil
 }
 
