@@ -73,7 +73,7 @@ func Open(configuration aws.Config, table, settingsParameter string, log *slog.L
 		Driver: rollout.Drivers{workload.ECS: services, workload.EKS: pods}, Registry: registry.New(images, ecrpublic.NewFromConfig(configuration)),
 		Ledger: book, Settings: current.get, Now: time.Now, Log: log}}
 	made.Alarms = alarm.New(cloudwatch.NewFromConfig(configuration), services.BehindTargetGroup)
-	made.Remedies = &recovery.Reconciler{Drivers: remedies(configuration, services), Alarms: made.Alarms, Ledger: book,
+	made.Remedies = &recovery.Reconciler{Drivers: remedies(configuration, services, pods), Alarms: made.Alarms, Ledger: book,
 		Settings: current.get, Now: time.Now, Log: log}
 	return made
 }

@@ -14,18 +14,20 @@ import (
 	"davit/shared/recovery"
 	"davit/shared/workload"
 	ecsdriver "davit/shared/workload/ecs"
+	eksdriver "davit/shared/workload/eks"
 	"davit/shared/workload/hosts"
 )
 
 // remedies are the drivers of the kinds of workload whose incidents can be remedied.
-func remedies(configuration aws.Config, services *ecsdriver.Driver) map[workload.Kind]recovery.Driver {
+func remedies(configuration aws.Config, services *ecsdriver.Driver, pods *eksdriver.Driver) map[workload.Kind]recovery.Driver {
 	machines := hosts.New(hosts.Clients{EC2: hosts.NewEC2(configuration), Groups: groups.NewFromConfig(configuration),
 		ECS: ecs.NewFromConfig(configuration), SSM: ssm.NewFromConfig(configuration),
 		Tagging: resourcegroupstaggingapi.NewFromConfig(configuration)})
-	return map[workload.Kind]recovery.Driver{workload.ECS: ecsdriver.NewRemedies(services, machines), workload.EC2: machines, workload.ASG: machines}
+	return map[workload.Kind]recovery.Driver{workload.ECS: ecsdriver.NewRemedies(services, machines),
+		workload.EKS: eksdriver.NewRemedies(pods), workload.EC2: machines, workload.ASG: machines}
 }
 
-// CountRemedied counts the workloads that opted in to remedies: services and hosts. A group of hosts counts as its hosts.
+// CountRemedied counts the workloads that opted in to remedies: services, workloads of Kubernetes and hosts. A group of hosts counts as its hosts.
 func (i *Installation) CountRemedied(ctx context.Context) (int, error) {
 	count := 0
 	for page, err := range i.Services.TaggedWith(ctx, names.TagPlaybook) {
@@ -34,6 +36,11 @@ func (i *Installation) CountRemedied(ctx context.Context) (int, error) {
 		}
 		count += len(page.References)
 	}
+	annotated, err := i.Annotated(ctx, names.TagPlaybook)
+	if err != nil {
+		return 0, err
+	}
+	count += len(annotated)
 	machines, found := i.Remedies.Drivers[workload.EC2].(*hosts.Driver)
 	if !found {
 		return count, nil

@@ -16,9 +16,11 @@ import (
 
 	events "davit/events/cloudwatch"
 	"davit/shared/alarm"
+	"davit/shared/names"
 	"davit/shared/scaling"
 	"davit/shared/workload"
 	"davit/shared/workload/autoscaling"
+	eksdriver "davit/shared/workload/eks"
 )
 
 // Scaling is what scales workloads, of one installation.
@@ -38,7 +40,8 @@ func OpenScaling(configuration aws.Config, table, settingsParameter string, log 
 		Targets: applicationautoscaling.NewFromConfig(configuration), Groups: groups.NewFromConfig(configuration),
 		CloudWatch: cloudwatch.NewFromConfig(configuration), Tagging: resourcegroupstaggingapi.NewFromConfig(configuration)})
 	made.Groups = autoscaling.NewGroups(made.Counts)
-	made.Scaler = &scaling.Reconciler{Drivers: map[workload.Kind]scaling.Driver{workload.ECS: made.Counts, workload.ASG: made.Groups}, Ledger: made.Ledger,
+	made.Scaler = &scaling.Reconciler{Drivers: map[workload.Kind]scaling.Driver{workload.ECS: made.Counts, workload.ASG: made.Groups,
+		workload.EKS: eksdriver.NewCounts(made.Pods, made.Counts)}, Ledger: made.Ledger,
 		Settings: made.Reconciler.Settings, Now: time.Now, Log: log}
 	return made
 }
@@ -46,6 +49,16 @@ func OpenScaling(configuration aws.Config, table, settingsParameter string, log 
 // Fleet is a scaling.Intake's Fleet: all that opted in, kind by kind.
 func (s *Scaling) Fleet(ctx context.Context) iter.Seq2[workload.Reference, error] {
 	return func(yield func(workload.Reference, error) bool) {
+		annotated, err := s.Annotated(ctx, names.TagScaling)
+		if err != nil {
+			yield(workload.Reference{}, err)
+			return
+		}
+		for _, reference := range annotated {
+			if !yield(reference, nil) {
+				return
+			}
+		}
 		for _, fleet := range []iter.Seq2[workload.Reference, error]{s.Counts.Fleet(ctx), s.Groups.Fleet(ctx)} {
 			for reference, err := range fleet {
 				if !yield(reference, err) {

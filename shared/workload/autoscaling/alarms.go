@@ -27,8 +27,8 @@ const (
 	periodsRead = 5
 )
 
-// alarms are those that exist and carry the davit/scaling tag still, with their state and the readings of their metric.
-func (d *Driver) alarms(ctx context.Context, known []ledger.ScalingAlarm) ([]scaling.Alarm, error) {
+// Alarms are those that exist and carry the davit/scaling tag still, with their state and the readings of their metric.
+func (d *Driver) Alarms(ctx context.Context, known []ledger.ScalingAlarm) ([]scaling.Alarm, error) {
 	directions := map[string]string{}
 	var wanted []string
 	for _, alarm := range known {

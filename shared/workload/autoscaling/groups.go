@@ -94,7 +94,7 @@ func (g Groups) observe(ctx context.Context, subject scaling.Subject) (scaling.O
 	if named, err := arn.Parse(aws.ToString(group.AutoScalingGroupARN)); err == nil {
 		seen.Region = named.Region
 	}
-	if seen.Alarms, err = g.driver.alarms(ctx, subject.Alarms); err != nil || seen.Policy == "" {
+	if seen.Alarms, err = g.driver.Alarms(ctx, subject.Alarms); err != nil || seen.Policy == "" {
 		return seen, err
 	}
 	seen.Owner, err = g.owner(ctx, group)

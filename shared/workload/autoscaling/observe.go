@@ -72,7 +72,7 @@ func (d *Driver) observe(ctx context.Context, subject scaling.Subject) (scaling.
 			seen.Deploying = aws.ToString(deployment.Id)
 		}
 	}
-	if seen.Alarms, err = d.alarms(ctx, subject.Alarms); err != nil || seen.Policy == "" {
+	if seen.Alarms, err = d.Alarms(ctx, subject.Alarms); err != nil || seen.Policy == "" {
 		return seen, err
 	}
 	if seen.Owner, err = d.owner(ctx, subject.Workload); err != nil {
