@@ -39,6 +39,14 @@ func TestPluginNamesTheHookThatANewerEmulatorBroke(t *testing.T) {
 			"from ministack.services.cloudformation import provisioners as p; p._RESOURCE_HANDLERS['AWS::EC2::EIP'] = {}",
 			"AWS::EC2::EIP: the emulator has this type now",
 		},
+		"hosts that the emulator has now": {
+			"hosts", "from ministack.services import ecs; ecs._ACTION_MAP['UpdateContainerInstancesState'] = None",
+			"hosts: the emulator has hosts of its own now",
+		},
+		"the members of a group": {
+			"hosts", "from ministack.services import autoscaling; autoscaling._reconcile_instances = lambda group: None",
+			services + "autoscaling._reconcile_instances: it takes ('group',), the hook was written for ('asg',)",
+		},
 		"the start of containers": {
 			"containers", "from ministack.services import ecs; del ecs._run_docker_container",
 			services + "ecs._run_docker_container: it is gone",
