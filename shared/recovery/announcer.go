@@ -17,8 +17,16 @@ type Publisher interface {
 	PublishAll(ctx context.Context, events []publisher.Event) error
 }
 
-// Pager tells humans: a subject of at most 100 characters, and a message.
-type Pager func(ctx context.Context, subject, message string) error
+// Page is what a human is told.
+type Page struct {
+	// Subject has at most 100 characters.
+	Subject string
+	// Notification is the document for chat, and Letter the text for people who read it as it comes.
+	Notification, Letter string
+}
+
+// Pager tells humans.
+type Pager func(ctx context.Context, page Page) error
 
 // Announcer reports incidents as events on the bus davit and as metrics, and pages humans.
 type Announcer struct {
@@ -36,11 +44,11 @@ func (a *Announcer) Report(ctx context.Context, announcements ...ledger.Incident
 		if !pages(announcement) {
 			continue
 		}
-		message, err := json.MarshalIndent(Notify(announcement), "", "  ")
+		notification, err := json.MarshalIndent(Notify(announcement), "", "  ")
 		if err != nil {
 			return fmt.Errorf("write the page about %s: %w", announcement.Detail.Incident, err)
 		}
-		if err := a.Page(ctx, subject(announcement), string(message)); err != nil {
+		if err := a.Page(ctx, Page{Subject: subject(announcement), Notification: string(notification), Letter: letter(announcement)}); err != nil {
 			return fmt.Errorf("page about %s: %w", announcement.Detail.Incident, err)
 		}
 	}
@@ -74,7 +82,7 @@ func pages(announcement ledger.IncidentAnnouncement) bool {
 }
 
 // Notification is a custom notification of Amazon Q Developer in chat applications, which Slack and Teams show, version
-// 1.0 (docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html). As an e-mail it is read from the top.
+// 1.0 (docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html).
 type Notification struct {
 	Version  string               `json:"version"`
 	Source   string               `json:"source"`
@@ -111,15 +119,7 @@ const (
 // to run.
 func Notify(announcement ledger.IncidentAnnouncement) Notification {
 	detail := announcement.Detail
-	title := announcement.DetailType
-	if detail.Workload != "" {
-		title += ": " + detail.Workload
-	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "%s\n\n*Cause:* %s, since %s\n", detail.Reason, detail.Cause, detail.OpenedAt)
-	section(&text, "Tried", detail.Tried)
-	section(&text, "Seen", detail.Evidence)
-	section(&text, "Links", detail.Links)
+	title, text := title(announcement), story(detail, "*%s:*")
 	keywords := []string{"davit", detail.Code}
 	if detail.Playbook != "" {
 		keywords = append(keywords, detail.Playbook)
@@ -129,30 +129,49 @@ func Notify(announcement ledger.IncidentAnnouncement) Notification {
 		resources = []string{detail.Workload}
 	}
 	return Notification{Version: "1.0", Source: "custom", ID: detail.Incident + "-" + detail.Action,
-		Content: NotificationContent{TextType: "client-markdown", Title: cut(title, maximumTitle), Description: cut(text.String(), maximumDescription),
+		Content: NotificationContent{TextType: "client-markdown", Title: cut(title, maximumTitle), Description: cut(text, maximumDescription),
 			NextSteps: []string{"Run `" + detail.Command + "`"}, Keywords: keywords},
 		Metadata: NotificationMetadata{ThreadID: detail.Incident, Summary: cut(title+": "+detail.Reason, maximumTitle),
 			EventType: announcement.DetailType, RelatedResources: resources,
 			AdditionalContext: map[string]string{"incident": detail.Incident, "code": detail.Code, "command": detail.Command}}}
 }
 
-func section(text *strings.Builder, title string, lines []string) {
-	if len(lines) == 0 {
-		return
+// title is what happened, and to what.
+func title(announcement ledger.IncidentAnnouncement) string {
+	if announcement.Detail.Workload == "" {
+		return announcement.DetailType
 	}
-	fmt.Fprintf(text, "\n*%s:*\n", title)
-	for _, line := range lines {
-		fmt.Fprintf(text, "- %s\n", line)
+	return announcement.DetailType + ": " + announcement.Detail.Workload
+}
+
+// letter is the same story as an e-mail.
+func letter(announcement ledger.IncidentAnnouncement) string {
+	return fmt.Sprintf("%s\n\n%s\nRun:\n  %s\n", title(announcement), story(announcement.Detail, "%s:"), announcement.Detail.Command)
+}
+
+// story is the cause, what was tried, what was seen, and where to look; heading is how a heading is written.
+func story(detail davit.Incident, heading string) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s\n\n"+heading+" %s, since %s\n", detail.Reason, "Cause", detail.Cause, detail.OpenedAt)
+	for _, section := range []struct {
+		title string
+		lines []string
+	}{{"Tried", detail.Tried}, {"Seen", detail.Evidence}, {"Links", detail.Links}} {
+		if len(section.lines) == 0 {
+			continue
+		}
+		fmt.Fprintf(&text, "\n"+heading+"\n", section.title)
+		for _, line := range section.lines {
+			fmt.Fprintf(&text, "- %s\n", line)
+		}
 	}
+	return text.String()
 }
 
 // subject is a subject as SNS takes it: ASCII, one line, up to 100 characters
 // (docs.aws.amazon.com/sns/latest/api/API_Publish.html).
 func subject(announcement ledger.IncidentAnnouncement) string {
-	text := "davit: " + announcement.DetailType
-	if announcement.Detail.Workload != "" {
-		text += ": " + announcement.Detail.Workload
-	}
+	text := "davit: " + title(announcement)
 	return text[:min(len(text), maximumSubject)]
 }
 

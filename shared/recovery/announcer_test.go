@@ -47,7 +47,7 @@ func TestOnlyWhatNeedsAHumanPages(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			pages, published := 0, &bus{}
 			announcer := &Announcer{Publisher: published, Metrics: telemetry.NewMetrics(io.Discard),
-				Page: func(context.Context, string, string) error { pages++; return nil }}
+				Page: func(context.Context, Page) error { pages++; return nil }}
 			if err := announcer.Report(t.Context(), test.of); err != nil {
 				t.Fatal(err)
 			}
@@ -61,16 +61,19 @@ func TestOnlyWhatNeedsAHumanPages(t *testing.T) {
 func TestAPageThatFailsIsAnError(t *testing.T) {
 	refused := errors.New("no")
 	announcer := &Announcer{Publisher: &bus{}, Metrics: telemetry.NewMetrics(io.Discard),
-		Page: func(context.Context, string, string) error { return refused }}
+		Page: func(context.Context, Page) error { return refused }}
 	if err := announcer.Report(t.Context(), told(davit.DetailTypeIncidentPaged)); !errors.Is(err, refused) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestAPageIsACustomNotificationWithTheWholeStory(t *testing.T) {
-	var subject, message string
+	var subject, message, letter string
 	announcer := &Announcer{Publisher: &bus{}, Metrics: telemetry.NewMetrics(io.Discard),
-		Page: func(_ context.Context, s, m string) error { subject, message = s, m; return nil }}
+		Page: func(_ context.Context, page Page) error {
+			subject, message, letter = page.Subject, page.Notification, page.Letter
+			return nil
+		}}
 	long := told(davit.DetailTypeIncidentPaged)
 	long.Detail.Workload = "ecs:" + strings.Repeat("c", 255) + "/web"
 	if err := announcer.Report(t.Context(), told(davit.DetailTypeIncidentPaged)); err != nil {
@@ -88,6 +91,27 @@ func TestAPageIsACustomNotificationWithTheWholeStory(t *testing.T) {
 		if !strings.Contains(message, want) {
 			t.Errorf("it lacks %q: %s", want, message)
 		}
+	}
+	const wantLetter = `Incident Paged: ecs:production/web
+
+every step was tried
+
+Cause: alarm 5xx went off, since 2026-11-22T10:00:00Z
+
+Tried:
+- restart at 10:01:00 did not help
+
+Seen:
+- Threshold Crossed
+
+Links:
+- https://eu-west-1.console.aws.amazon.com/
+
+Run:
+  davit explain inc-1
+`
+	if letter != wantLetter {
+		t.Errorf("the letter is\n%s", letter)
 	}
 	if subject != "davit: Incident Paged: ecs:production/web" {
 		t.Errorf("the subject is %q", subject)

@@ -2,9 +2,11 @@ package recovery
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"davit/events/davit"
@@ -69,10 +71,16 @@ type SNS interface {
 	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
 }
 
-// PageBySNS is a Pager that publishes to the topic.
+// PageBySNS is a Pager that publishes to the topic: the letter to e-mail, the notification to all others
+// (docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html has the structure).
 func PageBySNS(client SNS, topic string) Pager {
-	return func(ctx context.Context, subject, message string) error {
-		_, err := client.Publish(ctx, &sns.PublishInput{TopicArn: &topic, Subject: &subject, Message: &message})
+	return func(ctx context.Context, page Page) error {
+		message, err := json.Marshal(map[string]string{"default": page.Notification, "email": page.Letter})
+		if err != nil {
+			return err
+		}
+		_, err = client.Publish(ctx, &sns.PublishInput{TopicArn: &topic, Subject: &page.Subject, Message: aws.String(string(message)),
+			MessageStructure: aws.String("json")})
 		if err != nil {
 			return fmt.Errorf("sns:Publish to %s: %w", topic, err)
 		}
