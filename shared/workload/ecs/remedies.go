@@ -37,8 +37,8 @@ var _ recovery.Driver = Remedies{}
 func NewRemedies(driver *Driver, hosts Hosts) Remedies { return Remedies{driver, hosts} }
 
 // Observe says what ECS knows of the service, whether all is well with it, and which steps it cannot take: two calls, and
-// one more for a revision that this process has not seen yet. Of a service on hosts that is not well it asks three more
-// about the host to blame.
+// one more for a revision that this process has not seen yet. Of a service on hosts it asks three more about the host to
+// blame.
 func (r Remedies) Observe(ctx context.Context, reference workload.Reference) (recovery.Observation, error) {
 	observations, err := r.driver.Observe(ctx, []workload.Reference{reference})
 	if err != nil {
@@ -64,8 +64,6 @@ func (r Remedies) Observe(ctx context.Context, reference workload.Reference) (re
 	switch {
 	case onFargate(running.definition):
 		blameless = "its tasks run on Fargate, which has no hosts to replace"
-	case seen.Healthy:
-		blameless = "all its tasks run, so no host is to blame"
 	default:
 		if seen.Host, blameless, err = r.blamed(ctx, reference); err != nil {
 			return recovery.Observation{}, fmt.Errorf("observe %s: %w", reference, err)

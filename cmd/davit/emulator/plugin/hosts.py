@@ -31,7 +31,7 @@ def install():
     for module, names in ((ec2, ("_instances", "_tags", "_volumes", "_snapshots", "_launch_templates", "_DEFAULT_SUBNET_ID")),
                           (autoscaling, ("_asgs", "_ACTION_MAP")),
                           (ecs, ("_clusters", "_tasks", "_capacity_providers", "_ACTION_MAP")),
-                          (tagging, ("_COLLECTORS", "_RESOURCE_TAG_COLLECTORS"))):
+                          (tagging, ("_COLLECTORS",))):
         for name in names:
             hooks.attribute(module, name)
     hooks.function(ecs, "_stop_task", ("data",))
@@ -49,10 +49,8 @@ def install():
     ecs._ACTION_MAP["ListContainerInstances"] = list_container_instances
     ecs._ACTION_MAP["DescribeContainerInstances"] = describe_container_instances
     ecs._ACTION_MAP["UpdateContainerInstancesState"] = update_container_instances_state
-    tagging._COLLECTORS["ec2"] = tagging._RESOURCE_TAG_COLLECTORS["ec2"] = collect_ec2
-    tagging._RESOURCE_TAG_COLLECTORS["autoscaling"] = collect_groups
-    collect_ecs = tagging._collect_ecs
-    tagging._RESOURCE_TAG_COLLECTORS["ecs"] = lambda: [*collect_ecs(), *_collect_container_instances()]
+    hooks.function(tagging, "_collect_ecs", ())
+    tagging._COLLECTORS["ec2"] = collect_ec2
 
 
 # Members of a group.
@@ -255,9 +253,14 @@ def run_task(original, data):
 def collect_ec2():
     """The tags of instances, volumes and snapshots."""
     for resource, tags in ec2._tags.items():
-        kind = RESOURCES.get(resource.split("-", 1)[0])
-        if kind:
-            yield f"arn:aws:ec2:{get_region()}:{get_account_id()}:{kind}/{resource}", tags
+        if resource.split("-", 1)[0] in RESOURCES:
+            yield ec2_arn(resource), tags
+
+
+def ec2_arn(resource):
+    """The ARN of a resource of EC2 by its ID. That of a snapshot names no account."""
+    kind = RESOURCES.get(resource.split("-", 1)[0], "*")
+    return f"arn:aws:ec2:{get_region()}:{'' if kind == 'snapshot' else get_account_id()}:{kind}/{resource}"
 
 
 def collect_groups():
@@ -276,7 +279,9 @@ def group_of(instance):
     return next((name for name in autoscaling._asgs if instance in _members(name)), "")
 
 
-def _collect_container_instances():
+def collect_ecs():
+    """The tags of all of ECS that the emulator knows, and those of container instances."""
+    yield from tagging._collect_ecs()
     for cluster in list(ecs._clusters):
         for member in _hosts(cluster):
             yield member["_container_instance"]["arn"], [

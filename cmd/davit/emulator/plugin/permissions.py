@@ -66,7 +66,8 @@ def install():
     for store in _PATHS.values():
         hooks.attribute(iam, store)
     collectors = hooks.attribute(tagging, "_RESOURCE_TAG_COLLECTORS")
-    collectors["ecs"] = hooks.function(tagging, "_collect_ecs", ())
+    collectors["ecs"] = hosts.collect_ecs
+    collectors["ec2"], collectors["autoscaling"] = hosts.collect_ec2, hosts.collect_groups
     collectors["ecr"] = hooks.function(tagging, "_collect_ecr", ())
     hooks.wrap(iam_actions, "extract_iam_action", ("service", "method", "path", "headers", "body", "query_params"),
                extract_iam_action)
@@ -179,10 +180,19 @@ def _of_ec2(query_params, prefix):
     action = iam_actions._query_param(query_params, "Action") or ""
     if action.startswith("Describe"):
         return [Check("*")]
+    if action == "CreateVolume":
+        tagged = {f"aws:RequestTag/{key}": iam_actions._query_param(query_params, f"TagSpecification.1.Tag.{number}.Value") or ""
+                  for number in range(1, 51)
+                  if (key := iam_actions._query_param(query_params, f"TagSpecification.1.Tag.{number}.Key"))}
+        made = [Check(f"{prefix}volume/*", context=tagged)]
+        if tagged:
+            made.append(Check(f"{prefix}volume/*", "ec2:CreateTags", {"ec2:CreateAction": "CreateVolume"}))
+        snapshot = iam_actions._query_param(query_params, "SnapshotId")
+        return [Check(hosts.ec2_arn(snapshot)), *made] if snapshot else made
     if action not in ("CreateTags", "DeleteTags"):
         return []
-    resource = iam_actions._query_param(query_params, "ResourceId.1") or ""
-    return [Check(f"{prefix}{hosts.RESOURCES.get(resource.split('-', 1)[0], '*')}/{resource}")]
+    keys = [key for number in range(1, 51) if (key := iam_actions._query_param(query_params, f"Tag.{number}.Key"))]
+    return [Check(hosts.ec2_arn(iam_actions._query_param(query_params, "ResourceId.1") or ""), context={"aws:TagKeys": keys})]
 
 
 def _of_systems_manager(action, request, prefix):

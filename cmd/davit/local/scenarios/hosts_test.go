@@ -132,8 +132,11 @@ func TestAServiceWhoseTasksFailOnItsHostHasTheHostReplacedToo(t *testing.T) {
 	reference, err := workload.ECSService(h.cluster, h.name)
 	h.must(err)
 	h.workload = reference
-	h.push("0.9.0", h.program.Broken)
-	h.run("0.9.0", 1, tagged(names.TagPlaybook, settings.ReservedPlaybook))
+	h.run("1.0.0", 1, tagged(names.TagPlaybook, settings.ReservedPlaybook))
+	for range 2 {
+		h.killOn(h.awaitTask())
+	}
+	h.alarm("ALARM", "ServiceName", h.name)
 	paged := h.awaitIncident("a human to be paged", func(incident ledger.Incident) bool { return !incident.PagedAt.IsZero() })
 	h.checkTried(paged, "rollback left-out", "restart no-help", "scale-out no-help", "replace-hosts no-help")
 	if members := h.members(); len(members) != 1 || members[0] == host {
@@ -201,6 +204,37 @@ func (h *machines) run(version string, tasks int32, tags ...types.Tag) {
 	h.must(err)
 }
 
+// awaitTask waits for a task that runs, and answers its container.
+func (h *machines) awaitTask() (container string) {
+	h.t.Helper()
+	h.await("a task to run", func(context.Context) (string, bool, error) {
+		listed, err := h.ecs.ListTasks(h.ctx, &ecs.ListTasksInput{Cluster: &h.cluster, ServiceName: &h.name})
+		if err != nil || len(listed.TaskArns) == 0 {
+			return "no task", false, err
+		}
+		described, err := h.ecs.DescribeTasks(h.ctx, &ecs.DescribeTasksInput{Cluster: &h.cluster, Tasks: listed.TaskArns})
+		if err != nil {
+			return "", false, err
+		}
+		for _, task := range described.Tasks {
+			if aws.ToString(task.LastStatus) == "RUNNING" && len(task.Containers) == 1 {
+				container = aws.ToString(task.Containers[0].RuntimeId)
+			}
+		}
+		return fmt.Sprintf("%d tasks, none of which runs", len(described.Tasks)), container != "", nil
+	})
+	return container
+}
+
+// killOn kills a container as `docker kill` does, and waits until its task is seen to have stopped.
+func (h *machines) killOn(container string) {
+	h.t.Helper()
+	h.must(h.engine.Kill(h.ctx, container, "SIGKILL"))
+	h.await("another task to run", func(context.Context) (string, bool, error) {
+		return container, h.awaitTask() != container, nil
+	})
+}
+
 func (h *machines) containerInstances(status types.ContainerInstanceStatus) []types.ContainerInstance {
 	h.t.Helper()
 	listed, err := h.ecs.ListContainerInstances(h.ctx, &ecs.ListContainerInstancesInput{Cluster: &h.cluster, Status: status})
@@ -223,7 +257,10 @@ func (h *machines) alarm(state alarmtypes.StateValue, dimension, value string) {
 		Statistic: alarmtypes.StatisticMaximum, Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(0),
 		TreatMissingData: aws.String("ignore"), ComparisonOperator: alarmtypes.ComparisonOperatorGreaterThanThreshold,
 		Dimensions: []alarmtypes.Dimension{{Name: &dimension, Value: &value}}}
-	if dimension == names.DimensionNode {
+	switch dimension {
+	case "ServiceName":
+		input.Dimensions = append(input.Dimensions, alarmtypes.Dimension{Name: aws.String("ClusterName"), Value: &h.cluster})
+	case names.DimensionNode:
 		input.Tags = []alarmtypes.Tag{{Key: aws.String(names.TagWorkload), Value: aws.String(h.workload.String())},
 			{Key: aws.String(names.TagPlaybook), Value: aws.String(names.PlaybookChainNodeBehind)}}
 	}
