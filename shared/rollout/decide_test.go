@@ -48,6 +48,26 @@ func newScene() *scene {
 					Revision: "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:1"}}}}}
 }
 
+func TestADeploymentOfWhichNoEventTellsIsWatched(t *testing.T) {
+	for elapsed, want := range map[time.Duration]time.Duration{0: 2 * time.Second, 4 * time.Second: 2 * time.Second, 20 * time.Second: 5 * time.Second,
+		10 * time.Minute: time.Minute, 31 * time.Minute: 0} {
+		s := newScene()
+		s.rolling().StartedAt = s.now.Add(-elapsed)
+		if got := s.decide().Watch; got != 0 {
+			t.Errorf("ECS tells, and still: looked at again after %s", got)
+		}
+		s.seen.Workload.Quiet = true
+		if got := s.decide().Watch; got != want {
+			t.Errorf("after %s it is looked at again after %s, want %s", elapsed, got, want)
+		}
+	}
+	s := newScene()
+	s.seen.Workload.Quiet = true
+	if got := s.decide(); got.Action != Roll || got.Watch != firstWatch {
+		t.Errorf("decided %+v", got)
+	}
+}
+
 func (s *scene) decide() Decision { return Decide(s.now, s.settings, s.record, s.seen, s.cause) }
 
 func (s *scene) push(letter, tag string) {
@@ -121,6 +141,33 @@ func TestDecide(t *testing.T) {
 		{"an image that runs by tag is pinned", func(s *scene) { s.seen.Workload.Containers[0].Image = base + ":1.1.0" }, Roll, NewerImage, "runs by tag and is pinned"},
 		{"a workload without the tag is left alone", func(s *scene) { s.seen.Workload.Settings = workload.Settings{} }, Nothing, NotOptedIn, "davit/policy"},
 		{"a deleted workload is left alone", func(s *scene) { s.seen.Workload.Exists = false }, Nothing, Gone, "no such workload"},
+		{"on Kubernetes what is back was put back by somebody", func(s *scene) { s.rolling(); s.back(); s.seen.Workload.Quiet = true }, Supersede, Superseded,
+			"somebody put it back"},
+		{"on Kubernetes pods that fail put it back, with their reason", func(s *scene) {
+			s.rolling()
+			s.seen.Workload.Quiet, s.seen.Workload.RollsBack = true, false
+			s.seen.Workload.Deployments[0].FailedTasks, s.seen.Workload.Deployments[0].Reason = 3, "exit code 3"
+		}, PutBack, TasksFailing, "3 of its tasks failed, 3 fail a deployment, and Kubernetes puts nothing back by itself: exit code 3"},
+		{"a deployment without capacity is waited for", func(s *scene) {
+			s.rolling()
+			s.seen.Workload.Quiet, s.seen.Workload.RollsBack = true, false
+			s.seen.Workload.Deployments[0].FailedTasks, s.seen.Workload.Deployments[0].Waits = 100, "no capacity"
+		}, Wait, InProgress, "tasks run: no capacity"},
+		{"a deployment that is late for want of capacity is told and stays", func(s *scene) {
+			s.rolling().StartedAt = s.now.Add(-time.Hour)
+			s.seen.Workload.Quiet, s.seen.Workload.RollsBack = true, false
+			s.seen.Workload.Deployments[0].Waits = "no capacity"
+		}, ReportOverdue, TimedOut, "no capacity"},
+		{"the time of one that waited for capacity counts from when it had some", func(s *scene) {
+			s.rolling().StartedAt = s.now.Add(-time.Hour)
+			s.seen.Workload.Quiet, s.seen.Workload.RollsBack = true, false
+			s.seen.Workload.Deployments[0].PlacedAt = s.now.Add(-time.Minute)
+		}, Wait, InProgress, "is in progress"},
+		{"a rollout that was intended is given up where something blocks it", func(s *scene) {
+			s.rolling().Phase = ledger.Intended
+			s.back()
+			s.seen.Workload.Blocked = "it is paused"
+		}, Abandon, Controller, "it is paused"},
 		{"CodeDeploy is refused", func(s *scene) { s.seen.Workload.Blocked = "its deployment controller is CODE_DEPLOY" }, Refuse, Controller, "CODE_DEPLOY"},
 		{"a bad policy is refused", func(s *scene) { s.seen.Workload.Settings.Policy = "semver:>>1" }, Refuse, BadPolicy, "semver"},
 		{"a policy without a candidate does nothing", func(s *scene) { s.seen.Workload.Settings.Policy = "semver:9.x" }, Nothing, NoCandidate, "none of the 3 images"},

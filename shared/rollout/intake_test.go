@@ -318,3 +318,41 @@ func TestAWorkloadThatCannotBeSeenDoesNotHoldTheOthersUp(t *testing.T) {
 		t.Errorf("decided %+v", decisions)
 	}
 }
+
+func TestADeploymentOfWhichNoEventTellsIsEnqueuedAgain(t *testing.T) {
+	w := newWorld(1, 2, faults{})
+	service := w.services[w.order[1]]
+	service.settings.Policy = "semver:>=0.0.0"
+	w.alive = []bool{true}
+	type sent struct {
+		body  []byte
+		delay time.Duration
+	}
+	var queued []sent
+	intake := &Intake{Reconciler: w.reconciler, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Enqueue: func(_ context.Context, bodies [][]byte, delay time.Duration) error {
+			for _, body := range bodies {
+				queued = append(queued, sent{body, delay})
+			}
+			return nil
+		}}
+	look := event("davit", "Reconcile Workloads", "", fmt.Sprintf(`{"version":"1","workloads":[%q]}`, service.reference))
+	w.images = append(w.images, image("a", "1.0.0", 0))
+	for looks := 0; ; looks++ {
+		if err := intake.Handle(context.Background(), look, 1); err != nil {
+			t.Fatal(err)
+		}
+		if len(queued) == 0 {
+			break
+		}
+		if len(queued) != 1 || looks > 60 {
+			t.Fatalf("after %d looks %d messages are queued", looks, len(queued))
+		}
+		look = queued[0].body
+		w.advance(queued[0].delay)
+		queued = nil
+	}
+	if record := w.record(service.reference); len(record.Good) != 1 || record.Good[0].Digest != digest("a") {
+		t.Errorf("nobody looks any more, and the record says %+v", record)
+	}
+}
