@@ -478,3 +478,43 @@ func TestTheDashboardShowsMetricsThatExist(t *testing.T) {
 		}
 	})
 }
+
+func TestTheFunctionReachesPrivateClustersFromTheirVPC(t *testing.T) {
+	have := synthesised[privateRollouts][automationStack]
+	_, function := have.only(t, "AWS::Lambda::Function")
+	want := map[string]any{"SubnetIds": []any{"subnet-00000000000000001", "subnet-00000000000000002"}, "SecurityGroupIds": []any{"sg-00000000000000001"}}
+	if difference := cmp.Diff(any(want), function.Properties["VpcConfig"]); difference != "" {
+		t.Errorf("-want +have:\n%s", difference)
+	}
+	var opened []string
+	for _, rule := range have.of("AWS::EC2::SecurityGroupIngress") {
+		if rule.Properties["SourceSecurityGroupId"] != "sg-00000000000000001" || rule.Properties["FromPort"] != 443.0 || rule.Properties["ToPort"] != 443.0 {
+			t.Errorf("a rule is %s", asText(rule.Properties))
+		}
+		opened = append(opened, rule.Properties["GroupId"].(string))
+	}
+	slices.Sort(opened)
+	if difference := cmp.Diff([]string{"sg-00000000000000002", "sg-00000000000000003"}, opened); difference != "" {
+		t.Errorf("-want +have:\n%s", difference)
+	}
+}
+
+func TestTheFunctionReachesTheClustersOfItsSettingsAlone(t *testing.T) {
+	for configuration, want := range map[string][]string{alone: nil, privateRollouts: {"cluster/blue", "cluster/green"}} {
+		var described []string
+		for _, s := range synthesised[configuration][automationStack].statements() {
+			if s.allows("eks:ListClusters") {
+				t.Errorf("%s: %s lists clusters", configuration, s.where)
+			}
+			if s.allows("eks:DescribeCluster") {
+				for _, resource := range list(s.fields["Resource"]) {
+					text := asText(resource)
+					described = append(described, strings.Trim(text[strings.LastIndex(text, "cluster/"):], `"]}`))
+				}
+			}
+		}
+		if difference := cmp.Diff(want, described); difference != "" {
+			t.Errorf("%s: -want +have:\n%s", configuration, difference)
+		}
+	}
+}

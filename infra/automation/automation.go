@@ -56,6 +56,7 @@ func NewAutomation(scope constructs.Construct, id *string, props *AutomationProp
 	made.Topic = newTopic(stack, configuration)
 	made.Settings = newSettings(made.Stack, configuration)
 	made.Function = newFunction(made, configuration, props.Functions)
+	admit(made.Stack, configuration.Automation)
 	addRules(made, configuration)
 	addNotifications(made)
 	made.AddAlarms(made.Topic, made.Function, names.RolloutFunction)

@@ -1,9 +1,14 @@
 package automation
 
 import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/config"
 	"davit/infra/foundation"
@@ -27,6 +32,7 @@ func newFunction(made *Automation, configuration *config.Configuration, function
 		LogDays:             settings.LogDays,
 		Tracing:             settings.Tracing,
 		ReservedConcurrency: settings.ReservedConcurrency,
+		VPC:                 settings.VPC,
 		Role:                func(logs awslogs.LogGroup) awsiam.IRole { return newRole(made, configuration, logs) },
 		Environment: map[string]*string{
 			names.EnvironmentTable:              made.Table.TableName(),
@@ -36,4 +42,18 @@ func newFunction(made *Automation, configuration *config.Configuration, function
 			names.EnvironmentSettingsParameter:  made.Settings.ParameterName(),
 		},
 	}, batchSize, settings.MaximumConcurrency)
+}
+
+// admit lets the function in to the API servers of clusters by the rules of their security groups.
+func admit(stack awscdk.Stack, settings *config.Automation) {
+	for i, group := range settings.ClusterSecurityGroups {
+		awsec2.NewCfnSecurityGroupIngress(stack, jsii.String(fmt.Sprintf("Cluster-%d", i)), &awsec2.CfnSecurityGroupIngressProps{
+			GroupId:               jsii.String(group),
+			SourceSecurityGroupId: jsii.String(settings.VPC.SecurityGroups[0]),
+			IpProtocol:            jsii.String("tcp"),
+			FromPort:              jsii.Number(443),
+			ToPort:                jsii.Number(443),
+			Description:           jsii.String("davit's rollouts on the cluster"),
+		})
+	}
 }

@@ -88,6 +88,7 @@ func newFunction(made *Chainwatch, configuration *config.Configuration, function
 		LogDays:        settings.LogDays,
 		Role:           func(logs awslogs.LogGroup) awsiam.IRole { return newRole(made, configuration, logs) },
 		Environment:    map[string]*string{names.EnvironmentNodesParameter: made.Nodes.ParameterName()},
+		VPC:            settings.VPC,
 	})
 	accepted := map[string]string{
 		"CKV_AWS_115": "Its schedule starts it once at a time.",
@@ -98,13 +99,6 @@ func newFunction(made *Chainwatch, configuration *config.Configuration, function
 		accepted["CKV_AWS_117"] = "All its nodes have public addresses; the configuration puts it into a VPC by vpc."
 	}
 	foundation.AcceptFindings(function, accepted)
-	if settings.VPC != nil {
-		resource := function.Node().DefaultChild().(awslambda.CfnFunction)
-		resource.SetVpcConfig(&awslambda.CfnFunction_VpcConfigProperty{
-			SubnetIds:        jsii.Strings(settings.VPC.Subnets...),
-			SecurityGroupIds: jsii.Strings(settings.VPC.SecurityGroups...),
-		})
-	}
 	return function
 }
 
@@ -119,11 +113,7 @@ func newRole(made *Chainwatch, configuration *config.Configuration, logs awslogs
 			"ssm:GetParameters"),
 	}
 	if configuration.Chainwatch.VPC != nil {
-		// What "Giving Lambda functions access to resources in an Amazon VPC" of the Lambda developer guide asks for; none
-		// of these can be limited before there is an interface.
-		statements = append(statements, foundation.Allow("Network", "*", "ec2:AssignPrivateIpAddresses",
-			"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
-			"ec2:UnassignPrivateIpAddresses"))
+		statements = append(statements, foundation.NetworkInterfaces())
 	}
 	role := awsiam.NewRole(made.Stack, jsii.String("Role"), &awsiam.RoleProps{
 		Description: jsii.String("What the function " + names.ChainwatchFunction + " may do."),
@@ -133,9 +123,7 @@ func newRole(made *Chainwatch, configuration *config.Configuration, logs awslogs
 		},
 	})
 	if configuration.Chainwatch.VPC != nil {
-		foundation.AcceptFindings(role, map[string]string{
-			"CKV_AWS_111": "The interfaces of a function in a VPC cannot be named before they are made.",
-		})
+		foundation.AcceptNetworkInterfaces(role)
 	}
 	return role.WithoutPolicyUpdates(nil)
 }

@@ -44,6 +44,13 @@ type Automation struct {
 	// DeletionProtection refuses to delete the ledger's table until it is turned off. Default true with Retain, false
 	// with Destroy.
 	DeletionProtection *bool `yaml:"deletionProtection"`
+	// VPC puts the function into subnets of a VPC, which it needs to reach the API servers of EKS clusters that have a
+	// private endpoint alone. By default it is in none.
+	VPC *FunctionVPC `yaml:"vpc"`
+	// ClusterSecurityGroups are the IDs of the security groups of such clusters ("cluster security group" in EKS), each of
+	// which gets a rule that lets the function's first security group in on port 443. A cluster of the section eks lets its
+	// whole VPC in and needs none. Needs VPC.
+	ClusterSecurityGroups []string `yaml:"clusterSecurityGroups"`
 	// Subscriptions are told of failed, overdue and superseded rollouts and of alarms.
 	Subscriptions []Subscription `yaml:"subscriptions"`
 	// Settings are what the functions and the command line read at run time.
@@ -121,6 +128,15 @@ func (a *Automation) validate(p *problems, account string) {
 	p.between("automation.maximumReceives", a.MaximumReceives, 2, 1000)
 	p.logDays("automation.logDays", a.LogDays)
 	oneOf(p, "automation.logLevel", a.LogLevel, Debug, Info, Warn, Error)
+	if a.VPC != nil {
+		a.VPC.validate(p, "automation.vpc")
+	} else if len(a.ClusterSecurityGroups) > 0 {
+		p.add("automation.clusterSecurityGroups", "the function is in no VPC: set automation.vpc, or leave them out")
+	}
+	for i, group := range a.ClusterSecurityGroups {
+		p.match(fmt.Sprintf("automation.clusterSecurityGroups[%d]", i), group, securityGroupPattern, "the ID of a security group")
+	}
+	p.unique("automation.clusterSecurityGroups", a.ClusterSecurityGroups)
 	for i, subscription := range a.Subscriptions {
 		field := fmt.Sprintf("automation.subscriptions[%d]", i)
 		oneOf(p, field+".protocol", subscription.Protocol, "email", "email-json", "https", "sms")

@@ -28,8 +28,9 @@ type Chainwatch struct {
 	Nodes []ChainNode `yaml:"nodes"`
 }
 
-// FunctionVPC is where in a VPC a function runs. The subnets must have a way to SSM, by NAT or by an interface endpoint,
-// and to the references.
+// FunctionVPC is where in a VPC a function runs. The subnets must have a way to what the function calls, by NAT or by
+// endpoints: SSM, and for chainwatch the references; for automation also DynamoDB, SQS, EventBridge, ECR, EKS and what
+// services are checked by.
 type FunctionVPC struct {
 	// Subnets are the IDs of private subnets, 1 to 16. Required.
 	Subnets []string `yaml:"subnets"`

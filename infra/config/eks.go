@@ -61,7 +61,7 @@ type EKS struct {
 	// control plane; otherwise EKS upgrades it then. Default false.
 	ExtendedSupport bool `yaml:"extendedSupport"`
 	// Endpoint is from where the API server is reached. Default EndpointPublic, since davit's functions run outside of
-	// the VPC; whoever comes still needs an access entry.
+	// the VPC unless automation.vpc says otherwise; whoever comes still needs an access entry.
 	Endpoint Endpoint `yaml:"endpoint"`
 	// PublicCIDRs are the IPv4 blocks from which a public endpoint is reached. Default 0.0.0.0/0: functions outside of a
 	// VPC have no address of their own. Narrower blocks need Rollouts to be false.
@@ -246,9 +246,12 @@ func (c *Configuration) validateEKSAccess(p *problems) {
 	if c.Automation == nil {
 		p.add("eks.rollouts", "lets the functions of the section automation in, which is absent: add it, or set false")
 	}
+	if c.Automation != nil && c.Automation.VPC != nil {
+		return
+	}
 	if e.Endpoint == EndpointPrivate {
-		p.add("eks.endpoint", "davit's functions run outside of the VPC and do not reach a private endpoint: set it to public, "+
-			"or eks.rollouts to false")
+		p.add("eks.endpoint", "davit's functions run outside of the VPC and do not reach a private endpoint: put them into it by "+
+			"automation.vpc, or set eks.endpoint to public, or eks.rollouts to false")
 	}
 	if e.Endpoint == EndpointPublic && !slices.Contains(e.PublicCIDRs, everywhere[0]) {
 		p.add("eks.publicCidrs", "davit's functions run outside of the VPC and have no address of their own: leave the "+

@@ -34,6 +34,8 @@ type FunctionProps struct {
 	// ReservedConcurrency is how many invocations are kept for the function; 0 reserves none.
 	ReservedConcurrency int
 	Environment         map[string]*string
+	// VPC is where the function runs; nil outside of any.
+	VPC *config.FunctionVPC
 	// Role makes the function's own role, which may write to the log.
 	Role func(logs awslogs.LogGroup) awsiam.IRole
 }
@@ -72,7 +74,28 @@ func NewFunction(stack awscdk.Stack, configuration *config.Configuration, props 
 		Environment:                  &props.Environment,
 	})
 	function.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
+	if props.VPC != nil {
+		resource := function.Node().DefaultChild().(awslambda.CfnFunction)
+		resource.SetVpcConfig(&awslambda.CfnFunction_VpcConfigProperty{
+			SubnetIds:        jsii.Strings(props.VPC.Subnets...),
+			SecurityGroupIds: jsii.Strings(props.VPC.SecurityGroups...),
+		})
+	}
 	// The CDK has each function depend on its role, which it refers to as well.
 	AcceptLint(function, "W3005")
 	return function
+}
+
+// NetworkInterfaces is what "Giving Lambda functions access to resources in an Amazon VPC" of the Lambda developer guide asks
+// for; none of these can be limited before there is an interface.
+func NetworkInterfaces() awsiam.PolicyStatement {
+	return Allow("Network", "*", "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+		"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses")
+}
+
+// AcceptNetworkInterfaces accepts what checkov finds in a role with NetworkInterfaces.
+func AcceptNetworkInterfaces(role awsiam.Role) {
+	AcceptFindings(role, map[string]string{
+		"CKV_AWS_111": "The interfaces of a function in a VPC cannot be named before they are made.",
+	})
 }

@@ -70,8 +70,10 @@ func (i Intake) NewFunction(configuration *config.Configuration, props FunctionP
 	function := NewFunction(i.Stack, configuration, props)
 	accepted := map[string]string{
 		"CKV_AWS_116": "It is invoked by its queue alone, which has a dead-letter queue.",
-		"CKV_AWS_117": "It calls AWS alone; in a VPC it would need NAT or an endpoint for each service.",
 		"CKV_AWS_173": "Its variables are names and addresses, and no secrets.",
+	}
+	if props.VPC == nil {
+		accepted["CKV_AWS_117"] = "It calls AWS alone; in a VPC it would need NAT or an endpoint for each service."
 	}
 	if props.ReservedConcurrency == 0 {
 		accepted["CKV_AWS_115"] = "Its queue limits it, by the maximum concurrency of the mapping."
