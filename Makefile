@@ -7,6 +7,9 @@ CDK           := node_modules/.bin/cdk
 TOOLS         := bin/tools
 PEERS         := shared/hashing/peers shared/chain/peers
 ASSEMBLY      := shared/hashing/lanes/generator
+CONTROLPLANE  := cmd/davit/kubernetes/controlplane
+KUBERNETES    := bin/controlplane bin/kubectl
+KUBERNETES_VERSION = -X k8s.io/component-base/version.gitVersion=$$(cd $(CURDIR)/$(CONTROLPLANE) && $(GO) list -m -f '{{.Version}}' k8s.io/kubernetes)
 CFN_LINT      := .local/lint/bin/cfn-lint
 CHECKOV       := .local/lint/bin/checkov
 TEMPLATES     := .local/templates
@@ -26,14 +29,15 @@ demo: programs $(CDK) ## show the whole job on this machine: pushes, a refusal, 
 	bin/davit local demo
 
 test: ## run everything: vet, lint, unit, property, fault, template and local-cloud tests
-	@$(MAKE) --no-print-directory -j2 $(CFN_LINT) build # what one waits for while the other computes
+	@$(MAKE) --no-print-directory -j2 $(CFN_LINT) $(KUBERNETES) build # what one waits for while the other computes
 	@$(MAKE) --no-print-directory lint unit
 
-unit: build $(CDK)
+unit: build $(KUBERNETES) $(CDK)
 	bin/davit local prepare
 	$(GO) test -timeout 30m ./...
 	@set -e; for module in $(PEERS); do echo "in $$module"; (cd $$module && $(GO) test ./...); done
 	cd $(ASSEMBLY) && $(GO) test -count 1 ./...
+	cd $(CONTROLPLANE) && $(GO) test ./...
 
 build: programs functions-amd64 functions-arm64 ## build bin/davit, bin/infra and the functions' zips
 
@@ -49,6 +53,16 @@ entry.compress_type = zipfile.ZIP_DEFLATED; zipfile.ZipFile(sys.argv[1], "w").wr
 			bin/functions/$$function-$*.zip $$directory/bootstrap; \
 	done
 
+# Kubernetes itself, for clusters of the local cloud. Most of it is compiled once and for good.
+bin/controlplane: $(CONTROLPLANE)/go.mod $(wildcard $(CONTROLPLANE)/*.go $(CONTROLPLANE)/*/*.go)
+	@echo "building Kubernetes, which takes minutes once"
+	cd $(CONTROLPLANE) && $(GO) build -ldflags "-s -w -buildid= $(KUBERNETES_VERSION)" -o $(CURDIR)/$@ .
+	@touch $@
+
+bin/kubectl: $(CONTROLPLANE)/go.mod
+	cd $(CONTROLPLANE) && $(GO) build -ldflags "-s -w -buildid= $(KUBERNETES_VERSION)" -o $(CURDIR)/$@ k8s.io/kubernetes/cmd/kubectl
+	@touch $@
+
 synth: build $(CDK) ## synthesise every configuration and shape into .local/templates, or SHAPE or CONFIGURATION into cdk.out
 	$(if $(SHAPE)$(CONFIGURATION),$(CDK) synth --quiet -c $(if $(SHAPE),shape=$(SHAPE),configuration=$(CONFIGURATION)),\
 		rm -rf $(TEMPLATES) && CDK_VALIDATION=false bin/infra all $(TEMPLATES))
@@ -57,7 +71,8 @@ lint: $(TOOLS)/staticcheck $(CFN_LINT) build $(CDK) ## gofmt, vet, staticcheck, 
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(TOOLS)/staticcheck ./...
-	$(TOOLS)/gosec -quiet -exclude-generated -tags purego -exclude-dir $(ASSEMBLY) ./...
+	$(TOOLS)/gosec -quiet -exclude-generated -tags purego -exclude-dir $(ASSEMBLY) -exclude-dir $(CONTROLPLANE) ./...
+	cd $(CONTROLPLANE) && $(GO) vet ./... && $(CURDIR)/$(TOOLS)/staticcheck ./...
 	rm -rf $(TEMPLATES) && bin/infra all $(TEMPLATES)
 	$(CFN_LINT) '$(TEMPLATES)/*/*.template.json'
 	$(CHECKOV) --framework cloudformation --directory $(TEMPLATES) --compact --quiet --skip-download

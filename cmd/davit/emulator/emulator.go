@@ -53,6 +53,9 @@ type Options struct {
 	// DockerHost is the Docker engine that runs the containers of ECS, in the form of the environment variable
 	// DOCKER_HOST. Without one, ECS runs no containers and every deployment completes at once.
 	DockerHost string
+	// ControlPlane is the program that is the control plane of a cluster of EKS; see package kubernetes. Without one, there is
+	// nothing behind a cluster but its record.
+	ControlPlane string
 	// Attached ends the emulator when this process ends, however it ends. Without it the emulator outlives the caller.
 	Attached bool
 	// EnforcePermissions lets IAM decide on each call as it does on AWS: functions are judged by their execution roles,
@@ -190,6 +193,7 @@ func (o Options) environment() []string {
 		dockerHost = "unix://" + o.path("no-engine.sock") // else the usual socket would be taken
 	}
 	return []string{
+		"DAVIT_CONTROL_PLANE=" + o.ControlPlane,
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + o.path("home"),
 		"TMPDIR=" + o.path("temporary"),

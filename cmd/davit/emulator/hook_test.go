@@ -59,6 +59,14 @@ func TestPluginNamesTheHookThatANewerEmulatorBroke(t *testing.T) {
 			"callers", "from ministack.services import sts; del sts.is_root_access_key",
 			services + "sts.is_root_access_key: it is gone",
 		},
+		"the control plane of a cluster": {
+			"clusters", "from ministack.services import eks; eks._start_k3s_container = lambda client, arguments: None",
+			services + "eks._start_k3s_container: it takes ('client', 'arguments'), the hook was written for ('client', ",
+		},
+		"the call in a cluster's token": {
+			"clusters", "from ministack.services import eks; del eks._verify_eks_token",
+			services + "eks._verify_eks_token: it is gone",
+		},
 		"the policy of a queue": {
 			"deliveries", "from ministack.services import sqs; del sqs.queue_policy_allows",
 			services + "sqs.queue_policy_allows: it is gone",

@@ -14,6 +14,7 @@ import application_autoscaling
 import archives
 import callers
 import cloudformation
+import clusters
 import connections
 import containers
 import deliveries
@@ -36,7 +37,7 @@ def main():
     """Install all hooks, then serve until the process is told to stop."""
     try:
         for module in (events, hosts, registry, task_definitions, containers, ecs_events, ecs_times, alarm_events, cloudformation,
-                       application_autoscaling, callers, deliveries, permissions, connections, archives):
+                       application_autoscaling, clusters, callers, deliveries, permissions, connections, archives):
             module.install()
     except hooks.HookError as error:
         sys.exit(f"davit: this emulator does not fit its plugin: {error}")
