@@ -2,6 +2,7 @@ package ethereum
 
 import (
 	"bytes"
+	"fmt"
 
 	"davit/shared/hashing"
 )
@@ -55,12 +56,41 @@ type Chain struct {
 	trie         TrieBuilder
 	values       [][]byte
 	summary      Summary
+	// last is the last header, serialised.
+	last []byte
+}
+
+// State is how far a Chain is, as it is written down.
+type State struct {
+	Summary Summary `json:"summary"`
+	// Last is the last header that holds, serialised.
+	Last []byte `json:"last"`
 }
 
 // NewChain verifies blocks of the network; nil is one whose forks are not known.
 func NewChain(network *Network) *Chain {
 	return &Chain{network: network, parent: new(Header), next: new(Header), hasher: newHasher()}
 }
+
+// ContinueChain goes on where another Chain of the same network was. The state must be one that State gave.
+func ContinueChain(network *Network, state State) (*Chain, error) {
+	chain := NewChain(network)
+	if state.Summary.Headers == 0 {
+		return chain, nil
+	}
+	if hash := Keccak256(state.Last); hash != state.Summary.Tip {
+		return nil, fmt.Errorf("the last header has the hash %s, but the summary ends with %s", hash, state.Summary.Tip)
+	}
+	if err := chain.parent.parse(state.Last); err != nil {
+		return nil, err
+	}
+	chain.parent.ExtraData = nil
+	chain.summary, chain.last = state.Summary, bytes.Clone(state.Last)
+	return chain, nil
+}
+
+// State is how far the chain is.
+func (c *Chain) State() State { return State{Summary: c.summary, Last: bytes.Clone(c.last)} }
 
 // Summary is what was verified so far.
 func (c *Chain) Summary() Summary { return c.summary }
@@ -97,6 +127,7 @@ func (c *Chain) add(block Block, hash Hash) error {
 	found.Tip, found.Fork = hash, c.next.Shape.String()
 	c.summary, c.parent, c.next = found, c.next, c.parent
 	c.parent.ExtraData = nil // it is the caller's
+	c.last = append(c.last[:0], block.Header...)
 	return nil
 }
 

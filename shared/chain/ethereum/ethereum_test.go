@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"math/big"
@@ -364,7 +365,80 @@ func FuzzBlocks(f *testing.F) {
 		if err == nil && summary.Headers == 0 {
 			t.Fatal("nothing holds")
 		}
+		if form%4 > 1 {
+			return
+		}
+		stepped, failed := oneByOne(t, nil, data, form%4 == 1)
+		if difference := cmp.Diff(summary, stepped); err == nil != (failed == nil) || summary.Headers > 0 && difference != "" {
+			t.Fatalf("%v one by one, %v at once (-at once +one by one):\n%s", failed, err, difference)
+		}
 	})
+}
+
+// oneByOne verifies a file with a reader and a chain of their own for each block, from where the one before ended.
+func oneByOne(t *testing.T, network *ethereum.Network, file []byte, isArchive bool) (ethereum.Summary, error) {
+	t.Helper()
+	var state ethereum.State
+	for offset := int64(0); ; {
+		reader := ethereum.NewExportReader(bytes.NewReader(file[offset:]))
+		if isArchive {
+			reader = ethereum.NewArchiveReader(bytes.NewReader(file[offset:]), offset > 0)
+		}
+		raw, err := reader.Append(nil)
+		if errors.Is(err, io.EOF) && state.Summary.Headers > 0 {
+			return state.Summary, nil
+		}
+		if err != nil {
+			return state.Summary, err
+		}
+		offset += reader.Offset()
+		block, err := ethereum.ParseBlock(raw)
+		if err != nil {
+			return state.Summary, err
+		}
+		written, err := json.Marshal(state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		state = ethereum.State{}
+		if err := json.Unmarshal(written, &state); err != nil {
+			t.Fatal(err)
+		}
+		chain, err := ethereum.ContinueChain(network, state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := chain.Add(block); err != nil {
+			return state.Summary, err
+		}
+		state = chain.State()
+	}
+}
+
+func TestBlocksOneByOneComeToTheSame(t *testing.T) {
+	blocks := chain(t)
+	var whole []byte
+	for _, block := range blocks {
+		whole = append(whole, block.block()...)
+	}
+	for name, file := range map[string][]byte{"an export": whole, "an archive": archive(t, blocks)} {
+		source := ethereum.NewExportSource(bytes.NewReader(file))
+		if name == "an archive" {
+			source = ethereum.NewArchiveSource(bytes.NewReader(file))
+		}
+		want, err := ethereum.Verify(t.Context(), everyFork(t), source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have, err := oneByOne(t, everyFork(t), file, name == "an archive")
+		if difference := cmp.Diff(want, have); difference != "" || err != nil || want.Headers != 10 {
+			t.Errorf("%s: %v (-want +have):\n%s", name, err, difference)
+		}
+	}
+	state := ethereum.State{Summary: ethereum.Summary{Headers: 1, Tip: ethereum.Hash{1}}, Last: serialised(blocks[0].header)}
+	if _, err := ethereum.ContinueChain(nil, state); err == nil {
+		t.Error("a state whose last header is another is taken")
+	}
 }
 
 func BenchmarkHeaders(b *testing.B) {

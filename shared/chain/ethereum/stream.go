@@ -60,7 +60,7 @@ func (a *arena) reset() {
 // breaks a rule is an *Error, and the summary is of those before it. A source without any block is an error.
 func Verify(ctx context.Context, network *Network, source Source) (Summary, error) {
 	chain := NewChain(network)
-	run := batch{chain: chain, hasher: newHasher()}
+	run := batch{chain: chain}
 	for more := true; more; {
 		if err := ctx.Err(); err != nil {
 			return chain.Summary(), fmt.Errorf("after %d blocks: %w", chain.summary.Headers, err)
@@ -89,28 +89,59 @@ func placed(err error, index uint64) error {
 	return fmt.Errorf("read block %d of the list: %w", index, err)
 }
 
-// batch hashes headers together.
-type batch struct {
-	chain   *Chain
+// Blocks are serialised blocks whose headers are hashed together, which is faster than one at a time.
+type Blocks struct {
 	hasher  *hashing.Hasher
-	room    arena
 	blocks  []Block
 	headers hashing.Batch
 	digests []byte
 }
 
+// Reset empties the list and keeps its memory.
+func (b *Blocks) Reset() {
+	b.blocks, b.digests = b.blocks[:0], b.digests[:0]
+	b.headers.Reset()
+}
+
+// Len is how many blocks there are.
+func (b *Blocks) Len() int { return len(b.blocks) }
+
+// Add puts a block at the end. It is used until Reset.
+func (b *Blocks) Add(block Block) {
+	b.headers.Add(block.Header)
+	b.blocks = append(b.blocks, block)
+}
+
+// Hash hashes the headers, once all blocks are added.
+func (b *Blocks) Hash() {
+	if b.hasher == nil {
+		b.hasher = newHasher()
+	}
+	b.digests = b.hasher.AppendBatch(b.digests[:0], &b.headers)
+}
+
+// AddFrom is Add for one of blocks that are hashed.
+func (c *Chain) AddFrom(blocks *Blocks, index int) error {
+	return c.add(blocks.blocks[index], Hash(blocks.digests[index*len(Hash{}):]))
+}
+
+// batch is the blocks of a source that are verified next.
+type batch struct {
+	chain *Chain
+	room  arena
+	Blocks
+}
+
 // fill reads the next blocks, up to the first that cannot be read.
 func (b *batch) fill(source Source) error {
 	b.room.reset()
-	b.headers.Reset()
-	b.blocks = b.blocks[:0]
-	for size := 0; len(b.blocks) < batchHeaders && size < batchBytes; {
+	b.Reset()
+	for size := 0; b.Len() < batchHeaders && size < batchBytes; {
 		block, err := source.next(&b.room)
 		if err != nil {
 			return err
 		}
-		b.headers.Add(block.Header)
-		b.blocks = append(b.blocks, block)
+		b.Add(block)
 		size += len(block.Header) + len(block.Receipts)
 		if block.Body != nil {
 			size += len(block.Body.Transactions)
@@ -120,9 +151,9 @@ func (b *batch) fill(source Source) error {
 }
 
 func (b *batch) check() error {
-	b.digests = b.hasher.AppendBatch(b.digests[:0], &b.headers)
-	for index, block := range b.blocks {
-		if err := b.chain.add(block, Hash(b.digests[index*len(Hash{}):])); err != nil {
+	b.Hash()
+	for index := range b.Len() {
+		if err := b.chain.AddFrom(&b.Blocks, index); err != nil {
 			return err
 		}
 	}
@@ -148,7 +179,7 @@ func (e *exportSource) next(room *arena) (Block, error) {
 // readItem reads one serialised item off the stream; io.EOF where the stream ends before it.
 func readItem(from *bufio.Reader, room *arena) ([]byte, error) {
 	start, err := from.Peek(9)
-	if len(start) == 0 {
+	if err != nil && (len(start) == 0 || !errors.Is(err, io.EOF)) {
 		return nil, err
 	}
 	length, err := rlp.Length(start)
@@ -340,37 +371,51 @@ const (
 	entryIndex      = 0x3266
 )
 
-func (a *archiveSource) next(room *arena) (block Block, err error) {
+func (a *archiveSource) next(room *arena) (Block, error) {
+	parts, err := a.parts(room)
+	if err != nil {
+		return Block{}, err
+	}
+	block := Block{Header: parts[0], Receipts: parts[2]}
+	return block, block.setBody(parts[1])
+}
+
+// parts are the next block's header, body and receipts, serialised.
+func (a *archiveSource) parts(room *arena) ([][]byte, error) {
 	if !a.begun {
-		if kind, content, err := a.entry(); err != nil || kind != entryVersion || content.N != 0 {
-			return Block{}, breaks(RuleForm, "header", "this is no era1 file: it does not begin with its version")
+		kind, content, err := a.entry()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if err != nil || kind != entryVersion || content.N != 0 {
+			return nil, breaks(RuleForm, "header", "this is no era1 file: it does not begin with its version")
 		}
 		a.begun = true
 	}
 	kind, content, err := a.entry()
 	switch {
 	case err != nil:
-		return Block{}, err
+		return nil, err
 	case kind == entryRoot || kind == entryIndex:
-		return Block{}, io.EOF
+		return nil, io.EOF
 	case kind != entryHeader:
-		return Block{}, breaks(RuleForm, "header", "an entry of type %#04x where a header should be", kind)
+		return nil, breaks(RuleForm, "header", "an entry of type %#04x where a header should be", kind)
 	}
-	if block.Header, err = a.decompress(content, room); err != nil {
-		return Block{}, err
-	}
-	for _, part := range []struct {
-		kind uint16
-		read func([]byte) error
-	}{
-		{entryBody, func(raw []byte) error { return block.setBody(raw) }},
-		{entryReceipts, func(raw []byte) error { block.Receipts = raw; return nil }},
-	} {
-		if err := a.part(part.kind, room, part.read); err != nil {
-			return Block{}, err
+	parts := make([][]byte, 3)
+	for index, kind := range []uint16{entryHeader, entryBody, entryReceipts} {
+		if index > 0 {
+			if content, err = a.expect(kind); err != nil {
+				return nil, err
+			}
+		}
+		if parts[index], err = a.decompress(content, room); err != nil {
+			return nil, err
+		}
+		if item, err := rlp.ReadOne(parts[index]); err != nil || !item.List {
+			return nil, breaks(RuleForm, "header", "an entry of type %#04x is not one list", kind)
 		}
 	}
-	return block, a.skip(entryDifficulty)
+	return parts, a.skip(entryDifficulty)
 }
 
 func (b *Block) setBody(raw []byte) error {
@@ -384,19 +429,6 @@ func (b *Block) setBody(raw []byte) error {
 	}
 	b.Body, err = splitBody(items)
 	return err
-}
-
-// part reads the entry that must follow.
-func (a *archiveSource) part(want uint16, room *arena, read func([]byte) error) error {
-	content, err := a.expect(want)
-	if err != nil {
-		return err
-	}
-	raw, err := a.decompress(content, room)
-	if err != nil {
-		return err
-	}
-	return read(raw)
 }
 
 func (a *archiveSource) skip(want uint16) error {
