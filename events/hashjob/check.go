@@ -25,6 +25,7 @@ func (j *Job) options() map[string]bool {
 	return map[string]bool{
 		"digest": j.Digest != nil, "tree": j.Tree != nil, "prove": j.Prove != nil, "verify": j.Verify != nil,
 		"headers": j.Headers != nil, "work": j.Work != nil, "anchor": j.Anchor != nil,
+		"sign": j.Sign != nil,
 	}
 }
 
@@ -44,6 +45,7 @@ var rules = map[Kind]rule{
 	VerifyHeaders: {[]string{"headers"}, true, (*Job).checkHeaders},
 	ProofOfWork:   {[]string{"work"}, false, (*Job).checkWork},
 	Anchor:        {[]string{"anchor"}, true, (*Job).checkAnchor},
+	Sign:          {[]string{"sign"}, false, (*Job).checkSign},
 }
 
 // Kinds are all kinds, in the order of their names.
@@ -113,8 +115,14 @@ func (j *Job) checkInput(rule rule) error {
 	if given != 1 {
 		return Wrong("input", "want one of hex, base64 and s3, not %d of them", given)
 	}
-	if j.Input.S3 != nil {
-		return j.Input.S3.check()
+	if j.Input.S3 == nil {
+		return nil
+	}
+	if err := j.Input.S3.check(); err != nil {
+		return err
+	}
+	if form := j.Input.S3.Form; (form == FormExport || form == FormArchive) && (j.Headers == nil || j.Headers.Chain != ChainEthereum) {
+		return Wrong("input.s3.form", "%s is for headers of %s", form, ChainEthereum)
 	}
 	return nil
 }
@@ -150,7 +158,7 @@ func (s *S3Input) check() error {
 }
 
 func (s *S3Input) checkForm() error {
-	forms := []Form{FormHexLines, FormBase64Lines, FormRecords, FormObjects}
+	forms := []Form{FormHexLines, FormBase64Lines, FormRecords, FormObjects, FormExport, FormArchive}
 	switch {
 	case !slices.Contains(forms, s.Form):
 		return Wrong("input.s3.form", "%.40q is none of %s", s.Form, strings.Join(names(forms), ", "))
@@ -177,6 +185,8 @@ const (
 	ShapeBitcoin = "bitcoin"
 	ShapeRFC6962 = "rfc6962"
 	ChainBitcoin = "bitcoin"
+	// ChainEthereum is a chain of headers alone.
+	ChainEthereum = "ethereum"
 )
 
 func (j *Job) checkTree() error {
@@ -248,18 +258,42 @@ func (j *Job) checkVerify() error {
 
 var headerPattern = regexp.MustCompile(`^[0-9a-fA-F]{160}$`)
 
+// networks are those of the chains.
+var networks = map[string][]string{
+	ChainBitcoin:  {"mainnet", "signet", "regtest"},
+	ChainEthereum: {"mainnet", "sepolia", "hoodi", "unknown"},
+}
+
 func (j *Job) checkHeaders() error {
-	switch headers := j.Headers; {
-	case headers.Chain != ChainBitcoin:
-		return Wrong("headers.chain", "%.40q is not %s", headers.Chain, ChainBitcoin)
-	case !slices.Contains([]string{"mainnet", "signet", "regtest"}, headers.Network):
-		return Wrong("headers.network", "%.40q is none of mainnet, signet, regtest", headers.Network)
+	headers := j.Headers
+	known, found := networks[headers.Chain]
+	switch {
+	case !found:
+		return Wrong("headers.chain", "%.40q is neither %s nor %s", headers.Chain, ChainBitcoin, ChainEthereum)
+	case !slices.Contains(known, headers.Network):
+		return Wrong("headers.network", "%.40q is none of %s", headers.Network, strings.Join(known, ", "))
 	case headers.Height > 1<<40:
 		return Wrong("headers.height", "%d is above any chain's", headers.Height)
 	case j.objects():
 		return Wrong("input.s3.form", "headers are lines or records, not whole objects")
+	case headers.Chain == ChainEthereum:
+		return j.checkEthereumHeaders()
+	case headers.Genesis != "":
+		return Wrong("headers.genesis", "it is for %s", ChainEthereum)
 	case j.Input.S3 != nil && j.Input.S3.Form == FormRecords && j.Input.S3.RecordBytes != 80:
 		return Wrong("input.s3.record_bytes", "a header has 80 bytes, not %d", j.Input.S3.RecordBytes)
+	}
+	return nil
+}
+
+func (j *Job) checkEthereumHeaders() error {
+	switch headers := j.Headers; {
+	case headers.Height != 0:
+		return Wrong("headers.height", "headers of %s have their number themselves", ChainEthereum)
+	case headers.Genesis != "" && headers.Network != "unknown":
+		return Wrong("headers.genesis", "it is for the network unknown, not for %s", headers.Network)
+	case j.Input.S3 != nil && j.Input.S3.Form == FormRecords:
+		return Wrong("input.s3.form", "headers of %s have no fixed length: want %s, %s or %s", ChainEthereum, FormExport, FormArchive, FormHexLines)
 	}
 	return nil
 }
@@ -282,6 +316,36 @@ func (j *Job) checkAnchor() error {
 		return Wrong("anchor.retain_days", "want 1 to %d, not %d", MaximumRetainDays, anchor.RetainDays)
 	case anchor.Mode != "" && anchor.Mode != "GOVERNANCE" && anchor.Mode != "COMPLIANCE":
 		return Wrong("anchor.mode", "%.40q is neither GOVERNANCE nor COMPLIANCE", anchor.Mode)
+	case anchor.Ethereum != nil:
+		return checkKey("anchor.ethereum.key", anchor.Ethereum.Key)
+	}
+	return nil
+}
+
+// maximumKey is the longest name of a KMS key, in characters ("GetPublicKey", KeyId, in the API reference of KMS).
+const maximumKey = 2048
+
+func checkKey(field, key string) error {
+	if key == "" || len(key) > maximumKey {
+		return Wrong(field, "it has %d characters: want the ARN, the ID or an alias of a KMS key", len(key))
+	}
+	return nil
+}
+
+// checkSign leaves what is in a transaction or in typed data to whoever signs it.
+func (j *Job) checkSign() error {
+	sign := j.Sign
+	if err := checkKey("sign.key", sign.Key); err != nil {
+		return err
+	}
+	given := 0
+	for _, one := range []bool{sign.Transaction != nil, sign.Text != nil, sign.Data != nil, sign.TypedData != ""} {
+		if one {
+			given++
+		}
+	}
+	if given != 1 {
+		return Wrong("sign", "want one of transaction, text, data and typed_data, not %d of them", given)
 	}
 	return nil
 }

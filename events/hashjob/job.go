@@ -42,6 +42,8 @@ const (
 	ProofOfWork Kind = "proof-of-work"
 	// Anchor signs the root of the digests of S3 objects and writes a proof for each.
 	Anchor Kind = "anchor"
+	// Sign signs a transaction or a message of Ethereum.
+	Sign Kind = "sign"
 )
 
 // Job is the document of one job.
@@ -52,10 +54,10 @@ type Job struct {
 	// is not done again under its ID.
 	ID   string `json:"id"`
 	Kind Kind   `json:"kind"`
-	// Input is what the job reads: of every kind but merkle-verify and proof-of-work.
+	// Input is what the job reads: of every kind but merkle-verify, proof-of-work and sign.
 	Input *Input `json:"input,omitempty"`
 	// The options are those of the kind: Digest of digest, Tree of merkle-root and merkle-proof, Prove of merkle-proof,
-	// Verify of merkle-verify, Headers of verify-headers, Work of proof-of-work, Anchor of anchor.
+	// Verify of merkle-verify, Headers of verify-headers, Work of proof-of-work, Anchor of anchor, Sign of sign.
 	Digest  *DigestOptions  `json:"digest,omitempty"`
 	Tree    *TreeOptions    `json:"tree,omitempty"`
 	Prove   *ProveOptions   `json:"prove,omitempty"`
@@ -63,6 +65,7 @@ type Job struct {
 	Headers *HeadersOptions `json:"headers,omitempty"`
 	Work    *WorkOptions    `json:"work,omitempty"`
 	Anchor  *AnchorOptions  `json:"anchor,omitempty"`
+	Sign    *SignOptions    `json:"sign,omitempty"`
 	// Split has the job done in pieces of so many inputs, side by side: a power of two from 4096 on. It is for merkle-root
 	// whose leaves lie in S3. Absent, the job is done in one go, over several invocations where one is too short.
 	Split uint64 `json:"split,omitempty"`
@@ -101,6 +104,10 @@ const (
 	FormRecords Form = "records"
 	// FormObjects has each object as one input.
 	FormObjects Form = "objects"
+	// FormExport has serialised blocks or headers of Ethereum one after another, as "geth export" writes them, and
+	// FormArchive has era1 files. They are for verify-headers.
+	FormExport  Form = "export"
+	FormArchive Form = "archive"
 )
 
 // DigestOptions are those of digest.
@@ -147,12 +154,15 @@ type VerifyOptions struct {
 
 // HeadersOptions are those of verify-headers.
 type HeadersOptions struct {
-	// Chain is bitcoin.
+	// Chain is bitcoin or ethereum.
 	Chain string `json:"chain"`
-	// Network is mainnet, signet or regtest.
+	// Network is mainnet, signet or regtest of bitcoin; mainnet, sepolia, hoodi or unknown of ethereum, where unknown is
+	// one whose forks are not known, or those of Genesis.
 	Network string `json:"network"`
-	// Height is that of the first header.
+	// Height is that of the first header, of bitcoin: those of ethereum have their number themselves.
 	Height uint64 `json:"height,omitempty"`
+	// Genesis is the genesis file, or the config in it, of another network of ethereum.
+	Genesis Object `json:"genesis,omitempty"`
 }
 
 // WorkOptions are those of proof-of-work.
@@ -170,6 +180,96 @@ type AnchorOptions struct {
 	RetainDays int `json:"retain_days"`
 	// Mode is GOVERNANCE, where a privileged user can lift it, or COMPLIANCE, where nobody can. GOVERNANCE if absent.
 	Mode string `json:"mode,omitempty"`
+	// Ethereum has the root signed into a transaction as well.
+	Ethereum *AnchorTransaction `json:"ethereum,omitempty"`
+}
+
+// AnchorTransaction is the transaction of Ethereum that carries an anchor's root: the root is its data, and it moves no
+// ether. Whoever sends it puts the root on the chain.
+type AnchorTransaction struct {
+	// Key is a KMS key, as in SignOptions.
+	Key string `json:"key"`
+	// ChainID, FirstNonce and the fees are those of Transaction.
+	ChainID              uint64 `json:"chain_id"`
+	FirstNonce           uint64 `json:"first_nonce,omitempty"`
+	MaxFeePerGas         string `json:"max_fee_per_gas"`
+	MaxPriorityFeePerGas string `json:"max_priority_fee_per_gas"`
+	// GasLimit is 30000 if absent, of which an account that is no contract uses less.
+	GasLimit uint64 `json:"gas_limit,omitempty"`
+	// To is the receiver; the key's own account if absent.
+	To string `json:"to,omitempty"`
+}
+
+// SignOptions are those of sign: a key, and exactly one of Transaction, Text, Data and TypedData.
+type SignOptions struct {
+	// Key is a KMS key of the kind ECC_SECG_P256K1: its ARN, its ID or an alias.
+	Key         string       `json:"key"`
+	Transaction *Transaction `json:"transaction,omitempty"`
+	// Text is a message in UTF-8, and Data one as 0x and hexadecimal digits (EIP-191, version 0x45).
+	Text *string `json:"text,omitempty"`
+	Data *string `json:"data,omitempty"`
+	// TypedData is what wallets take for eth_signTypedData_v4 (EIP-712).
+	TypedData Object `json:"typed_data,omitempty"`
+}
+
+// Transaction is a transaction of Ethereum: with GasPrice one of EIP-155, else one of EIP-1559. Amounts are in wei, as
+// decimal digits, or 0x and hexadecimal ones.
+type Transaction struct {
+	// ChainID is the network's number.
+	ChainID uint64 `json:"chain_id"`
+	// Nonce is the transaction's place among those of its account. Absent, the ledger gives the next one, never below
+	// FirstNonce: what eth_getTransactionCount says with "pending", where the key has signed elsewhere before.
+	Nonce      *uint64 `json:"nonce,omitempty"`
+	FirstNonce uint64  `json:"first_nonce,omitempty"`
+	GasLimit   uint64  `json:"gas_limit"`
+	// GasPrice is of EIP-155; MaxFeePerGas and MaxPriorityFeePerGas are of EIP-1559.
+	GasPrice             string `json:"gas_price,omitempty"`
+	MaxFeePerGas         string `json:"max_fee_per_gas,omitempty"`
+	MaxPriorityFeePerGas string `json:"max_priority_fee_per_gas,omitempty"`
+	// To is the receiver. Absent, Data is a contract to be made.
+	To    string `json:"to,omitempty"`
+	Value string `json:"value,omitempty"`
+	// Data is the call's input, as 0x and hexadecimal digits.
+	Data string `json:"data,omitempty"`
+	// AccessList is of EIP-1559 (EIP-2930).
+	AccessList []Access `json:"access_list,omitzero"`
+}
+
+// Access are storage slots of an account that a transaction announces.
+type Access struct {
+	Address     string   `json:"address"`
+	StorageKeys []string `json:"storage_keys"`
+}
+
+// MaximumObject is how long an Object may be, in bytes.
+const MaximumObject = 1 << 20
+
+// Object is a JSON object within a document that others read. It has one form, without spaces.
+type Object string
+
+// UnmarshalJSON takes an object, or null for none.
+func (o *Object) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
+	if len(text) == 0 || text[0] != '{' || len(text) > MaximumObject {
+		return Wrong("", "typed_data and genesis are JSON objects of at most %d bytes", MaximumObject)
+	}
+	var compact, escaped bytes.Buffer
+	if err := json.Compact(&compact, text); err != nil {
+		return err
+	}
+	json.HTMLEscape(&escaped, compact.Bytes())
+	*o = Object(escaped.String())
+	return nil
+}
+
+// MarshalJSON writes it as it is.
+func (o Object) MarshalJSON() ([]byte, error) {
+	if o == "" {
+		return []byte("null"), nil
+	}
+	return []byte(o), nil
 }
 
 // FieldError is what is wrong with a job: sending it again as it is cannot help.
@@ -237,6 +337,9 @@ func decode(document []byte, into any) error {
 var unknownField = regexp.MustCompile(`^json: unknown field "(.{0,200})"$`)
 
 func described(err error) *FieldError {
+	if wrong, ok := errors.AsType[*FieldError](err); ok {
+		return wrong
+	}
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) {
 		if wrongType.Field == "" {

@@ -102,7 +102,15 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"nothing to prove":         {`{"version":"1","id":"a","kind":"merkle-proof","tree":{"shape":"bitcoin","leaves":"hashes"},"prove":{},"input":{"hex":[]}}`, "prove", "either"},
 		"growth of bitcoin's tree": {`{"version":"1","id":"a","kind":"merkle-proof","tree":{"shape":"bitcoin","leaves":"hashes"},"prove":{"first_leaves":1},"input":{"hex":[]}}`, "prove.first_leaves", "no consistency"},
 		"a proof without a kind":   {`{"version":"1","id":"a","kind":"merkle-verify","verify":{"root":"","proof":{"proof":"","tree":"","leaves":1,"root":"","path":[]}}}`, "verify.proof.proof", "neither"},
-		"headers of another chain": {`{"version":"1","id":"a","kind":"verify-headers","headers":{"chain":"dogecoin","network":"mainnet"},"input":{"hex":[]}}`, "headers.chain", "is not bitcoin"},
+		"headers of another chain": {`{"version":"1","id":"a","kind":"verify-headers","headers":{"chain":"dogecoin","network":"mainnet"},"input":{"hex":[]}}`, "headers.chain", "neither bitcoin"},
+		"a height of ethereum":     {`{"version":"1","id":"a","kind":"verify-headers","headers":{"chain":"ethereum","network":"mainnet","height":1},"input":{"hex":[]}}`, "headers.height", "themselves"},
+		"a network of the other":   {`{"version":"1","id":"a","kind":"verify-headers","headers":{"chain":"ethereum","network":"signet"},"input":{"hex":[]}}`, "headers.network", "sepolia"},
+		"a genesis of a known one": {`{"version":"1","id":"a","kind":"verify-headers","headers":{"chain":"ethereum","network":"hoodi","genesis":{}},"input":{"hex":[]}}`, "headers.genesis", "unknown"},
+		"a genesis that is a list": {`{"version":"1","id":"a","kind":"verify-headers","headers":{"chain":"ethereum","network":"unknown","genesis":[]},"input":{"hex":[]}}`, "", "JSON objects"},
+		"an archive of bitcoin":    {`{"version":"1","id":"a","kind":"verify-headers","headers":{"chain":"bitcoin","network":"mainnet"},"input":{"s3":{"bucket":"media","key":"a","form":"archive"}}}`, "input.s3.form", "ethereum"},
+		"nothing to sign":          {`{"version":"1","id":"a","kind":"sign","sign":{"key":"alias/a"}}`, "sign", "not 0"},
+		"two to sign":              {`{"version":"1","id":"a","kind":"sign","sign":{"key":"alias/a","text":"","data":"0x"}}`, "sign", "not 2"},
+		"no key":                   {`{"version":"1","id":"a","kind":"sign","sign":{"key":"","text":"a"}}`, "sign.key", "0 characters"},
 		"a header cut off":         {`{"version":"1","id":"a","kind":"proof-of-work","work":{"header":"00"}}`, "work.header", "160"},
 		"an anchor of lines":       {`{"version":"1","id":"a","kind":"anchor","anchor":{"retain_days":1},"input":{"hex":["00"]}}`, "input", "whole objects"},
 		"an anchor for no time":    {`{"version":"1","id":"a","kind":"anchor","anchor":{"retain_days":0},` + objects + `}`, "anchor.retain_days", "1 to 36500"},
@@ -223,6 +231,8 @@ func FuzzParse(f *testing.F) {
 		f.Add(document)
 	}
 	f.Add([]byte(`{"version":"1","id":"0","kind":"merkle-root","input":{"hex":[]},"tree":{"shape":"bitcoin","leaves":"hashes"}}`))
+	f.Add([]byte(`{"version":"1","id":"0","kind":"sign","sign":{"key":"k","typed_data":{"a" : "<\u2028>"}}}`))
+	f.Add([]byte(`{"version":"1","id":"0","kind":"sign","sign":{"key":"k","text":"","typed_data":null}}`))
 	f.Fuzz(func(t *testing.T, document []byte) {
 		job, err := hashjob.Parse(document)
 		var wrong *hashjob.FieldError

@@ -32,6 +32,7 @@ type Result struct {
 	Headers *HeadersResult `json:"verify_headers,omitempty"`
 	Work    *WorkResult    `json:"proof_of_work,omitempty"`
 	Anchor  *AnchorResult  `json:"anchor,omitempty"`
+	Sign    *SignResult    `json:"sign,omitempty"`
 	// Stored is where the result is kept; a job in process has none.
 	Stored *Location `json:"stored,omitempty"`
 }
@@ -46,7 +47,7 @@ type Location struct {
 // many, a line each in an object.
 type DigestResult struct {
 	Algorithm string    `json:"algorithm"`
-	Digests   []string  `json:"digests,omitempty"`
+	Digests   []string  `json:"digests,omitzero"`
 	Object    *Location `json:"object,omitempty"`
 }
 
@@ -68,7 +69,7 @@ type VerifyResult struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// HeadersResult is the result of verify-headers. Tip is as explorers show it, reversed.
+// HeadersResult is the result of verify-headers. Tip is as explorers show it: reversed for bitcoin.
 type HeadersResult struct {
 	Valid       bool   `json:"valid"`
 	Chain       string `json:"chain"`
@@ -78,11 +79,50 @@ type HeadersResult struct {
 	Tip         string `json:"tip"`
 	// Retargets is how many changes of the target were computed, RetargetsBounded how many could only be held to a factor
 	// of four, MedianTimes how many headers were held to the median time.
+	// They are of bitcoin.
 	Retargets        uint64 `json:"retargets"`
 	RetargetsBounded uint64 `json:"retargets_bounded"`
 	MedianTimes      uint64 `json:"median_times"`
+	// Ethereum is what else was verified of Ethereum's blocks.
+	Ethereum *EthereumResult `json:"ethereum,omitempty"`
 	// Wrong is the first header that does not hold.
 	Wrong *WrongHeader `json:"wrong,omitempty"`
+}
+
+// EthereumResult is what was verified of Ethereum's blocks beside the headers.
+type EthereumResult struct {
+	// Genesis tells that the list begins with the network's own first block. Any other is trusted where it begins.
+	Genesis bool `json:"genesis"`
+	// Fork is the last one that changed the header.
+	Fork string `json:"fork"`
+	// TransactionRoots, ReceiptRoots and WithdrawalRoots are how many were computed from what came with the headers, and
+	// Transactions and Receipts how many were in them.
+	TransactionRoots uint64 `json:"transaction_roots"`
+	Transactions     uint64 `json:"transactions"`
+	ReceiptRoots     uint64 `json:"receipt_roots"`
+	Receipts         uint64 `json:"receipts"`
+	WithdrawalRoots  uint64 `json:"withdrawal_roots"`
+}
+
+// SignResult is the result of sign. Texts of bytes are 0x and hexadecimal digits.
+type SignResult struct {
+	// Key is the ARN of the KMS key, Address its account.
+	Key     string `json:"key"`
+	Address string `json:"address"`
+	// Digest and Signature are of a message: what was signed, and r, s and v of 27 or 28 in 65 bytes.
+	Digest    string `json:"digest,omitempty"`
+	Signature string `json:"signature,omitempty"`
+	// Transaction is of a transaction.
+	Transaction *SignedTransaction `json:"transaction,omitempty"`
+}
+
+// SignedTransaction is a transaction that can be sent. davit does not send it.
+type SignedTransaction struct {
+	Hash    string `json:"hash"`
+	ChainID uint64 `json:"chain_id"`
+	Nonce   uint64 `json:"nonce"`
+	// Raw is what eth_sendRawTransaction takes.
+	Raw string `json:"raw"`
 }
 
 // WrongHeader is a header that breaks a rule.
@@ -116,6 +156,8 @@ type AnchorResult struct {
 	Statement Location `json:"statement"`
 	Proofs    Location `json:"proofs"`
 	Retained  string   `json:"retained"`
+	// Transaction is the transaction of Ethereum that has the root as its data, if the job asked for one.
+	Transaction *SignedTransaction `json:"transaction,omitempty"`
 }
 
 // Failure is the result of a job that failed.

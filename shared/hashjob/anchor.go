@@ -95,6 +95,10 @@ func (a *anchor) finish(into *Step) error {
 	if err := a.writeObjects(retention); err != nil {
 		return err
 	}
+	transaction, err := a.transaction(root, retention)
+	if err != nil {
+		return err
+	}
 	// Written last: an anchor whose statement is there has all of its proofs.
 	statement, err := a.Store.Put(a.ctx, AnchorPrefix(a.job.ID)+"statement.json", jsonType, document, retention)
 	if err != nil {
@@ -102,7 +106,7 @@ func (a *anchor) finish(into *Step) error {
 	}
 	into.Result.Anchor = &hashjob.AnchorResult{Leaves: uint64(len(a.digests)), Root: hex.EncodeToString(root[:]), Key: signed.Key,
 		Statement: statement, Proofs: hashjob.Location{Bucket: statement.Bucket, Key: proofsPrefix(a.job.ID)},
-		Retained: retention.Until.Format(time.RFC3339)}
+		Retained: retention.Until.Format(time.RFC3339), Transaction: transaction}
 	return nil
 }
 
@@ -156,6 +160,23 @@ func (a *anchor) prove(levels [][]merkle.Hash, retention *Retention) (done bool,
 		a.state.Proofs = end
 	}
 	return true, nil
+}
+
+// transaction signs and writes the transaction of Ethereum that carries the root, if the job asks for one.
+func (a *anchor) transaction(root merkle.Hash, retention *Retention) (*hashjob.SignedTransaction, error) {
+	if a.job.Anchor.Ethereum == nil {
+		return nil, nil
+	}
+	signed, err := a.signRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	document, err := json.MarshalIndent(signed, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	_, err = a.Store.Put(a.ctx, AnchorPrefix(a.job.ID)+"transaction.json", jsonType, document, retention)
+	return signed, err
 }
 
 // writeObjects writes the list of the objects, by which the proof of one is found.

@@ -109,6 +109,7 @@ func (d *digests) finish(into *Step) error {
 	result := &hashjob.DigestResult{Algorithm: d.kind.String()}
 	into.Result.Digest = result
 	if d.output.Upload == "" && (d.Store == nil || len(d.output.Text) <= inlineText) {
+		result.Digests = []string{}
 		if text := strings.TrimSuffix(string(d.output.Text), "\n"); text != "" {
 			result.Digests = strings.Split(text, "\n")
 		}

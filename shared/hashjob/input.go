@@ -1,6 +1,7 @@
 package hashjob
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -37,7 +38,7 @@ type block struct {
 	work   work
 }
 
-// chunkReader is stream.Lines or stream.Records.
+// chunkReader is stream.Lines, stream.Records or blockChunks.
 type chunkReader interface {
 	Read(into *stream.Chunk) error
 	Offset() int64
@@ -52,6 +53,8 @@ type source struct {
 	at      Position
 	// end is the item before which it ends; 0 reads everything. It is a multiple of stream.ChunkItems.
 	end uint64
+	// prefixed tells that hexadecimal digits may have 0x before them.
+	prefixed bool
 	// stop tells whether the time is up.
 	stop func() bool
 
@@ -221,9 +224,12 @@ func (s *source) open() error {
 	}
 	s.body, s.base = body, s.at.Offset
 	name := "s3://" + object.Bucket + "/" + object.Key
-	if s.input.S3.Form == hashjob.FormRecords {
+	switch form := s.input.S3.Form; form {
+	case hashjob.FormRecords:
 		s.reader = stream.NewRecords(name, &marked{body}, s.input.S3.RecordBytes, s.at.Item)
-	} else {
+	case hashjob.FormExport, hashjob.FormArchive:
+		s.reader = newBlockChunks(form, &marked{body}, s.at.Offset > 0, s.at.Item)
+	default:
 		s.reader = stream.NewLines(name, &marked{body}, s.at.Item)
 	}
 	return nil
@@ -258,6 +264,9 @@ func (s *source) appendItem(to []byte, from *block, index int) ([]byte, error) {
 	var err error
 	switch {
 	case s.input.Hex != nil || s.input.S3 != nil && s.input.S3.Form == hashjob.FormHexLines:
+		if s.prefixed {
+			text = bytes.TrimPrefix(text, []byte("0x"))
+		}
 		to, err = stream.AppendHex(to, text)
 	case s.input.Base64 != nil || s.input.S3.Form == hashjob.FormBase64Lines:
 		to, err = base64.StdEncoding.Strict().AppendDecode(to, text)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"davit/events/hashjob"
+	"davit/shared/chain/ethereum"
 	"davit/shared/hashing"
 	"davit/shared/hashing/bitcoin"
 	"davit/shared/hashing/merkle"
@@ -30,6 +31,8 @@ type Runner struct {
 	Store Store
 	// Signer signs anchors; nil where none can be made.
 	Signer Signer
+	// Wallet signs for Ethereum; nil where nothing can be signed.
+	Wallet *Wallet
 	Now    func() time.Time
 }
 
@@ -41,10 +44,11 @@ type Checkpoint struct {
 	// Items is how many inputs were read, or nonces tried.
 	Items uint64 `json:"items"`
 	// The state of the kinds.
-	Output *Output      `json:"output,omitempty"`
-	Tree   []Part       `json:"tree,omitempty"`
-	Chain  *ChainState  `json:"chain,omitempty"`
-	Anchor *AnchorState `json:"anchor,omitempty"`
+	Output *Output         `json:"output,omitempty"`
+	Tree   []Part          `json:"tree,omitempty"`
+	Chain  *ChainState     `json:"chain,omitempty"`
+	Blocks *ethereum.State `json:"blocks,omitempty"`
+	Anchor *AnchorState    `json:"anchor,omitempty"`
 	// Nonce is the next one to try.
 	Nonce uint64 `json:"nonce,omitempty"`
 }
@@ -77,11 +81,13 @@ var kinds = map[hashjob.Kind]func(*run) (Step, error){
 	hashjob.VerifyHeaders: (*run).verifyHeaders,
 	hashjob.ProofOfWork:   (*run).search,
 	hashjob.Anchor:        func(r *run) (Step, error) { return r.readAll(newAnchor(r)) },
+	hashjob.Sign:          (*run).signOne,
 }
 
 // chains makes what verifies the headers of each chain.
 var chains = map[string]func(*run) (handler, error){
-	hashjob.ChainBitcoin: newBitcoinHeaders,
+	hashjob.ChainBitcoin:  newBitcoinHeaders,
+	hashjob.ChainEthereum: newEthereumHeaders,
 }
 
 // Run does a job that was checked, or a part of it. An error that wraps a *hashjob.FieldError is the job's fault; others
@@ -133,6 +139,8 @@ type work struct {
 	piece   merkle.Piece
 	isPiece bool
 	headers []bitcoin.Checked
+	blocks  ethereum.Blocks
+	ends    []int
 	wrong   error
 }
 
@@ -191,7 +199,8 @@ func (r *run) source() (*source, error) {
 		return nil, hashjob.Wrong("input.s3", "%s", ErrChanged)
 	}
 	r.list = list
-	return &source{ctx: r.ctx, objects: r.Objects, input: r.job.Input, list: list, at: r.From.At, stop: r.late}, nil
+	return &source{ctx: r.ctx, objects: r.Objects, input: r.job.Input, list: list, at: r.From.At, stop: r.late,
+		prefixed: r.job.Headers != nil && r.job.Headers.Chain == hashjob.ChainEthereum}, nil
 }
 
 // read answers how many items the job has had.

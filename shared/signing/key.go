@@ -6,9 +6,11 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/aws/smithy-go"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 
 	"davit/shared/chain/ethereum"
@@ -37,7 +39,7 @@ type Key struct {
 func Open(ctx context.Context, client KMSAPI, id string) (*Key, error) {
 	output, err := client.GetPublicKey(ctx, &kms.GetPublicKeyInput{KeyId: &id})
 	if err != nil {
-		return nil, fmt.Errorf("get the public half of the KMS key %s (permission kms:GetPublicKey): %w", id, err)
+		return nil, fmt.Errorf("get the public half of the KMS key %s (permission kms:GetPublicKey): %w", id, classed(err))
 	}
 	if output.KeySpec != types.KeySpecEccSecgP256k1 || output.KeyUsage != types.KeyUsageTypeSignVerify {
 		return nil, fmt.Errorf("the KMS key %s is %s for %s, want %s for %s: %w", id, output.KeySpec, output.KeyUsage,
@@ -68,13 +70,27 @@ func (k *Key) SignDigest(ctx context.Context, digest ethereum.Hash) (Signature, 
 		SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256,
 	})
 	if err != nil {
-		return Signature{}, fmt.Errorf("sign by the KMS key %s (permission kms:Sign): %w", k.id, err)
+		return Signature{}, fmt.Errorf("sign by the KMS key %s (permission kms:Sign): %w", k.id, classed(err))
 	}
 	signature, err := recoverable(k.public, digest, output.Signature)
 	if err != nil {
 		return Signature{}, fmt.Errorf("the signature that KMS answered for the key %s: %w", k.id, err)
 	}
 	return signature, nil
+}
+
+// keyFaults are the codes of errors that are the key's, and not KMS's: it is not there, may not be used, or is none that signs
+// ("GetPublicKey" and "Sign" in the API reference of KMS, with its common errors).
+var keyFaults = []string{"AccessDeniedException", "DisabledException", "InvalidArnException", "InvalidKeyUsageException",
+	"KMSInvalidStateException", "NotFoundException", "UnsupportedOperationException", "ValidationException"}
+
+// classed wraps ErrKey as well where the error is the key's.
+func classed(err error) error {
+	var answered smithy.APIError
+	if errors.As(err, &answered) && slices.Contains(keyFaults, answered.ErrorCode()) {
+		return fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	return err
 }
 
 // The object identifiers of RFC 5480, section 2.1.1, and SEC 2, section A.2.1.

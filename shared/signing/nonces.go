@@ -29,7 +29,7 @@ type DynamoDBAPI interface {
 		options ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
 }
 
-// The layout in the ledger's table, an account of a network a partition:
+// The layout in the table of hash jobs, an account of a network a partition:
 //
 //	pk                        sk             attributes
 //	signer#CHAIN#ADDRESS      nonce          next (N): the nonce that no request has yet
@@ -69,7 +69,7 @@ type Nonces struct {
 	pause  func(ctx context.Context, attempt int) error
 }
 
-// NewNonces keeps nonces in the ledger's table. It makes no call.
+// NewNonces keeps nonces in the table, whose keys are those of davit's tables. It makes no call.
 func NewNonces(client DynamoDBAPI, table string) *Nonces {
 	return &Nonces{client: client, table: table, pause: func(ctx context.Context, attempt int) error {
 		return backoff.Wait(ctx, backoff.Delay(10*time.Millisecond, time.Second, attempt))

@@ -76,36 +76,47 @@ const (
 	dynamicFee = 2
 )
 
-// Validate says what is wrong with a transaction; the error wraps ErrTransaction.
+// TransactionError is what is wrong with a transaction. It wraps ErrTransaction.
+type TransactionError struct{ Field, Reason string }
+
+// Error names the field.
+func (t *TransactionError) Error() string {
+	return fmt.Sprintf("%s: %s: %s", t.Field, t.Reason, ErrTransaction)
+}
+
+// Unwrap is ErrTransaction.
+func (t *TransactionError) Unwrap() error { return ErrTransaction }
+
+// Validate says what is wrong with a transaction; the error is a *TransactionError.
 func (t *Transaction) Validate() error {
+	wrong := func(field, format string, arguments ...any) error {
+		return &TransactionError{Field: field, Reason: fmt.Sprintf(format, arguments...)}
+	}
 	keys := 0
 	for _, access := range t.AccessList {
 		keys += 1 + len(access.StorageKeys)
 	}
-	var reason string
 	switch legacy := t.GasPrice != nil; {
 	case t.ChainID == 0 || t.ChainID > maximumChainID:
-		reason = "chain_id: want 1 to 2^63-37, since a signature without it is good on every network"
+		return wrong("chain_id", "want 1 to 2^63-37, since a signature without it is good on every network")
 	case t.GasLimit < minimumGas:
-		reason = fmt.Sprintf("gas_limit: %d, want at least %d", t.GasLimit, minimumGas)
+		return wrong("gas_limit", "%d, want at least %d", t.GasLimit, minimumGas)
 	case legacy && (t.MaxFeePerGas != nil || t.MaxPriorityFeePerGas != nil || len(t.AccessList) > 0):
-		reason = "gas_price: it excludes max_fee_per_gas, max_priority_fee_per_gas and access_list"
+		return wrong("gas_price", "it excludes max_fee_per_gas, max_priority_fee_per_gas and access_list")
 	case !legacy && (t.MaxFeePerGas == nil || t.MaxPriorityFeePerGas == nil):
-		reason = "max_fee_per_gas: give it and max_priority_fee_per_gas, or gas_price"
+		return wrong("max_fee_per_gas", "give it and max_priority_fee_per_gas, or gas_price")
 	case !legacy && t.MaxPriorityFeePerGas.Compare(*t.MaxFeePerGas) > 0:
-		reason = fmt.Sprintf("max_priority_fee_per_gas: %s is above max_fee_per_gas, %s", t.MaxPriorityFeePerGas, t.MaxFeePerGas)
+		return wrong("max_priority_fee_per_gas", "%s is above max_fee_per_gas, %s", t.MaxPriorityFeePerGas, t.MaxFeePerGas)
 	case t.To == nil && len(t.Data) == 0:
-		reason = "to: required, unless data is a contract to be made"
+		return wrong("to", "required, unless data is a contract to be made")
 	case len(t.Data) > maximumData:
-		reason = fmt.Sprintf("data: %d bytes, want at most %d", len(t.Data), maximumData)
+		return wrong("data", "%d bytes, want at most %d", len(t.Data), maximumData)
 	case keys > maximumAccess:
-		reason = fmt.Sprintf("access_list: %d entries and keys, want at most %d", keys, maximumAccess)
+		return wrong("access_list", "%d entries and keys, want at most %d", keys, maximumAccess)
 	case t.Nonce != nil && *t.Nonce == math.MaxUint64:
-		reason = "nonce: want below 2^64-1 (EIP-2681)"
-	default:
-		return nil
+		return wrong("nonce", "want below 2^64-1 (EIP-2681)")
 	}
-	return fmt.Errorf("%s: %w", reason, ErrTransaction)
+	return nil
 }
 
 // unsigned is the content of the list that is signed.

@@ -6,11 +6,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 
 	"davit/events/davit"
 	"davit/shared/hashjob"
 	"davit/shared/publisher"
+	"davit/shared/signing"
 )
 
 // Installation names what the deployed function works with.
@@ -25,8 +28,9 @@ func Open(configuration aws.Config, names Installation, log *slog.Logger) *hashj
 	bucket := NewBucket(configuration, names.Bucket)
 	bus := publisher.New(eventbridge.NewFromConfig(configuration), names.Bus)
 	return &hashjob.Service{
-		Runner: &hashjob.Runner{Objects: bucket, Store: bucket, Signer: NewKey(configuration, names.AnchorKey), Now: time.Now},
-		Book:   NewBook(configuration, names.Table), Store: bucket, Bucket: names.Bucket,
+		Runner: &hashjob.Runner{Objects: bucket, Store: bucket, Signer: NewKey(configuration, names.AnchorKey),
+			Wallet: NewWallet(configuration, names.Table), Now: time.Now},
+		Book: NewBook(configuration, names.Table), Store: bucket, Bucket: names.Bucket,
 		Publish: func(ctx context.Context, completed davit.HashJob) error {
 			return bus.Publish(ctx, davit.DetailTypeHashJobCompleted, completed, nil)
 		},
@@ -34,4 +38,9 @@ func Open(configuration aws.Config, names Installation, log *slog.Logger) *hashj
 		Start:   NewMachine(configuration, names.StateMachine).Start,
 		Now:     time.Now, Log: log,
 	}
+}
+
+// NewWallet signs by keys of KMS, with the nonces in the table. It calls nothing.
+func NewWallet(configuration aws.Config, table string) *hashjob.Wallet {
+	return &hashjob.Wallet{KMS: kms.NewFromConfig(configuration), Nonces: signing.NewNonces(dynamodb.NewFromConfig(configuration), table)}
 }

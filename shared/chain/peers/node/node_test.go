@@ -3,6 +3,7 @@ package node
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ import (
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/eth/ethconfig"
 	"github.com/ethereum/go-ethereum/ethclient"
@@ -37,9 +39,12 @@ import (
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"davit/cmd/davit/emulator/emulatortest"
+	"davit/events/hashjob"
 	"davit/shared/chain/ethereum"
 	"davit/shared/chain/ethereum/rlp"
 	"davit/shared/chainwatch"
+	jobs "davit/shared/hashjob"
+	"davit/shared/hashjob/cloud"
 	"davit/shared/names"
 	"davit/shared/settings/nodes"
 	"davit/shared/signing"
@@ -74,9 +79,10 @@ func newKey(t *testing.T) *signing.Key {
 	return key
 }
 
-// newNonces makes the ledger's table.
-func newNonces(t *testing.T) *signing.Nonces {
+// newNonces makes a table for them.
+func newNonces(t *testing.T) (table string, nonces *signing.Nonces) {
 	t.Helper()
+	table = t.Name()
 	client := dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &endpoint, Credentials: allowed()})
 	attribute := func(name string, kind dynamodbtypes.KeyType) (dynamodbtypes.AttributeDefinition, dynamodbtypes.KeySchemaElement) {
 		return dynamodbtypes.AttributeDefinition{AttributeName: &name, AttributeType: dynamodbtypes.ScalarAttributeTypeS},
@@ -84,14 +90,14 @@ func newNonces(t *testing.T) *signing.Nonces {
 	}
 	partition, hash := attribute(names.TablePartitionKey, dynamodbtypes.KeyTypeHash)
 	sort, rangeKey := attribute(names.TableSortKey, dynamodbtypes.KeyTypeRange)
-	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{TableName: aws.String(names.Table),
+	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{TableName: &table,
 		BillingMode:          dynamodbtypes.BillingModePayPerRequest,
 		AttributeDefinitions: []dynamodbtypes.AttributeDefinition{partition, sort},
 		KeySchema:            []dynamodbtypes.KeySchemaElement{hash, rangeKey}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return signing.NewNonces(client, names.Table)
+	return table, signing.NewNonces(client, table)
 }
 
 // chain is a node of go-ethereum in this process, with its JSON-RPC interface at an address.
@@ -164,7 +170,8 @@ func (c chain) blocks(t *testing.T) ethereum.Source {
 
 // A key in KMS signs transactions of both kinds, a real node mines them, and davit's own tries hold their receipts.
 func TestTransactionsThatKMSSignedAreMinedAndTheirReceiptsVerified(t *testing.T) {
-	key, nonces := newKey(t), newNonces(t)
+	key := newKey(t)
+	_, nonces := newNonces(t)
 	node := newChain(t, key.Address())
 	price, tip, fee := ethereum.NewQuantity(3e9), ethereum.NewQuantity(1e9), ethereum.NewQuantity(3e9)
 	to := ethereum.Address{0xda, 0x71}
@@ -214,6 +221,89 @@ func TestTransactionsThatKMSSignedAreMinedAndTheirReceiptsVerified(t *testing.T)
 	summary, err := ethereum.Verify(t.Context(), network, node.blocks(t))
 	if err != nil || summary.Headers != 5 || summary.Transactions != 4 || summary.Receipts != 4 || summary.ReceiptRoots != 5 {
 		t.Errorf("%+v, %v", summary, err)
+	}
+}
+
+// objects are objects in memory, to be anchored, and what the anchor writes.
+type objects map[string][]byte
+
+func (o objects) Stat(_ context.Context, bucket, key string) (jobs.Object, error) {
+	return jobs.Object{Bucket: bucket, Key: key, Size: int64(len(o[key]))}, nil
+}
+
+func (o objects) List(context.Context, string, string, int) ([]jobs.Object, error) { return nil, nil }
+
+func (o objects) Open(_ context.Context, object jobs.Object, _ int64) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(o[object.Key])), nil
+}
+
+func (o objects) Put(_ context.Context, key, _ string, body []byte, retention *jobs.Retention) (hashjob.Location, error) {
+	if retention == nil {
+		return hashjob.Location{}, fmt.Errorf("%s is not locked", key)
+	}
+	o[key] = body
+	return hashjob.Location{Bucket: "davit", Key: key}, nil
+}
+
+func (o objects) Get(context.Context, string, int64) ([]byte, error)    { return nil, jobs.ErrNoObject }
+func (o objects) Begin(context.Context, string, string) (string, error) { return "", jobs.ErrForbidden }
+func (o objects) Part(context.Context, string, string, int32, []byte) (string, error) {
+	return "", jobs.ErrForbidden
+}
+func (o objects) End(context.Context, string, string, []string) (hashjob.Location, error) {
+	return hashjob.Location{}, jobs.ErrForbidden
+}
+
+// A job signs a transaction, and an anchor one with its root; a real node mines both, and the block has the root.
+func TestTransactionsOfJobsAreMined(t *testing.T) {
+	key := newKey(t)
+	node := newChain(t, key.Address())
+	configuration := aws.Config{Region: region, BaseEndpoint: &endpoint, Credentials: allowed()}
+	store := objects{"a": []byte("one"), "b": []byte("two")}
+	table, _ := newNonces(t)
+	runner := &jobs.Runner{Objects: store, Store: store, Signer: cloud.NewKey(configuration, key.ID()),
+		Wallet: cloud.NewWallet(configuration, table), Now: time.Now}
+	do := func(job hashjob.Job) hashjob.Result {
+		t.Helper()
+		job.Version = hashjob.Version
+		if err := job.Check(); err != nil {
+			t.Fatal(err)
+		}
+		step, err := runner.Run(t.Context(), job, jobs.Invocation{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return step.Result
+	}
+	payment := hashjob.Job{ID: "payment", Kind: hashjob.Sign, Sign: &hashjob.SignOptions{Key: key.ID(), Transaction: &hashjob.Transaction{
+		ChainID: 1337, GasLimit: 21_000, MaxFeePerGas: "3000000000", MaxPriorityFeePerGas: "1000000000", Value: "0x1",
+		To: "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"}}}
+	paid, again := do(payment).Sign, do(payment).Sign
+	if *paid.Transaction != *again.Transaction || paid.Transaction.Nonce != 0 || paid.Address != key.Address().String() {
+		t.Errorf("again: %+v, first %+v", again.Transaction, paid.Transaction)
+	}
+	anchored := do(hashjob.Job{ID: "records", Kind: hashjob.Anchor, Input: &hashjob.Input{S3: &hashjob.S3Input{Bucket: "media",
+		Keys: []string{"a", "b"}, Form: hashjob.FormObjects}}, Anchor: &hashjob.AnchorOptions{RetainDays: 1,
+		Ethereum: &hashjob.AnchorTransaction{Key: key.ID(), ChainID: 1337, MaxFeePerGas: "3000000000", MaxPriorityFeePerGas: "1"}}}).Anchor
+	if anchored.Transaction == nil || !bytes.Contains(store["anchors/records/transaction.json"], []byte(anchored.Transaction.Raw)) {
+		t.Fatalf("the anchor is %+v", anchored)
+	}
+	for index, signed := range []*hashjob.SignedTransaction{paid.Transaction, anchored.Transaction} {
+		var sent types.Transaction
+		if err := sent.UnmarshalBinary(hexutil.MustDecode(signed.Raw)); err != nil || sent.Hash().Hex() != signed.Hash {
+			t.Fatalf("%+v: %v", signed, err)
+		}
+		if err := node.client.SendTransaction(t.Context(), &sent); err != nil {
+			t.Fatal(err)
+		}
+		node.Commit()
+		receipt, err := node.client.TransactionReceipt(t.Context(), sent.Hash())
+		if err != nil || receipt.Status != types.ReceiptStatusSuccessful || sent.Nonce() != uint64(index) {
+			t.Errorf("%+v, %v", receipt, err)
+		}
+		if index == 1 && hexutil.Encode(sent.Data()) != "0x"+anchored.Root {
+			t.Errorf("the transaction carries %x, not the root %s", sent.Data(), anchored.Root)
+		}
 	}
 }
 
