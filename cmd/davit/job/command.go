@@ -16,9 +16,9 @@ import (
 func Command() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "job",
-		Short: "Compute digests, Merkle roots and proofs, and verify block headers",
-		Long: `Compute digests, Merkle roots and proofs, and verify block headers: with "run" on this machine, which needs no AWS account
-and changes nothing, or with "submit" by the deployed function.`,
+		Short: "Compute digests, Merkle roots and proofs, verify block headers, sign",
+		Long: `Compute digests, Merkle roots and proofs, verify block headers, sign for Ethereum and anchor records: with "run" on this machine,
+which but for signing and anchoring needs no AWS account and changes nothing, or with "submit" by the deployed function.`,
 		Example: "  davit job run digest --algorithm keccak256 --inputs calls.hex\n" +
 			"  davit job run merkle-root --tree bitcoin --leaves transactions.hex --json\n" +
 			"  davit job submit block.json --wait\n" +
@@ -46,7 +46,7 @@ Exit codes: 0 done, 1 failed or the answer is no, 2 wrong usage.`,
 	var output output
 	command.PersistentFlags().BoolVar(&output.asJSON, "json", false, "write the result as JSON")
 	command.AddCommand(digestCommand(&output), rootCommand(&output), proofCommand(&output), verifyCommand(&output),
-		headersCommand(&output), workCommand(&output), documentCommand(&output))
+		headersCommand(&output), workCommand(&output), anchorCommand(&output), signCommand(&output), documentCommand(&output))
 	return command
 }
 

@@ -176,7 +176,7 @@ func failed(result hashjob.Result) error {
 	return fmt.Errorf("job %s failed: %w", result.ID, result.Error)
 }
 
-// resultText is what a result says beside its ID: the fields of its kind.
+// resultText is what a result says, without where it is stored.
 func resultText(result hashjob.Result) (string, error) {
 	if result.Outcome == hashjob.Continued {
 		return fmt.Sprintf("Job %s goes on; %d items are done. See it with: davit job show %s\n", result.ID, result.Items, result.ID), nil
@@ -185,7 +185,7 @@ func resultText(result hashjob.Result) (string, error) {
 		return "", nil
 	}
 	bare := result
-	bare.Version, bare.Stored = "", nil
+	bare.Stored = nil
 	document, err := json.MarshalIndent(bare, "", "  ")
 	if err != nil {
 		return "", err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,16 +14,27 @@ import (
 	"davit/shared/hashjob/stream"
 )
 
-// The forms of a file of headers.
+// The forms of a file of headers: hex of both chains, raw of bitcoin, the others of ethereum.
 const (
-	formHex = "hex"
-	formRaw = "raw"
+	formHex     = "hex"
+	formRaw     = "raw"
+	formExport  = "export"
+	formArchive = "archive"
 )
 
+// The chains, and the forms that each has.
+const (
+	chainBitcoin  = "bitcoin"
+	chainEthereum = "ethereum"
+)
+
+var headerForms = map[string][]string{chainBitcoin: {formHex, formRaw}, chainEthereum: {formHex, formExport, formArchive}}
+
 type headersJob struct {
-	output              *output
-	path, form, network string
-	height              uint64
+	output                     *output
+	chain, path, form, network string
+	genesis, receipts          string
+	height                     uint64
 }
 
 // headersResult is the result of verify-headers.
@@ -50,33 +62,57 @@ func headersCommand(output *output) *cobra.Command {
 	job := headersJob{output: output}
 	command := &cobra.Command{
 		Use:   "verify-headers",
-		Short: "Verify a list of Bitcoin's block headers",
-		Long: `Verify a list of Bitcoin's block headers: target, proof of work, linkage, difficulty, median time and version.
+		Short: "Verify a list of block headers of Bitcoin, or of headers or blocks of Ethereum",
+		Long: `Verify a list of block headers.
 
-A list that begins at height 0 must begin with the network's own first block, and is verified wholly. Any other list is
-trusted where it begins: the first change of the target is then only held to a factor of four, and the first eleven times
-to nothing. The result counts what was verified. Hashes are shown as explorers show them, reversed.`,
+Bitcoin: target, proof of work, linkage, difficulty, median time and version. A list that begins at height 0 must begin with
+the network's own first block, and is verified wholly. Any other list is trusted where it begins: the first change of the
+target is then only held to a factor of four, and the first eleven times to nothing. Hashes are shown as explorers show them,
+reversed.
+
+Ethereum: the form, linkage, gas, fees and blobs of each fork up to Amsterdam and, where bodies and receipts are there, the
+roots of transactions, withdrawals and receipts. A list that does not begin with the network's first block is trusted where it
+begins.
+
+The result counts what was verified.`,
 		Example: `  davit job run verify-headers --network mainnet --headers headers.hex
-  davit job run verify-headers --headers headers.bin --form raw --height 838656 --json`,
+  davit job run verify-headers --headers headers.bin --form raw --height 838656 --json
+  davit job run verify-headers --chain ethereum --headers blocks.rlp --form export
+  davit job run verify-headers --chain ethereum --network sepolia --headers sepolia-00000-643a00f7.era1 --form archive`,
 	}
 	flags := command.Flags()
 	flags.StringVar(&job.path, "headers", "", "file of headers; - is standard input")
-	flags.StringVar(&job.form, "form", formHex, "hex: 160 hexadecimal digits a line; raw: 80 bytes each, one after another")
-	flags.StringVar(&job.network, "network", bitcoin.Mainnet().String(), "mainnet, signet or regtest")
-	flags.Uint64Var(&job.height, "height", 0, "the height of the first header")
+	flags.StringVar(&job.chain, "chain", chainBitcoin, "bitcoin or ethereum")
+	flags.StringVar(&job.form, "form", formHex, "hex: one a line; of bitcoin raw: 80 bytes each, one after another; of ethereum export: "+
+		"serialised blocks or headers one after another, as \"geth export\" writes them, or archive: an era1 file")
+	flags.StringVar(&job.network, "network", bitcoin.Mainnet().String(), "mainnet, signet or regtest; of ethereum mainnet, sepolia, hoodi or unknown")
+	flags.Uint64Var(&job.height, "height", 0, "of bitcoin, the height of the first header")
+	flags.StringVar(&job.genesis, "genesis", "", "of ethereum, the genesis file of another network")
+	flags.StringVar(&job.receipts, "receipts", "", "of ethereum, a file of the lists of receipts, serialised, one a block")
 	command.Args = checked(cobra.NoArgs, job.check)
-	command.RunE = func(command *cobra.Command, _ []string) error { return job.run(command) }
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		if job.chain == chainEthereum {
+			return job.runEthereum(command)
+		}
+		return job.run(command)
+	}
 	return command
 }
 
 func (j *headersJob) check() error {
-	if j.path == "" {
+	forms, known := headerForms[j.chain]
+	switch {
+	case j.path == "":
 		return missing("headers", "a file of headers, or - for standard input")
-	}
-	if j.form != formHex && j.form != formRaw {
-		return fmt.Errorf("--form %.40q is neither %s nor %s", j.form, formHex, formRaw)
-	}
-	if j.height > 1<<40 {
+	case !known:
+		return fmt.Errorf("--chain %.40q is neither %s nor %s", j.chain, chainBitcoin, chainEthereum)
+	case !slices.Contains(forms, j.form):
+		return fmt.Errorf("--form %.40q is none of %s's: %s", j.form, j.chain, strings.Join(forms, ", "))
+	case j.chain == chainEthereum:
+		return j.checkEthereum()
+	case j.genesis != "" || j.receipts != "":
+		return fmt.Errorf("--genesis and --receipts are for --chain %s", chainEthereum)
+	case j.height > 1<<40:
 		return fmt.Errorf("--height %d is above any chain's", j.height)
 	}
 	_, err := bitcoin.ParseNetwork(j.network)

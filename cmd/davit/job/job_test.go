@@ -299,6 +299,41 @@ func TestVerifyHeaders(t *testing.T) {
 	}
 }
 
+func TestVerifyHeadersOfEthereum(t *testing.T) {
+	lines, err := os.ReadFile("../../../shared/hashjob/testdata/ethereum-mainnet-0-1.hex")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := hex.DecodeString(strings.NewReplacer("0x", "", "\n", "").Replace(string(lines)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type result struct {
+		Valid, Genesis bool
+		Headers        int
+		Tip, Fork      string
+		Wrong          struct {
+			Index       int
+			Rule, Field string
+		}
+	}
+	for form, input := range map[string]string{"hex": string(lines), "export": string(raw)} {
+		got := decode[result](t, mustRun(t, input, "verify-headers", "--chain", "ethereum", "--form", form, "--json", "--headers", "-"))
+		if !got.Valid || !got.Genesis || got.Headers != 2 || got.Tip != "0x88e96d4537bea4d9c05d12549907b32561d3bf31f45aae734cdc119f13406cb6" {
+			t.Errorf("%s: %+v", form, got)
+		}
+	}
+	text := mustRun(t, string(lines[strings.Index(string(lines), "\n")+1:]), "verify-headers", "--chain", "ethereum", "--headers", "-")
+	if !strings.Contains(text, "1 headers of mainnet hold, from number 1 to 1") || !strings.Contains(text, "trusted where it begins") {
+		t.Error(text)
+	}
+	raw[100]++
+	out, err := run(t.Context(), bytes.NewReader(raw), "verify-headers", "--chain", "ethereum", "--form", "export", "--json", "--headers", "-")
+	if got := decode[result](t, out); err == nil || got.Valid || got.Wrong.Index != 0 || got.Wrong.Rule != "genesis" {
+		t.Errorf("%s, %v", out, err)
+	}
+}
+
 func TestProofOfWork(t *testing.T) {
 	header := hex.EncodeToString(mainnet(t)[:76]) + "00000000"
 	type result struct {
@@ -419,6 +454,24 @@ func TestExitCodes(t *testing.T) {
 		{"verify-headers --network testnet3 --headers " + leaves, command.ExitUsage},
 		{"verify-headers --form xml --headers " + leaves, command.ExitUsage},
 		{"verify-headers --headers " + leaves, command.ExitFailed},
+		{"verify-headers --chain litecoin --headers " + leaves, command.ExitUsage},
+		{"verify-headers --chain ethereum --form raw --headers " + leaves, command.ExitUsage},
+		{"verify-headers --chain ethereum --height 1 --headers " + leaves, command.ExitUsage},
+		{"verify-headers --chain ethereum --network signet --headers " + leaves, command.ExitUsage},
+		{"verify-headers --chain ethereum --form archive --receipts - --headers " + leaves, command.ExitUsage},
+		{"verify-headers --genesis - --headers " + leaves, command.ExitUsage},
+		{"verify-headers --chain ethereum --headers " + leaves, command.ExitFailed},
+		{"verify-headers --chain ethereum --headers ../../../shared/hashjob/testdata/ethereum-mainnet-0-1.hex", command.ExitDone},
+		{"anchor --id a --bucket media --prefix a/", command.ExitUsage},
+		{"anchor --id a --bucket media --retain-days 1", command.ExitUsage},
+		{"anchor --id a --bucket media --prefix a/ --retain-days 1 --mode NONE", command.ExitUsage},
+		{"anchor --bucket media --prefix a/ --retain-days 1", command.ExitUsage},
+		{"sign --text a", command.ExitUsage},
+		{"sign --key alias/a", command.ExitUsage},
+		{"sign --key alias/a --text a --data 0x", command.ExitUsage},
+		{"sign --key alias/a --transaction " + leaves, command.ExitUsage},
+		{"sign --key alias/a --id a --text a", command.ExitUsage},
+		{"sign --key alias/a --id a --transaction " + leaves, command.ExitFailed},
 		{"proof-of-work", command.ExitUsage},
 		{"proof-of-work --header 00", command.ExitUsage},
 		{"proof-of-work --from 2 --to 1 --header " + strings.Repeat("00", 80), command.ExitUsage},
