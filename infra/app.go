@@ -106,20 +106,21 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 			Functions:     functions,
 		})
 	}
+	var jobs *hashjobs.HashJobs
 	if configuration.HashJobs != nil {
-		made := hashjobs.NewHashJobs(app, jsii.String(hashJobsStack), &hashjobs.HashJobsProps{
+		jobs = hashjobs.NewHashJobs(app, jsii.String(hashJobsStack), &hashjobs.HashJobsProps{
 			Configuration: configuration,
 			Functions:     functions,
 		})
 		if automated != nil {
-			made.Stack.AddStackDependency(automated.Stack, jsii.String("its events are on the bus of the automation"))
+			jobs.Stack.AddStackDependency(automated.Stack, jsii.String("its events are on the bus of the automation"))
 		}
 	}
 	if configuration.ML != nil {
 		ml.NewML(app, jsii.String(mlStack), mlProps(configuration, vpc, cluster, buckets, automated))
 	}
 	if configuration.Chain != nil {
-		chain.NewChain(app, jsii.String(chainStack), chainProps(configuration, vpc, cluster, automated))
+		chain.NewChain(app, jsii.String(chainStack), chainProps(configuration, vpc, cluster, automated, jobs))
 	}
 }
 
@@ -136,9 +137,12 @@ func mlProps(configuration *config.Configuration, vpc *network.Network, cluster 
 
 // chainProps are the properties of the chain's stack, with what it gets of the others.
 func chainProps(configuration *config.Configuration, vpc *network.Network, cluster *eks.EKS,
-	automated *automation.Automation,
+	automated *automation.Automation, jobs *hashjobs.HashJobs,
 ) *chain.ChainProps {
 	props := &chain.ChainProps{Configuration: configuration, Network: vpc}
+	if jobs != nil {
+		props.Signers = map[string]awsiam.IRole{names.HashJobFunction: jobs.Function.Role()}
+	}
 	if cluster != nil {
 		props.Cluster = cluster.Cluster.ClusterSecurityGroup()
 	}

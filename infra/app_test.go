@@ -15,7 +15,7 @@ import (
 func TestAConfigurationHasTheStacksOfItsSections(t *testing.T) {
 	everything := []string{automationStack, ecsStack, hashJobsStack, networkStack, registryStack, storageStack}
 	for configuration, want := range map[string][]string{
-		local:       append(slices.Clone(everything[:4]), recoveryStack, registryStack, scalingStack, storageStack),
+		local:       {automationStack, chainStack, ecsStack, hashJobsStack, networkStack, recoveryStack, registryStack, scalingStack, storageStack},
 		development: everything,
 		alone:       {automationStack},
 		chosen:      {automationStack, chainwatchStack, ecsStack, networkStack, registryStack, scalingStack},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"davit/infra/chain"
 	"davit/shared/hashjob"
 	"davit/shared/names"
 )
@@ -82,6 +83,31 @@ func TestTheFunctionOfHashJobsMayDoWhatItNeedsAndNoMore(t *testing.T) {
 			t.Errorf("-want +have:\n%s", difference)
 		}
 	})
+}
+
+func TestJobsSignWithTheKeysThatTheConfigurationNamesAlone(t *testing.T) {
+	for configuration, want := range map[string]int{local: 1, jobsAlone: 0} {
+		have := synthesised[configuration][hashJobsStack]
+		var found []statement
+		for _, s := range have.statements() {
+			if s.fields["Sid"] == "SignForEthereum" {
+				found = append(found, s)
+			}
+		}
+		if len(found) != want {
+			t.Errorf("%s: there are %d statements", configuration, len(found))
+		}
+		for _, s := range found {
+			condition := map[string]any{"ForAnyValue:StringEquals": map[string]any{"kms:ResourceAliases": []any{chain.SigningAlias}}}
+			if difference := cmp.Diff(condition, s.fields["Condition"]); difference != "" {
+				t.Errorf("-want +have:\n%s", difference)
+			}
+		}
+	}
+	_, key := synthesised[local][chainStack].only(t, "AWS::KMS::Key")
+	if policy := asText(key.Properties["KeyPolicy"]); !strings.Contains(policy, hashJobsStack+":ExportsOutput") {
+		t.Errorf("the key's own policy does not name the function's role: %s", policy)
+	}
 }
 
 func TestJobsReadTheBucketsThatTheConfigurationNamesAlone(t *testing.T) {

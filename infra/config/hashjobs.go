@@ -23,6 +23,10 @@ type HashJobs struct {
 	InputBuckets []string `yaml:"inputBuckets"`
 	// AnchorKey is the kind of the key that signs anchors: P256 or Secp256k1. Default P256. Another one is another key.
 	AnchorKey KeySpec `yaml:"anchorKey"`
+	// SigningKeys are the aliases of the KMS keys of this account that jobs of the kind sign may use, such as "alias/treasury";
+	// each key's own policy must let the function's role use it, too. With Chain.Signing its key is one of them by itself.
+	// Default none.
+	SigningKeys []string `yaml:"signingKeys"`
 	// Memory is the function's memory in MiB, 128 to 10240; its CPU grows with it, to two cores at 3538. Default 1769, which
 	// is one core.
 	Memory int `yaml:"memory"`
@@ -56,6 +60,9 @@ func (h *HashJobs) setDefaults() {
 // anyBucketPattern is the name of a bucket as AWS has it, without periods, which TLS does not take well.
 var anyBucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 
+// keyAliasPattern is an alias of a key of one's own ("CreateAlias" in the API reference of KMS).
+var keyAliasPattern = regexp.MustCompile(`^alias/[A-Za-z0-9/_-]{1,250}$`)
+
 func (h *HashJobs) validate(p *problems) {
 	oneOf(p, "hashJobs.architecture", h.Architecture, ARM64, X8664)
 	for index, name := range h.InputBuckets {
@@ -63,6 +70,10 @@ func (h *HashJobs) validate(p *problems) {
 	}
 	p.unique("hashJobs.inputBuckets", h.InputBuckets)
 	oneOf(p, "hashJobs.anchorKey", h.AnchorKey, P256, Secp256k1)
+	for index, alias := range h.SigningKeys {
+		p.match(fmt.Sprintf("hashJobs.signingKeys[%d]", index), alias, keyAliasPattern, `"alias/" and the name of a key`)
+	}
+	p.unique("hashJobs.signingKeys", h.SigningKeys)
 	p.between("hashJobs.memory", h.Memory, 128, 10240)
 	p.between("hashJobs.timeoutSeconds", h.TimeoutSeconds, 30, 900)
 	p.between("hashJobs.maximumConcurrency", h.MaximumConcurrency, 2, 1000)

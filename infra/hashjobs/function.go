@@ -1,12 +1,15 @@
 package hashjobs
 
 import (
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
 
+	"davit/infra/chain"
 	"davit/infra/config"
 	"davit/infra/foundation"
 	"davit/shared/names"
@@ -21,7 +24,7 @@ func newFunction(made *HashJobs, configuration *config.Configuration, functions 
 	return made.NewFunction(configuration, foundation.FunctionProps{
 		Name:         names.HashJobFunction,
 		Folder:       "hashjob",
-		Description:  "Does hash jobs: digests, Merkle trees, block headers, nonces, anchors.",
+		Description:  "Does hash jobs: digests, Merkle trees, block headers, nonces, anchors, signatures.",
 		Functions:    functions,
 		Architecture: settings.Architecture,
 		Memory:       settings.Memory,
@@ -55,7 +58,7 @@ func newRole(made *HashJobs, configuration *config.Configuration, logs awslogs.L
 }
 
 func ownStatements(made *HashJobs, configuration *config.Configuration, logs awslogs.LogGroup) []awsiam.PolicyStatement {
-	return []awsiam.PolicyStatement{
+	return append(signingStatements(configuration), []awsiam.PolicyStatement{
 		allow("Log", []string{*logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents"),
 		allow("Records", []string{*made.Table.TableArn()}, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
 		allow("Queue", []string{*made.Queue.QueueArn()}, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility",
@@ -64,7 +67,23 @@ func ownStatements(made *HashJobs, configuration *config.Configuration, logs aws
 		allow("Bus", []string{foundation.ARN(configuration, "events", "event-bus/"+names.Bus)}, "events:PutEvents"),
 		allow("Sign", []string{*made.Key.KeyArn()}, "kms:Sign", "kms:GetPublicKey"),
 		allow("Pieces", []string{machineARN(configuration)}, "states:StartExecution"),
+	}...)
+}
+
+// signingStatements are for the keys that jobs sign with, by their aliases: their stacks need not be known.
+func signingStatements(configuration *config.Configuration) []awsiam.PolicyStatement {
+	aliases := slices.Clone(configuration.HashJobs.SigningKeys)
+	if chained := configuration.Chain; chained != nil && chained.Signing != nil && !slices.Contains(aliases, chain.SigningAlias) {
+		aliases = append(aliases, chain.SigningAlias)
 	}
+	if len(aliases) == 0 {
+		return nil
+	}
+	return []awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String("SignForEthereum"), Actions: jsii.Strings("kms:GetPublicKey", "kms:Sign"),
+		Resources:  jsii.Strings(foundation.ARN(configuration, "kms", "key/*")),
+		Conditions: &map[string]any{"ForAnyValue:StringEquals": map[string]any{"kms:ResourceAliases": aliases}},
+	})}
 }
 
 // bucketStatements are for what the function keeps. It deletes nothing, and locks only what is below the anchors.

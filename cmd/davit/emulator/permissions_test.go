@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -83,6 +85,7 @@ func TestEnforcedPermissions(t *testing.T) {
 		"judge each of several parameters":                    judgeParameters,
 		"find a role by its path":                             judgeRolePath,
 		"judge a log group by its streams":                    judgeLogGroup,
+		"judge a key by its ARN and its aliases":              judgeKey,
 		"judge a batch as the single action":                  judgeBatch,
 		"judge a transaction by its items":                    judgeTransaction,
 		"judge events by their bus":                           judgeBus,

@@ -14,7 +14,7 @@ import json
 import hooks
 import hosts
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import iam, tagging
+from ministack.services import iam, kms, tagging
 
 _SERVICE_ACTIONS = frozenset({
     "CreateService", "DeleteService", "DescribeServices", "UpdateService", "ListServiceDeployments", "CreateTaskSet",
@@ -65,6 +65,8 @@ def install():
     hooks.function(iam_actions, "identity_denial_message", ("action", "principal_arn", "resource", "explicit_deny"))
     for store in _PATHS.values():
         hooks.attribute(iam, store)
+    hooks.function(kms, "_resolve_key", ("key_id_or_arn",))
+    hooks.attribute(kms, "_aliases")
     collectors = hooks.attribute(tagging, "_RESOURCE_TAG_COLLECTORS")
     collectors["ecs"] = hosts.collect_ecs
     collectors["ec2"], collectors["autoscaling"] = hosts.collect_ec2, hosts.collect_groups
@@ -104,6 +106,8 @@ def extract_resource_arn(original, service, method, path, headers, body, query_p
         needed = _of_ec2(query_params, prefix)
     elif service == "logs":
         needed = _of_logs(action, _request(body), prefix)
+    elif service == "kms":
+        needed = _of_key(known)
     else:
         needed = []
     _refused.set(None)
@@ -222,6 +226,18 @@ def _of_logs(action, request, prefix):
     if action in _TAG_ACTIONS or not (name or action == "DescribeLogGroups"):
         return []
     return [Check(f"{prefix}log-group:{name}:log-stream:{request.get('logStreamName', '')}")]
+
+
+def _of_key(known):
+    """A key is judged by its own ARN, however the call names it, and by all of its aliases.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+    """
+    key = kms._resolve_key(known) if known.startswith("arn:") else None
+    if key is None:
+        return []
+    aliases = [arn.split(":", 5)[5] for arn, target in kms._aliases.items() if target == key["KeyId"]]
+    return [Check(key["Arn"], context={"kms:ResourceAliases": aliases})]
 
 
 def _of_ecs(action, request, prefix, known):

@@ -1,5 +1,5 @@
 // Package hashjobs holds what the deployed function does with hash jobs: one local cloud with nothing but the stack
-// davit-hashjobs on it, its permissions enforced, and a test for each way in and out.
+// davit-hashjobs on it and a key that signs, its permissions enforced, and a test for each way in and out.
 package hashjobs
 
 import (
@@ -79,6 +79,8 @@ type account struct {
 	sqs     *sqs.Client
 	lambda  *lambda.Client
 	events  *eventbridge.Client
+	// configuration is that of other clients.
+	configuration aws.Config
 	// mailbox gets every event of davit on its bus.
 	mailbox, queue, dead string
 
@@ -118,7 +120,7 @@ func makeAccount() (*account, error) {
 }
 
 // writeConfiguration takes the configuration for hash jobs alone, as it is in the repository, and changes in it what its
-// reader has to change: the account, the buckets, and for this machine the architecture of the function.
+// reader has to change: the account, the buckets, and for this machine the architecture of the function; and adds a key.
 func writeConfiguration(site cloud.Site) error {
 	text, err := os.ReadFile(filepath.Join(site.Root, "infra", "configurations", "hashjobs.yaml"))
 	if err != nil {
@@ -136,6 +138,7 @@ func writeConfiguration(site cloud.Site) error {
 	section["architecture"] = map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
 	section["inputBuckets"] = []string{inputs}
 	section["timeoutSeconds"] = 60
+	configuration["chain"] = map[string]any{"signing": map[string]any{}}
 	changed, err := yaml.Dump(configuration)
 	if err != nil {
 		return err
@@ -148,10 +151,10 @@ func open(ctx context.Context, site cloud.Site) (*account, error) {
 	bucket := names.HashJobBucket(endpoint.Account, site.Endpoint.Region)
 	made := &account{
 		bucket: bucket, objects: jobscloud.NewBucket(configuration, bucket), book: jobscloud.NewBook(configuration, names.HashJobTable),
-		key:    jobscloud.NewKey(configuration, names.AnchorKeyAlias),
-		s3:     s3.NewFromConfig(configuration, func(options *s3.Options) { options.UsePathStyle = true }),
-		sqs:    sqs.NewFromConfig(configuration),
-		lambda: lambda.NewFromConfig(configuration), events: eventbridge.NewFromConfig(configuration),
+		key:           jobscloud.NewKey(configuration, names.AnchorKeyAlias),
+		s3:            s3.NewFromConfig(configuration, func(options *s3.Options) { options.UsePathStyle = true }),
+		sqs:           sqs.NewFromConfig(configuration),
+		configuration: configuration, lambda: lambda.NewFromConfig(configuration), events: eventbridge.NewFromConfig(configuration),
 	}
 	for _, name := range []string{inputs, closed} {
 		_, err := made.s3.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(name),

@@ -91,11 +91,19 @@ func TestAnAnchorIsVerifiedWithTheFileTheProofAndTheKeyAlone(t *testing.T) {
 	s.mustDavit("job", "submit", "--wait", s.file("anchor.json", s.written(hashjob.Job{ID: "papers", Kind: hashjob.Anchor,
 		Anchor: &hashjob.AnchorOptions{RetainDays: 1},
 		Input:  &hashjob.Input{S3: &hashjob.S3Input{Bucket: inputs, Prefix: "papers/", Form: hashjob.FormObjects}}})))
+	here := []string{"job", "run", "anchor", "--id", "papers-here", "--bucket", inputs, "--key", "papers/b", "--key", "papers/a", "--retain-days", "1"}
+	if text := s.mustDavit(here...); !strings.Contains(text, "2 objects are anchored under the root ") {
+		t.Errorf("in this process: %s", text)
+	}
+	if _, err := s.davit(here...); err == nil || !strings.Contains(err.Error(), "there is an anchor papers-here: choose another ID") {
+		t.Errorf("in this process, again: %v", err)
+	}
 	key := s.file("davit.pem", []byte(s.mustDavit("anchor", "public-key")))
 	proofs := map[string]string{}
 	for name := range contents {
 		proofs[name] = s.file("proof.json", []byte(s.mustDavit("anchor", "proof", "papers", name)))
 	}
+	proofHere := s.file("here.json", []byte(s.mustDavit("anchor", "proof", "papers-here", "papers/a")))
 	if _, err := s.davit("anchor", "proof", "papers", "papers/d"); err == nil || !strings.Contains(err.Error(), "no object papers/d") {
 		t.Errorf("of an object that is not among them: %v", err)
 	}
@@ -105,6 +113,9 @@ func TestAnAnchorIsVerifiedWithTheFileTheProofAndTheKeyAlone(t *testing.T) {
 		if !strings.Contains(text, "was there when anchor papers was signed") || !strings.Contains(text, "one of 3") || !strings.Contains(text, "ECDSA P-256") {
 			t.Errorf("%s: %s", name, text)
 		}
+	}
+	if text := s.mustDavit("anchor", "verify", s.file("paper", contents["papers/a"]), "--proof", proofHere, "--public-key", key); !strings.Contains(text, "one of 2") {
+		t.Errorf("in this process: %s", text)
 	}
 	out, err := s.davit("anchor", "verify", s.file("paper", []byte("the deeds")), "--proof", proofs["papers/a"], "--public-key", key, "--json")
 	var said struct {
