@@ -12,6 +12,9 @@ import (
 const (
 	// clockTolerance is how far ahead of the watcher's clock a head may be: slots are 12 seconds, and clocks differ.
 	clockTolerance = 30 * time.Second
+	// staleReference is how old the head of a reference may be: no chain that is watched goes so long without a block, and a
+	// node is not level with the network because a reference is stuck beside it.
+	staleReference = time.Hour
 	// aheadTolerance is how many blocks a node may be ahead of all references: what they are late.
 	aheadTolerance = 64
 	// anchorDepth is how far below the head blocks are compared: an epoch, which reorganisations hardly ever reach.
@@ -140,6 +143,8 @@ func doubt(now time.Time, node nodes.Node, reference Sample) string {
 		return fmt.Sprintf("is of chain %d", reference.ChainID)
 	case reference.HeadTime.Sub(now) > clockTolerance:
 		return "has a head of a time that has not come"
+	case now.Sub(reference.HeadTime) > staleReference:
+		return "is stuck: its head is of " + reference.HeadTime.UTC().Format(time.RFC3339)
 	}
 	return ""
 }

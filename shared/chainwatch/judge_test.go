@@ -83,6 +83,10 @@ func TestWhatIsWrongIsSaidAndNotReckonedWith(t *testing.T) {
 		"its references are of tomorrow": {func(o *Observation) {
 			o.References[0].HeadTime, o.References[1].HeadTime = now.Add(time.Hour), now.Add(time.Hour)
 		}, []Code{NoReference}, 0, []string{names.MetricBlocksBehind}},
+		"it is stuck, and its references with it": {func(o *Observation) {
+			o.Own.HeadTime = now.Add(-2 * time.Hour)
+			o.References[0].HeadTime, o.References[1].HeadTime = o.Own.HeadTime, o.Own.HeadTime
+		}, []Code{NoReference}, 0, []string{names.MetricBlocksBehind}},
 		"its disk cannot be read": {func(o *Observation) { o.Disk = &DiskSample{Failure: "away"} }, []Code{DiskUnknown}, 0, []string{names.MetricDiskUsed}},
 		"it has no disk":          {func(o *Observation) { o.Disk = nil }, nil, 0, []string{names.MetricDiskUsed}},
 		"one reference disagrees": {func(o *Observation) { o.References[0].Anchor.Hash = "0xbb" }, nil, 0, nil},
