@@ -31,6 +31,7 @@ type anchor struct {
 	*run
 	digests []merkle.Hash
 	state   AnchorState
+	chained *chained
 }
 
 func newAnchor(r *run) (handler, error) {
@@ -42,6 +43,9 @@ func newAnchor(r *run) (handler, error) {
 		made.state = *r.From.Anchor
 	}
 	var err error
+	if made.chained, err = newChained(r); err != nil {
+		return nil, err
+	}
 	made.digests, err = split(made.state.Leaves)
 	return made, err
 }
@@ -164,10 +168,10 @@ func (a *anchor) prove(levels [][]merkle.Hash, retention *Retention) (done bool,
 
 // transaction signs and writes the transaction of Ethereum that carries the root, if the job asks for one.
 func (a *anchor) transaction(root merkle.Hash, retention *Retention) (*hashjob.SignedTransaction, error) {
-	if a.job.Anchor.Ethereum == nil {
+	if a.chained == nil {
 		return nil, nil
 	}
-	signed, err := a.signRoot(root)
+	signed, err := a.chained.sign(root)
 	if err != nil {
 		return nil, err
 	}

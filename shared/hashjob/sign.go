@@ -65,31 +65,32 @@ func (r *run) signOne() (Step, error) {
 }
 
 func (r *run) signMessage(key *signing.Key, result *hashjob.SignResult) error {
-	field, message, err := r.message(key)
+	digest, err := messageDigest(r.job.Sign)
 	if err != nil {
-		return unsigned(field, err)
+		return err
 	}
-	result.Digest, result.Signature = message.Digest.String(), message.Signature
+	signature, err := key.SignDigest(r.ctx, digest)
+	if err != nil {
+		return unsigned("sign.key", err)
+	}
+	result.Digest, result.Signature = digest.String(), signature.String()
 	return nil
 }
 
-// message signs the message of the document, and names the field that a wrong one is in.
-func (r *run) message(key *signing.Key) (field string, signed signing.SignedMessage, err error) {
-	switch options := r.job.Sign; {
+// messageDigest is what is signed of a message. What is wrong with it is a *hashjob.FieldError.
+func messageDigest(options *hashjob.SignOptions) (ethereum.Hash, error) {
+	switch {
 	case options.TypedData != "":
-		signed, err = signing.TypedMessage(r.ctx, key, []byte(options.TypedData))
-		return "sign.typed_data", signed, err
+		digest, err := signing.TypedDigest([]byte(options.TypedData))
+		return digest, unsigned("sign.typed_data", err)
 	case options.Text != nil:
-		signed, err = signing.Message(r.ctx, key, []byte(*options.Text))
-		return "sign.key", signed, err
-	default:
-		var data signing.Data
-		if err := data.UnmarshalText([]byte(*options.Data)); err != nil {
-			return "", signed, hashjob.Wrong("sign.data", "%s", err)
-		}
-		signed, err = signing.Message(r.ctx, key, data)
-		return "sign.key", signed, err
+		return signing.MessageDigest([]byte(*options.Text)), nil
 	}
+	var data signing.Data
+	if err := data.UnmarshalText([]byte(*options.Data)); err != nil {
+		return ethereum.Hash{}, hashjob.Wrong("sign.data", "%s", err)
+	}
+	return signing.MessageDigest(data), nil
 }
 
 // signTransaction signs a transaction under the job's ID, so that the same job gives the same transaction for ever.
@@ -158,21 +159,46 @@ func accessOf(entry hashjob.Access) (access signing.Access, err error) {
 	return access, nil
 }
 
-// signRoot signs the transaction that carries the root of an anchor.
-func (r *run) signRoot(root merkle.Hash) (*hashjob.SignedTransaction, error) {
+// chained is the transaction that carries the root of an anchor, before it is known.
+type chained struct {
+	*run
+	key         *signing.Key
+	transaction hashjob.Transaction
+}
+
+const anchorField = "anchor.ethereum"
+
+// newChained makes sure that the transaction can be signed once the root is known. It is nil where the job asks for none.
+func newChained(r *run) (*chained, error) {
 	wanted := r.job.Anchor.Ethereum
-	key, err := r.open("anchor.ethereum.key", wanted.Key)
+	if wanted == nil {
+		return nil, nil
+	}
+	key, err := r.open(anchorField+".key", wanted.Key)
 	if err != nil {
 		return nil, err
 	}
-	transaction := hashjob.Transaction{ChainID: wanted.ChainID, FirstNonce: wanted.FirstNonce, GasLimit: wanted.GasLimit,
-		MaxFeePerGas: wanted.MaxFeePerGas, MaxPriorityFeePerGas: wanted.MaxPriorityFeePerGas, To: wanted.To,
-		Data: "0x" + hex.EncodeToString(root[:])}
-	if transaction.GasLimit == 0 {
-		transaction.GasLimit = anchorGas
+	made := &chained{run: r, key: key, transaction: hashjob.Transaction{ChainID: wanted.ChainID, FirstNonce: wanted.FirstNonce,
+		GasLimit: wanted.GasLimit, MaxFeePerGas: wanted.MaxFeePerGas, MaxPriorityFeePerGas: wanted.MaxPriorityFeePerGas, To: wanted.To}}
+	if made.transaction.GasLimit == 0 {
+		made.transaction.GasLimit = anchorGas
 	}
-	if transaction.To == "" {
-		transaction.To = key.Address().String()
+	if made.transaction.To == "" {
+		made.transaction.To = key.Address().String()
 	}
-	return r.signTransaction(key, "anchor.ethereum", transaction)
+	read, err := transactionOf(anchorField, made.with(merkle.Hash{}))
+	if err != nil {
+		return nil, err
+	}
+	return made, unsigned(anchorField, read.Validate())
+}
+
+func (c *chained) with(root merkle.Hash) hashjob.Transaction {
+	transaction := c.transaction
+	transaction.Data = "0x" + hex.EncodeToString(root[:])
+	return transaction
+}
+
+func (c *chained) sign(root merkle.Hash) (*hashjob.SignedTransaction, error) {
+	return c.signTransaction(c.key, anchorField, c.with(root))
 }

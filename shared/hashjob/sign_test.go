@@ -127,6 +127,36 @@ func TestWhatCannotBeSignedIsNamed(t *testing.T) {
 	}
 }
 
+func TestAnAnchorWhoseTransactionCannotBeSignedWritesNothing(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*events.AnchorTransaction)
+		field  string
+	}{
+		"a fee in words":     {func(a *events.AnchorTransaction) { a.MaxFeePerGas = "much" }, "anchor.ethereum.max_fee_per_gas"},
+		"no fee":             {func(a *events.AnchorTransaction) { a.MaxFeePerGas = "" }, "anchor.ethereum.max_fee_per_gas"},
+		"no chain":           {func(a *events.AnchorTransaction) { a.ChainID = 0 }, "anchor.ethereum.chain_id"},
+		"a wrong receiver":   {func(a *events.AnchorTransaction) { a.To = "me" }, "anchor.ethereum.to"},
+		"a key that is away": {nil, "anchor.ethereum.key"},
+		"too little gas":     {func(a *events.AnchorTransaction) { a.GasLimit = 1 }, "anchor.ethereum.gas_limit"},
+	} {
+		objects, asked := anchored(t, 3)
+		transaction := events.AnchorTransaction{Key: "alias/a", ChainID: 1, MaxFeePerGas: "2", MaxPriorityFeePerGas: "1"}
+		asked.Anchor.Ethereum = &transaction
+		vault := newVault(t)
+		if test.change == nil {
+			vault.wrong = &smithy.GenericAPIError{Code: "NotFoundException", Message: "no"}
+		} else {
+			test.change(&transaction)
+		}
+		runner := &hashjob.Runner{Objects: objects, Store: objects, Signer: newSigner(t), Wallet: &hashjob.Wallet{KMS: vault}, Now: newClock().now}
+		_, err := runner.Run(t.Context(), asked, hashjob.Invocation{})
+		var wrong *events.FieldError
+		if !errors.As(err, &wrong) || wrong.Field != test.field || len(objects.objects) != 3 {
+			t.Errorf("%s: %v, and there are %d objects", name, err, len(objects.objects))
+		}
+	}
+}
+
 func TestTheKeysFaultsAreTheJobsAndThoseOfKMSPass(t *testing.T) {
 	for code, isField := range map[string]bool{"NotFoundException": true, "AccessDeniedException": true, "KMSInvalidStateException": true,
 		"KMSInternalException": false, "ThrottlingException": false} {
