@@ -241,7 +241,7 @@ type Access struct {
 	StorageKeys []string `json:"storage_keys"`
 }
 
-// MaximumObject is how long an Object may be, in bytes.
+// MaximumObject is how long an Object may be, in bytes without spaces.
 const MaximumObject = 1 << 20
 
 // Object is a JSON object within a document that others read. It has one form, without spaces.
@@ -252,15 +252,15 @@ func (o *Object) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
 		return nil
 	}
-	if len(text) == 0 || text[0] != '{' || len(text) > MaximumObject {
-		return Wrong("", "typed_data and genesis are JSON objects of at most %d bytes", MaximumObject)
-	}
-	var compact, escaped bytes.Buffer
+	var compact, written bytes.Buffer
 	if err := json.Compact(&compact, text); err != nil {
 		return err
 	}
-	json.HTMLEscape(&escaped, compact.Bytes())
-	*o = Object(escaped.String())
+	json.HTMLEscape(&written, compact.Bytes()) // as it is written again
+	if text[0] != '{' || written.Len() > MaximumObject {
+		return Wrong("", "typed_data and genesis are JSON objects of at most %d bytes", MaximumObject)
+	}
+	*o = Object(written.String())
 	return nil
 }
 
