@@ -179,7 +179,7 @@ func (a *anchor) transaction(root merkle.Hash, retention *Retention) (*hashjob.S
 	if err != nil {
 		return nil, err
 	}
-	_, err = a.Store.Put(a.ctx, AnchorPrefix(a.job.ID)+"transaction.json", jsonType, document, retention)
+	_, err = a.Store.Put(a.ctx, AnchorTransactionKey(a.job.ID), jsonType, document, retention)
 	return signed, err
 }
 

@@ -24,6 +24,9 @@ func AnchorPrefix(id string) string { return AnchorsPrefix + id + "/" }
 // AnchorObjectsKey is where the list of an anchor's objects is: a line each, in their order, with the fields bucket and key.
 func AnchorObjectsKey(id string) string { return AnchorPrefix(id) + "objects.jsonl" }
 
+// AnchorTransactionKey is where the transaction of Ethereum is that carries an anchor's root.
+func AnchorTransactionKey(id string) string { return AnchorPrefix(id) + "transaction.json" }
+
 func proofsPrefix(id string) string { return AnchorPrefix(id) + "proofs/" }
 
 // ProofKey is where the proof of an anchor's object is, by its place in the list of objects.

@@ -15,12 +15,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 
 	"davit/cmd/davit/command"
 	"davit/events/hashjob"
 	"davit/shared/hashing"
+	"davit/shared/hashing/merkle"
 	jobs "davit/shared/hashjob"
 	"davit/shared/hashjob/anchorproof"
 	"davit/shared/hashjob/cloud"
@@ -43,7 +43,7 @@ proof for each object under Object Lock. To verify one, the file, its proof and 
   davit anchor proof records-2026-11-22 2026/11/22/invoice.pdf >invoice.proof.json
   davit anchor verify invoice.pdf --proof invoice.proof.json --public-key davit.pem`,
 	}
-	parent.AddCommand(verifyCommand(), keyCommand(), proofCommand())
+	parent.AddCommand(verifyCommand(), keyCommand(), proofCommand(), transactionCommand())
 	return parent
 }
 
@@ -58,11 +58,14 @@ type verdict struct {
 	Leaves uint64 `json:"leaves,omitempty"`
 	Root   string `json:"root,omitempty"`
 	Key    string `json:"key,omitempty"`
-	Reason string `json:"reason,omitempty"`
+	// Transaction is the hash of the transaction of Ethereum that carries the root, and ChainID its network's number.
+	Transaction string `json:"transaction,omitempty"`
+	ChainID     uint64 `json:"chain_id,omitempty"`
+	Reason      string `json:"reason,omitempty"`
 }
 
 func verifyCommand() *cobra.Command {
-	var proofPath, keyPath string
+	var proofPath, keyPath, transactionPath string
 	var asJSON bool
 	verify := &cobra.Command{
 		Use:   "verify FILE --proof PROOF --public-key KEY",
@@ -70,9 +73,13 @@ func verifyCommand() *cobra.Command {
 		Long: `Verify a file against its proof and the public key, without any network.
 
 Get the public key by a way that you trust, not from where the proof comes from. The key is in PEM or DER. The exit code is 0
-only if the file is what the proof is of, the proof leads to the root, and the root was signed with the key.`,
+only if the file is what the proof is of, the proof leads to the root, and the root was signed with the key.
+
+With --transaction it also says whether that transaction of Ethereum carries the root. Look its hash up where you trust what
+you see: the time of its block does not depend on the signer.`,
 		Example: `  davit anchor verify invoice.pdf --proof invoice.proof.json --public-key davit.pem
-  davit anchor verify - --proof invoice.proof.json --public-key davit.pem --json <invoice.pdf`,
+  davit anchor verify - --proof invoice.proof.json --public-key davit.pem --json <invoice.pdf
+  davit anchor verify invoice.pdf --proof invoice.proof.json --public-key davit.pem --transaction transaction.json`,
 		Args: func(given *cobra.Command, arguments []string) error {
 			if proofPath == "" || keyPath == "" {
 				return errors.New("--proof and --public-key are both needed")
@@ -81,6 +88,9 @@ only if the file is what the proof is of, the proof leads to the root, and the r
 		},
 		RunE: func(given *cobra.Command, arguments []string) error {
 			found, err := verifyFile(given, arguments[0], proofPath, keyPath)
+			if err == nil && transactionPath != "" {
+				err = verifyTransaction(&found, transactionPath)
+			}
 			if found.File == "" {
 				return err
 			}
@@ -89,6 +99,7 @@ only if the file is what the proof is of, the proof leads to the root, and the r
 	}
 	verify.Flags().StringVar(&proofPath, "proof", "", "file of the proof")
 	verify.Flags().StringVar(&keyPath, "public-key", "", "file of the public key, in PEM or DER")
+	verify.Flags().StringVar(&transactionPath, "transaction", "", "file of the transaction that carries the root, as \"davit anchor transaction\" shows it")
 	verify.Flags().BoolVar(&asJSON, "json", false, "write the result as JSON")
 	return verify
 }
@@ -124,6 +135,33 @@ func verifyFile(given *cobra.Command, path, proofPath, keyPath string) (verdict,
 	found.Valid, found.Anchor, found.Leaves, found.Key = true, statement.ID, statement.Leaves, key.String()
 	found.Signed, found.Root = statement.At.Format(time.RFC3339), hex.EncodeToString(statement.Root[:])
 	return found, nil
+}
+
+// verifyTransaction checks that the transaction in the file carries the root of the verdict.
+func verifyTransaction(found *verdict, path string) error {
+	document, err := readSmall(path)
+	if err != nil {
+		return err
+	}
+	var signed hashjob.SignedTransaction
+	if err := json.Unmarshal(document, &signed); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	raw, err := hex.DecodeString(strings.TrimPrefix(signed.Raw, "0x"))
+	if err != nil {
+		return fmt.Errorf("%s: raw: %w", path, err)
+	}
+	root, err := merkle.ParseHash(found.Root)
+	if err != nil {
+		return err
+	}
+	hash, chainID, err := anchorproof.VerifyTransaction(raw, root)
+	if err != nil {
+		found.Valid, found.Reason = false, err.Error()
+		return fmt.Errorf("%s: not verified: %w", path, err)
+	}
+	found.Transaction, found.ChainID = hash.String(), chainID
+	return nil
 }
 
 func readSmall(path string) ([]byte, error) {
@@ -175,6 +213,9 @@ func show(to io.Writer, asJSON bool, found verdict) error {
 	}
 	_, err := fmt.Fprintf(to, "%s was there when anchor %s was signed, at %s (the signer's clock).\nSHA-256 %s, one of %d; root %s; key %s.\n",
 		found.File, found.Anchor, found.Signed, found.SHA256, found.Leaves, found.Root, found.Key)
+	if err == nil && found.Transaction != "" {
+		_, err = fmt.Fprintf(to, "The root is in the transaction %s on chain %d, if that is in a block: look there.\n", found.Transaction, found.ChainID)
+	}
 	return err
 }
 
@@ -211,11 +252,7 @@ func proofCommand() *cobra.Command {
 		Example: "  davit anchor proof records-2026-11-22 2026/11/22/invoice.pdf >invoice.proof.json",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(given *cobra.Command, arguments []string) error {
-			configuration, err := command.LoadConfiguration(given.Context(), region)
-			if err != nil {
-				return err
-			}
-			document, err := findProof(given.Context(), configuration, arguments[0], arguments[1])
+			document, err := findProof(given.Context(), region, arguments[0], arguments[1])
 			if err != nil {
 				return err
 			}
@@ -227,18 +264,60 @@ func proofCommand() *cobra.Command {
 	return proof
 }
 
-// maximumList is the longest list of an anchor's objects that is read, in bytes.
-const maximumList = 256 << 20
+func transactionCommand() *cobra.Command {
+	var region string
+	transaction := &cobra.Command{
+		Use:   "transaction ID",
+		Short: "Show the transaction of Ethereum that carries an anchor's root",
+		Long: `Show the transaction of Ethereum that carries an anchor's root, for an anchor whose job asked for one. Its "raw" is what
+eth_sendRawTransaction takes.`,
+		Example: "  davit anchor transaction records-2026-11-22 >transaction.json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(given *cobra.Command, arguments []string) error {
+			id := arguments[0]
+			bucket, err := bucketOf(given.Context(), region, id)
+			if err != nil {
+				return err
+			}
+			document, err := bucket.Get(given.Context(), jobs.AnchorTransactionKey(id), maximumDocument)
+			if errors.Is(err, jobs.ErrNoObject) {
+				return fmt.Errorf("there is no anchor %s with a transaction: see \"davit job show %s\"", id, id)
+			}
+			if err != nil {
+				return err
+			}
+			_, err = given.OutOrStdout().Write(append(document, '\n'))
+			return err
+		},
+	}
+	transaction.Flags().StringVar(&region, "region", "", "AWS region; that of the AWS environment if absent")
+	return transaction
+}
 
-func findProof(ctx context.Context, configuration aws.Config, id, key string) ([]byte, error) {
+// bucketOf is the bucket in which the anchor with the ID would be.
+func bucketOf(ctx context.Context, region, id string) (*cloud.Bucket, error) {
 	if !hashjob.ValidID(id) {
 		return nil, fmt.Errorf("%.128q can be no ID of a job", id)
+	}
+	configuration, err := command.LoadConfiguration(ctx, region)
+	if err != nil {
+		return nil, err
 	}
 	account, err := command.Account(ctx, configuration)
 	if err != nil {
 		return nil, err
 	}
-	bucket := cloud.NewBucket(configuration, names.HashJobBucket(account, configuration.Region))
+	return cloud.NewBucket(configuration, names.HashJobBucket(account, configuration.Region)), nil
+}
+
+// maximumList is the longest list of an anchor's objects that is read, in bytes.
+const maximumList = 256 << 20
+
+func findProof(ctx context.Context, region, id, key string) ([]byte, error) {
+	bucket, err := bucketOf(ctx, region, id)
+	if err != nil {
+		return nil, err
+	}
 	list, err := bucket.Get(ctx, jobs.AnchorObjectsKey(id), maximumList)
 	if errors.Is(err, jobs.ErrNoObject) {
 		return nil, fmt.Errorf("there is no anchor %s: see \"davit job show %s\"", id, id)

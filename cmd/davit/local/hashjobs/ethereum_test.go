@@ -80,6 +80,19 @@ func TestTheRootOfAnAnchorIsInATransaction(t *testing.T) {
 	if kept != *result.Anchor.Transaction {
 		t.Errorf("what is kept is %+v", kept)
 	}
+	t.Setenv("AWS_ENDPOINT_URL", started)
+	verify := []string{"anchor", "verify", s.file("record", []byte("a record")),
+		"--proof", s.file("proof.json", []byte(s.mustDavit("anchor", "proof", "chained", "chained/1"))),
+		"--public-key", s.file("davit.pem", []byte(s.mustDavit("anchor", "public-key"))),
+		"--transaction", s.file("transaction.json", []byte(s.mustDavit("anchor", "transaction", "chained")))}
+	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+	if text := s.mustDavit(verify...); !strings.Contains(text, "The root is in the transaction "+kept.Hash+" on chain 5") {
+		t.Errorf("verify says %s", text)
+	}
+	verify[len(verify)-1] = s.file("other.json", []byte(strings.Replace(string(stored), result.Anchor.Root, strings.Repeat("0", 64), 1)))
+	if text, err := s.davit(verify...); err == nil || !strings.Contains(err.Error(), "does not carry the root") {
+		t.Errorf("of another root: %s, %v", text, err)
+	}
 }
 
 func TestTheFunctionVerifiesHeadersOfEthereum(t *testing.T) {
