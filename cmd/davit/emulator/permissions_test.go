@@ -106,6 +106,35 @@ func TestEnforcedPermissions(t *testing.T) {
 	})
 }
 
+func judgeKey(t *testing.T) {
+	keys := kms.NewFromConfig(cloud(t))
+	role, limited := newRole(t)
+	made, other := newKey(t, keys, "alias/"+role), newKey(t, keys, "alias/another-than-"+role)
+	allow(t, role, "kms:GetPublicKey", ownArn("kms", "key/*"),
+		fmt.Sprintf(`,"Condition":{"ForAnyValue:StringEquals":{"kms:ResourceAliases":[%q]}}`, made.alias))
+	asRole := kms.NewFromConfig(limited)
+	for _, id := range []string{made.alias, made.arn} {
+		_, err := asRole.GetPublicKey(t.Context(), &kms.GetPublicKeyInput{KeyId: &id})
+		permitted(t, err)
+	}
+	for _, id := range []string{other.alias, other.arn} {
+		_, err := asRole.GetPublicKey(t.Context(), &kms.GetPublicKeyInput{KeyId: &id})
+		denied(t, err, "kms:GetPublicKey", other.arn)
+	}
+}
+
+// namedKey is a key that signs, with its alias.
+type namedKey struct{ arn, alias string }
+
+func newKey(t *testing.T, keys *kms.Client, alias string) namedKey {
+	t.Helper()
+	made, err := keys.CreateKey(t.Context(), &kms.CreateKeyInput{KeySpec: kmstypes.KeySpecEccNistP256, KeyUsage: kmstypes.KeyUsageTypeSignVerify})
+	permitted(t, err)
+	_, err = keys.CreateAlias(t.Context(), &kms.CreateAliasInput{AliasName: &alias, TargetKeyId: made.KeyMetadata.KeyId})
+	permitted(t, err)
+	return namedKey{*made.KeyMetadata.Arn, alias}
+}
+
 func judgeFunction(t *testing.T) {
 	queue, err := sqs.NewFromConfig(cloud(t)).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("jobs")})
 	if err != nil {
