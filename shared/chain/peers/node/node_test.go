@@ -284,7 +284,7 @@ func TestTransactionsOfJobsAreMined(t *testing.T) {
 	}
 	anchored := do(hashjob.Job{ID: "records", Kind: hashjob.Anchor, Input: &hashjob.Input{S3: &hashjob.S3Input{Bucket: "media",
 		Keys: []string{"a", "b"}, Form: hashjob.FormObjects}}, Anchor: &hashjob.AnchorOptions{RetainDays: 1,
-		Ethereum: &hashjob.AnchorTransaction{Key: key.ID(), ChainID: 1337, MaxFeePerGas: "3000000000", MaxPriorityFeePerGas: "1"}}}).Anchor
+		Ethereum: &hashjob.AnchorTransaction{Key: key.ID(), ChainID: 1337, MaxFeePerGas: "3000000000", MaxPriorityFeePerGas: "1000000000"}}}).Anchor
 	if anchored.Transaction == nil || !bytes.Contains(store["anchors/records/transaction.json"], []byte(anchored.Transaction.Raw)) {
 		t.Fatalf("the anchor is %+v", anchored)
 	}
