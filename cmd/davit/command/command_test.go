@@ -36,7 +36,7 @@ func TestWrongUsageIsToldApartFromFailure(t *testing.T) {
 		{"no workload", []string{"history"}, "accepts 1 arg(s), received 0"},
 		{"two workloads", []string{"explain", "ecs:a/b", "ecs:a/c"}, "accepts 1 arg(s), received 2"},
 		{"what is no workload", []string{"status", "web"}, "want ecs:CLUSTER/SERVICE"},
-		{"a workload that is not on ECS", []string{"status", "eks:a/b/c"}, "davit acts on ECS services only"},
+		{"a host", []string{"status", "ec2:i-0123456789abcdef0"}, "nothing rolls out on a host"},
 		{"a hold without a reason", []string{"hold", "ecs:a/b"}, "say why"},
 		{"a reason that is a book", []string{"hold", "ecs:a/b", "--why", strings.Repeat("x", 401)}, "at most 400"},
 		{"a name that is a book", []string{"resume", "ecs:a/b", "--who", strings.Repeat("x", 129)}, "at most 128"},
@@ -86,7 +86,7 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 		for _, arguments := range [][]string{{"explain"}, {"history"}, {"status"}, {"resume"}, {"forgive"}, {"hold", "--why", "x"},
 			{"rollback", "--why", "x"}, {"rollout", "--why", "x"}} {
 			run(t, append(arguments, "ecs:shop/shpo")...).want(t, ExitFailed,
-				"ecs:shop/shpo: there is no such service in 000000000000/ap-northeast-2", "davit knows ecs:shop/shop")
+				"ecs:shop/shpo: there is no such workload in 000000000000/ap-northeast-2", "davit knows ecs:shop/shop")
 		}
 	})
 	t.Run("the event cannot be read", func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 
 	"davit/shared/names"
 	"davit/shared/workload"
+	"davit/shared/workload/eks/cluster"
 )
 
 // told is an error in words of our own; the cause is kept for programs.
@@ -41,10 +42,13 @@ func (s *session) inWords(ctx context.Context, err error) error {
 		table  *dynamodbtypes.ResourceNotFoundException
 		queue  *sqstypes.QueueDoesNotExist
 		answer smithy.APIError
+		silent *cluster.Unreachable
 	)
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &silent):
+		return err
 	case errors.As(err, &table), errors.As(err, &queue):
 		return &told{cause: err, text: fmt.Sprintf("davit is not installed in %s: deploy the automation stack, "+
 			"or set AWS_REGION / AWS_ENDPOINT_URL", s.where(ctx))}
@@ -74,6 +78,10 @@ func (s *session) where(ctx context.Context) string {
 func general(ctx context.Context, err error) bool {
 	var table *dynamodbtypes.ResourceNotFoundException
 	var answer smithy.APIError
+	var silent *cluster.Unreachable
+	if errors.As(err, &silent) && ctx.Err() == nil {
+		return false // others are on other clusters
+	}
 	if ctx.Err() != nil || errors.As(err, &table) || errors.Is(err, syscall.ECONNREFUSED) {
 		return true
 	}
@@ -87,8 +95,8 @@ func reference(text string) (workload.Reference, error) {
 	if err != nil {
 		return workload.Reference{}, usageError{err}
 	}
-	if read.Kind() != workload.ECS {
-		return workload.Reference{}, usage("%s: davit acts on ECS services only", read)
+	if read.Kind() == workload.EC2 {
+		return workload.Reference{}, usage("%s: nothing rolls out on a host", read)
 	}
 	return read, nil
 }
@@ -99,15 +107,15 @@ const (
 	maximumSuggested = 5
 )
 
-// unknown is the error for a workload that neither ECS nor the ledger knows. It names those that may be meant.
+// unknown is the error for a workload that neither the platform nor the ledger knows. It names those that may be meant.
 func (s *session) unknown(ctx context.Context, missing workload.Reference) error {
-	text := fmt.Sprintf("%s: there is no such service in %s, and the ledger does not know it", missing, s.where(ctx))
+	text := fmt.Sprintf("%s: there is no such workload in %s, and the ledger does not know it", missing, s.where(ctx))
 	known, err := s.known(ctx, maximumSearched)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s; listing the workloads failed too: %w", text, err)
 	case len(known) == 0:
-		return fmt.Errorf("%s; no service carries the tag %s yet: tag one", text, names.TagPolicy)
+		return fmt.Errorf("%s; no workload carries the tag or annotation %s yet: opt one in", text, names.TagPolicy)
 	}
 	slices.SortStableFunc(known, func(a, b workload.Reference) int {
 		return distance(a.String(), missing.String()) - distance(b.String(), missing.String())

@@ -134,8 +134,8 @@ func (s *session) concerned(ctx context.Context, event events.Event) ([]workload
 		return nil, cause, fmt.Errorf("event %s: %w", event.ID, err)
 	}
 	for _, reference := range references {
-		if reference.Kind() != workload.ECS {
-			return nil, cause, errors.New(reference.String() + ": davit acts on ECS services only")
+		if reference.Kind() == workload.EC2 {
+			return nil, cause, errors.New(reference.String() + ": nothing rolls out on a host")
 		}
 	}
 	return references, cause, nil

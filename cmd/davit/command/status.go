@@ -84,7 +84,7 @@ func (s *session) showStatus(ctx context.Context, asked []workload.Reference) er
 		statuses = append(statuses, found...)
 	}
 	if len(statuses) == 0 {
-		s.say("No service carries the tag davit/policy, and the ledger knows none.")
+		s.say("No workload carries the tag or annotation davit/policy, and the ledger knows none.")
 	}
 	return s.result(statuses, func(w io.Writer) error { return show.StatusTable(w, statuses) })
 }

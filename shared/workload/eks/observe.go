@@ -22,43 +22,55 @@ import (
 // A cluster that does not answer spoils its own workloads alone: beside the error, which joins all faults, stands what
 // could be observed.
 func (d *Driver) Observe(ctx context.Context, references []workload.Reference) (map[workload.Reference]workload.Observation, error) {
-	var (
-		mutex        sync.Mutex
-		observations = make(map[workload.Reference]workload.Observation, len(references))
-		faults       []error
-		perCluster   = map[string]*errgroup.Group{}
-	)
+	seen := &survey{driver: d, observations: make(map[workload.Reference]workload.Observation, len(references))}
+	var clusters sync.WaitGroup
+	for _, own := range byCluster(references) {
+		clusters.Go(func() { seen.cluster(ctx, own) })
+	}
+	clusters.Wait()
+	return seen.observations, errors.Join(seen.faults...)
+}
+
+// byCluster groups the references by cluster, each once.
+func byCluster(references []workload.Reference) map[string][]workload.Reference {
+	clusters := map[string][]workload.Reference{}
+	known := make(map[workload.Reference]bool, len(references))
 	for _, reference := range references {
-		group, found := perCluster[reference.Cluster()]
-		if !found {
-			group = &errgroup.Group{}
-			group.SetLimit(concurrency)
-			perCluster[reference.Cluster()] = group
+		if !known[reference] {
+			known[reference] = true
+			clusters[reference.Cluster()] = append(clusters[reference.Cluster()], reference)
 		}
-		mutex.Lock()
-		_, known := observations[reference]
-		observations[reference] = workload.Observation{Workload: reference}
-		mutex.Unlock()
-		if known {
-			continue
-		}
-		group.Go(func() error {
-			observed, err := d.observe(ctx, reference)
-			mutex.Lock()
-			defer mutex.Unlock()
+	}
+	return clusters
+}
+
+// survey is one Observe under way.
+type survey struct {
+	driver *Driver
+
+	mutex        sync.Mutex
+	observations map[workload.Reference]workload.Observation
+	faults       []error
+}
+
+// cluster looks at the workloads of one cluster.
+func (s *survey) cluster(ctx context.Context, references []workload.Reference) {
+	var requests errgroup.Group
+	requests.SetLimit(concurrency)
+	for _, reference := range references {
+		requests.Go(func() error {
+			observed, err := s.driver.observe(ctx, reference)
+			s.mutex.Lock()
+			defer s.mutex.Unlock()
 			if err != nil {
-				delete(observations, reference)
-				faults = append(faults, fmt.Errorf("observe %s: %w", reference, err))
+				s.faults = append(s.faults, fmt.Errorf("observe %s: %w", reference, err))
 				return nil
 			}
-			observations[reference] = observed
+			s.observations[reference] = observed
 			return nil
 		})
 	}
-	for _, group := range perCluster {
-		_ = group.Wait()
-	}
-	return observations, errors.Join(faults...)
+	_ = requests.Wait()
 }
 
 func (d *Driver) observe(ctx context.Context, reference workload.Reference) (workload.Observation, error) {

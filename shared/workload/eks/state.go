@@ -48,7 +48,7 @@ func (o *object) statefulSetState(reference workload.Reference) (workload.Deploy
 		}
 		return workload.InProgress, ""
 	}
-	if seen.CurrentRevision == seen.UpdateRevision && seen.UpdatedReplicas >= desired {
+	if seen.CurrentRevision == seen.UpdateRevision && seen.UpdatedReplicas >= seen.Replicas {
 		return workload.Completed, ""
 	}
 	return workload.InProgress, ""
