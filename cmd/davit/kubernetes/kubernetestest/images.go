@@ -46,6 +46,7 @@ func (c *Cloud) Push(tb testing.TB, repository, tag string, labels map[string]st
 		tb.Fatal(err)
 	}
 	configured = configured.DeepCopy()
+	configured.OS, configured.Architecture = "linux", "amd64"
 	configured.Config.Labels = map[string]string{"org.opencontainers.image.version": tag}
 	for key, value := range labels {
 		configured.Config.Labels[key] = value
