@@ -25,8 +25,8 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: programs $(CDK) ## show the whole job on this machine: pushes, a refusal, a rollback, a deploy
-	bin/davit local demo
+demo: programs $(if $(EKS),$(KUBERNETES)) $(CDK) ## show the whole job on this machine: pushes, a refusal, a rollback, a deploy; EKS=1 on Kubernetes, too
+	bin/davit local demo $(if $(EKS),--eks)
 
 test: ## run everything: vet, lint, unit, property, fault, template and local-cloud tests
 	@$(MAKE) --no-print-directory -j2 $(CFN_LINT) $(KUBERNETES) build # what one waits for while the other computes
@@ -88,8 +88,8 @@ fuzz: ## fuzz every target for FUZZ_TIME (default 20s)
 			echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZ_TIME),20s) $$package; \
 		done; done; done
 
-local-up: programs $(CDK) ## start the local cloud on localhost:4566 and deploy the stacks to it
-	bin/davit local up
+local-up: programs $(if $(EKS),$(KUBERNETES)) $(CDK) ## start the local cloud on localhost:4566 and deploy the stacks to it; EKS=1 with Kubernetes
+	bin/davit local up $(if $(EKS),--eks)
 
 local-down: ## end the local cloud; leave no process and no container
 	@test ! -x bin/davit || bin/davit local down

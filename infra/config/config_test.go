@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v4"
 
 	"davit/shared/settings"
 )
@@ -327,5 +328,28 @@ chainwatch:
 		if _, err := Parse([]byte(changed)); err == nil || changed == watch || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestTheLocalInstallationsDifferByTheClusterAlone(t *testing.T) {
+	read := func(name string) map[string]any {
+		text, err := os.ReadFile(filepath.Join("..", "configurations", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var document map[string]any
+		if err := yaml.Load(text, &document); err != nil {
+			t.Fatal(err)
+		}
+		delete(document["network"].(map[string]any), "nat") // a cluster's nodes have a way out
+		return document
+	}
+	plain, cluster := read("local.yaml"), read("local-eks.yaml")
+	if _, found := cluster["eks"]; !found {
+		t.Error("local-eks.yaml has no cluster")
+	}
+	delete(cluster, "eks")
+	if difference := cmp.Diff(plain, cluster); difference != "" {
+		t.Errorf("local-eks.yaml differs from local.yaml by more (-local +local-eks):\n%s", difference)
 	}
 }

@@ -25,6 +25,7 @@ type place struct {
 	port   int
 	region string
 	asJSON bool
+	eks    bool
 }
 
 // Command is `davit local` with its subcommands.
@@ -44,6 +45,7 @@ as containers on a Docker engine. State, logs and pids live in the folder .local
 	flags := command.PersistentFlags()
 	flags.IntVar(&where.port, "port", emulator.DefaultPort, "TCP port on the loopback address")
 	flags.StringVar(&where.region, "region", emulator.DefaultRegion, "AWS region of the local cloud")
+	flags.BoolVar(&where.eks, "eks", false, "with a Kubernetes cluster beside that of ECS")
 	flags.BoolVar(&where.asJSON, "json", false, "write the result as JSON; progress goes to standard error")
 	command.AddCommand(upCommand(&where), downCommand(&where), statusCommand(&where), demoCommand(&where),
 		benchCommand(&where), prepareCommand(&where))
@@ -57,7 +59,7 @@ func upCommand(where *place) *cobra.Command {
 		Long: `Start the local cloud and deploy the stacks to it. It returns when everything is deployed and runs.
 It uses the Docker engine that DOCKER_HOST or the usual socket reaches; where there is none, root on
 Debian or Ubuntu gets a private one, which "davit local down" ends.`,
-		Example: "  davit local up\n  davit local up --port 4600 --json",
+		Example: "  davit local up\n  davit local up --eks\n  davit local up --port 4600 --json",
 		Args:    cobra.NoArgs,
 		RunE: where.run(func(ctx context.Context, site cloud.Site, out output) error {
 			err := site.Up(ctx, out.progress)
@@ -210,6 +212,9 @@ func (p *place) run(work func(context.Context, cloud.Site, output) error) func(*
 		site, err := cloud.NewSite(p.port, p.region)
 		if err != nil {
 			return err
+		}
+		if p.eks {
+			site = site.WithKubernetes()
 		}
 		parent := command.Context()
 		if parent == nil {

@@ -56,6 +56,7 @@ func (s Site) removeState() error {
 	for _, name := range []string{
 		stateName, "cdk.out",
 		"emulator/home", "emulator/temporary", "emulator/state", "emulator/objects", "emulator/plugin",
+		"emulator/kubernetes",
 	} {
 		if err := os.RemoveAll(filepath.Join(s.Directory, name)); err != nil {
 			return fmt.Errorf("remove the state of the local cloud: %w", err)

@@ -19,6 +19,9 @@ import (
 // DefaultConfiguration is the installation that is deployed to a local cloud, relative to the module's root.
 const DefaultConfiguration = "infra/configurations/local.yaml"
 
+// KubernetesConfiguration is the same installation with a cluster of EKS beside that of ECS.
+const KubernetesConfiguration = "infra/configurations/local-eks.yaml"
+
 // toolsDirectory holds the installed emulator, the same for every local cloud of the checkout.
 const toolsDirectory = ".local"
 
@@ -36,6 +39,8 @@ type Site struct {
 	Configuration string
 	// Endpoint is where the local cloud answers.
 	Endpoint endpoint.Endpoint
+	// Kubernetes makes clusters of EKS real; see WithKubernetes.
+	Kubernetes bool
 }
 
 // NewSite is the site of the checkout around the working directory, with its state in .local.
@@ -52,6 +57,12 @@ func NewSite(port int, region string) (Site, error) {
 		Root: root, Directory: filepath.Join(root, toolsDirectory), Configuration: DefaultConfiguration,
 		Endpoint: endpoint.Endpoint{Port: port, Region: region},
 	}, nil
+}
+
+// WithKubernetes is the site with a cluster of EKS, whose control plane is a process of the emulator's.
+func (s Site) WithKubernetes() Site {
+	s.Kubernetes, s.Configuration = true, KubernetesConfiguration
+	return s
 }
 
 // findRoot is the nearest directory at or above start whose go.mod is davit's.
@@ -105,12 +116,18 @@ func (s Site) Engine(ctx context.Context) (*engine.Engine, error) {
 
 // checkBuilt names the first thing that is missing, and what makes it.
 func (s Site) checkBuilt() error {
-	for _, needed := range []struct{ path, remedy string }{
+	type need struct{ path, remedy string }
+	needs := []need{
 		{filepath.Join("bin", "infra"), "make build"},
 		{filepath.Join("bin", "functions", runtime.GOARCH), "make build"},
 		{filepath.Join("node_modules", ".bin", "cdk"), "npm ci"},
 		{s.Configuration, "git checkout " + s.Configuration},
-	} {
+	}
+	if s.Kubernetes {
+		needs = append(needs, need{filepath.Join("bin", "controlplane"), "make bin/controlplane"},
+			need{filepath.Join("bin", "kubectl"), "make bin/kubectl"})
+	}
+	for _, needed := range needs {
 		if _, err := os.Stat(filepath.Join(s.Root, needed.path)); err != nil {
 			return fmt.Errorf("%s is %w: run %s", needed.path, ErrNotBuilt, needed.remedy)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"davit/cmd/davit/emulator"
+	"davit/cmd/davit/kubernetes"
 	"davit/cmd/davit/local/console"
 	"davit/cmd/davit/local/engine"
 	"davit/cmd/davit/local/webimage"
@@ -62,6 +63,12 @@ func (s Site) clearHalfStarted(ctx context.Context, console *console.Console) er
 	})
 }
 
+// step is a part of the start.
+type step struct {
+	title string
+	work  func() error
+}
+
 func (s Site) start(ctx context.Context, console *console.Console) error {
 	begun := time.Now()
 	progress := func(text string) { console.Line("%s", text) }
@@ -70,10 +77,7 @@ func (s Site) start(ctx context.Context, console *console.Console) error {
 		return fmt.Errorf("begin a new log of the deployment: %w", err)
 	}
 	started := state{StartedAt: begun.UTC().Truncate(time.Second), Region: s.Endpoint.Region}
-	steps := []struct {
-		title string
-		work  func() error
-	}{
+	steps := []step{
 		{"Emulator: installed", func() error { return emulator.Install(ctx, s.tools(), progress) }},
 		{"Docker engine", func() (err error) {
 			found, err = s.findEngine(ctx, &started, progress)
@@ -88,8 +92,11 @@ func (s Site) start(ctx context.Context, console *console.Console) error {
 			return s.Application().Deploy(ctx, console)
 		}},
 		{"Services: running", func() error { return s.awaitSteady(ctx, console) }},
-		{"First sweep: the rollout function knows the services", func() error { return s.firstSweep(ctx, console) }},
 	}
+	if s.Kubernetes {
+		steps = append(steps, step{"Cluster: davit's functions may roll out on it", func() error { return s.admitFunctions(ctx, progress) }})
+	}
+	steps = append(steps, step{"First sweep: the rollout function knows the services", func() error { return s.firstSweep(ctx, console) }})
 	for _, step := range steps {
 		if err := console.Step(step.title, step.work); err != nil {
 			return err
@@ -128,10 +135,18 @@ func (s Site) firstSweep(ctx context.Context, console *console.Console) error {
 }
 
 func (s Site) startEmulator(ctx context.Context, on *engine.Engine) error {
-	_, err := emulator.Start(ctx, emulator.Options{
+	options := emulator.Options{
 		Directory: s.emulator(), Installation: s.tools(),
 		Port: s.Endpoint.Port, Region: s.Endpoint.Region, DockerHost: on.Host(), EnforcePermissions: true,
-	})
+	}
+	if s.Kubernetes {
+		program, err := kubernetes.ControlPlane(s.Root)
+		if err != nil {
+			return err
+		}
+		options.ControlPlane = program
+	}
+	_, err := emulator.Start(ctx, options)
 	return err
 }
 
