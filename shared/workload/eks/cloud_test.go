@@ -558,6 +558,48 @@ func TestWhoIsNotLetInIsToldWhatToDo(t *testing.T) {
 	}
 }
 
+func TestATokenThatHasExpiredIsMadeAnew(t *testing.T) {
+	r := newRig(t)
+	_, first := r.repository(t)
+	web := r.deploy(t, workload.ControllerDeployment, manifest("Deployment", first, "", ""))
+	reads := 0
+	r.clusters.Now = func() time.Time {
+		// The first reading is for whether the cluster was silent, the second for the first token.
+		if reads++; reads <= 2 {
+			return time.Now().Add(-20 * time.Minute)
+		}
+		return time.Now()
+	}
+	if observed := r.observe(t, web); !observed.Exists || reads != 3 {
+		t.Errorf("after %d readings of the clock observed %+v", reads, observed)
+	}
+}
+
+func TestAPushIsPatchedWithinTwoSeconds(t *testing.T) {
+	r := newRig(t)
+	repository, first := r.repository(t)
+	web := r.deploy(t, workload.ControllerDeployment, manifest("Deployment", first, "", ""))
+	r.look(t, web)
+	var took []time.Duration
+	for version := range 9 {
+		tag := fmt.Sprintf("1.1.%d", version)
+		digest := cloud.Push(t, repository, tag, nil)
+		began := time.Now()
+		decisions, err := r.Reconcile(t.Context(), []workload.Reference{web}, rollout.Cause{ID: tag, Text: "push of " + tag, Digest: digest, Tag: tag,
+			Repository: workload.Repository{Registry: emulator.Account, Region: emulator.DefaultRegion, Name: repository}})
+		took = append(took, time.Since(began))
+		if err != nil || decisions[web].Action != rollout.Roll {
+			t.Fatalf("decided %+v, %v", decisions[web], err)
+		}
+		r.settle(t, web)
+	}
+	slices.Sort(took)
+	t.Logf("from the event of a push to the patch: p50 %s, all %s", took[len(took)/2], took)
+	if took[len(took)/2] > 2*time.Second {
+		t.Errorf("half of the pushes take longer than %s", took[len(took)/2])
+	}
+}
+
 func TestWhatOptedInIsFound(t *testing.T) {
 	r := newRig(t)
 	_, first := r.repository(t)

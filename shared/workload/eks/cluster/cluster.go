@@ -57,10 +57,12 @@ type EKS interface {
 
 // Clusters are the EKS clusters of one account and region. It is safe for concurrent use.
 type Clusters struct {
+	// Now is the clock.
+	Now func() time.Time
+
 	eks    EKS
 	signer signer
 	known  *cache.Cache[Cluster]
-	now    func() time.Time
 
 	mutex sync.Mutex
 	// tokens and silentUntil are by the cluster's name.
@@ -86,7 +88,7 @@ func New(configuration aws.Config) *Clusters {
 		eks:         eks.NewFromConfig(configuration),
 		signer:      signer{credentials: configuration.Credentials, region: configuration.Region},
 		known:       cache.New[Cluster](remembered, descriptionAge),
-		now:         time.Now,
+		Now:         time.Now,
 		tokens:      map[string]token{},
 		silentUntil: map[string]time.Time{},
 	}

@@ -49,7 +49,7 @@ func newCloud(t *testing.T, answer http.HandlerFunc) *cloud {
 	t.Cleanup(made.eks.Close)
 	made.Clusters = New(aws.Config{Region: "eu-west-1", BaseEndpoint: &made.eks.URL,
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "session")})
-	made.now = func() time.Time { return made.clock }
+	made.Now = func() time.Time { return made.clock }
 	return made
 }
 

@@ -232,7 +232,7 @@ func (c *Clusters) unreachable(ctx context.Context, name string, err error) erro
 	if ctx.Err() == nil {
 		c.known.Forget(name)
 		c.mutex.Lock()
-		c.silentUntil[name] = c.now().Add(silence)
+		c.silentUntil[name] = c.Now().Add(silence)
 		c.mutex.Unlock()
 	}
 	return &Unreachable{Cluster: name, Err: err}
@@ -242,7 +242,7 @@ func (c *Clusters) unreachable(ctx context.Context, name string, err error) erro
 func (c *Clusters) silent(name string) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	if c.now().Before(c.silentUntil[name]) {
+	if c.Now().Before(c.silentUntil[name]) {
 		return &Unreachable{Cluster: name, Err: errSilent}
 	}
 	return nil

@@ -81,7 +81,7 @@ func (c *Clusters) token(ctx context.Context, cluster string) (string, error) {
 	c.mutex.Lock()
 	kept := c.tokens[cluster]
 	c.mutex.Unlock()
-	now := c.now()
+	now := c.Now()
 	if now.Before(kept.until) {
 		return kept.text, nil
 	}
