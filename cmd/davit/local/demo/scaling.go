@@ -51,19 +51,19 @@ func (s *stage) awaitTasks(ctx context.Context, tasks int32) error {
 	})
 }
 
-// tellScaling tells the moves of the history, oldest first: there must be one outwards and one inwards.
+// tellScaling tells the moves of the history, oldest first: one outwards, and one inwards, which is written a moment after
+// the count has moved.
 func (s *stage) tellScaling(ctx context.Context) error {
-	entries, err := s.view.ledger.History(ctx, s.view.workload, ledger.MaximumHistory, "")
-	if err != nil {
-		return err
-	}
-	moves := slices.DeleteFunc(entries, func(entry ledger.Entry) bool { return entry.Action != string(scaling.Scale) })
+	var moves []ledger.Entry
+	wait := console.Wait{For: "the history to have a move outwards and one inwards", Limit: rolloutLimit}
+	err := s.Console.Await(ctx, wait, func(ctx context.Context) (string, bool, error) {
+		entries, err := s.view.ledger.History(ctx, s.view.workload, ledger.MaximumHistory, "")
+		moves = slices.DeleteFunc(entries, func(entry ledger.Entry) bool { return entry.Action != string(scaling.Scale) })
+		return fmt.Sprintf("the history has %d moves of the count", len(moves)), len(moves) == 2, err
+	})
 	slices.Reverse(moves)
 	for _, move := range moves {
 		s.Console.Good("scaled %s", move.Reason)
 	}
-	if len(moves) != 2 {
-		return fmt.Errorf("the history of %s has %d moves of its count, want one outwards and one inwards", s.view.workload, len(moves))
-	}
-	return nil
+	return err
 }
