@@ -91,12 +91,12 @@ func (d *Driver) Replace(ctx context.Context, host string) (recovery.Done, error
 // replace ends the host; its group starts another one. Ending one that is gone already is no fault.
 func (d *Driver) replace(ctx context.Context, host string) (recovery.Done, error) {
 	done := recovery.Done{Text: "ended " + host + ", and its group starts another host"}
+	if found, exists, err := d.clients.EC2.instance(ctx, host); err != nil || !exists || found.gone() {
+		return done, err
+	}
 	_, err := d.clients.Groups.TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{
 		InstanceId: &host, ShouldDecrementDesiredCapacity: aws.Bool(false)})
 	if hasCode(err, "ValidationError") {
-		if found, exists, gone := d.clients.EC2.instance(ctx, host); gone == nil && (!exists || found.gone()) {
-			return done, nil
-		}
 		return recovery.Done{}, rollout.Refusef("EC2 Auto Scaling does not end %s: %s", host, message(err))
 	}
 	if err != nil {

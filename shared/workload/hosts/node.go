@@ -144,8 +144,7 @@ func (d *Driver) restoreSnapshot(ctx context.Context, act ledger.Act, resume boo
 	if err != nil {
 		return recovery.Done{}, err
 	}
-	err = d.clients.EC2.call(ctx, "DeleteTags", map[string]string{"ResourceId.1": act.Before.Volume, "Tag.1.Key": names.TagChainNode}, nil)
-	if err != nil {
+	if err := d.release(ctx, act.Before.Volume); err != nil {
 		return recovery.Done{}, err
 	}
 	if _, err := d.replace(ctx, act.Before.Host); err != nil {
@@ -153,6 +152,15 @@ func (d *Driver) restoreSnapshot(ctx context.Context, act ledger.Act, resume boo
 	}
 	return recovery.Done{Text: fmt.Sprintf("made %s of snapshot %s, and ended %s so that the next host takes it; %s is kept, and has the data of before",
 		made.ID, made.of, act.Before.Host, act.Before.Volume)}, nil
+}
+
+// release takes the node's name from the volume. IAM allows that of one that has it alone, so it is looked for first.
+func (d *Driver) release(ctx context.Context, id string) error {
+	found, err := d.volumeByID(ctx, id)
+	if err != nil || found.Tags.value(names.TagChainNode) == "" {
+		return err
+	}
+	return d.clients.EC2.call(ctx, "DeleteTags", map[string]string{"ResourceId.1": id, "Tag.1.Key": names.TagChainNode}, nil)
 }
 
 // restored is a volume and the snapshot that it was made of.
