@@ -68,6 +68,8 @@ type modelService struct {
 	desired    int
 	memory     int
 	running    string
+	// host is true of a host, on which nothing rolls out: it can be drained and replaced.
+	host, drained, replaced bool
 	// acts are the effects on the service, oldest first.
 	acts []effect
 }
@@ -119,18 +121,22 @@ func newWorld(seed uint64, services int, chances faults, planted plantedBug) *wo
 		now: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC), services: map[workload.Reference]*modelService{},
 		acting: map[workload.Reference]bool{}, opened: map[string]bool{}, done: map[string]int{}, told: map[string]int{}}
 	w.memory = &shelf{now: func() time.Time { return w.now }, records: map[workload.Reference]ledger.Record{}, incidents: map[string]ledger.Incident{}}
-	w.reconciler = &Reconciler{Drivers: map[workload.Kind]Driver{workload.ECS: modelDriver{w}}, Alarms: modelAlarms{w}, Rollouts: modelRollouts{w},
+	w.reconciler = &Reconciler{Drivers: map[workload.Kind]Driver{workload.ECS: modelDriver{w}, workload.EC2: modelDriver{w}}, Alarms: modelAlarms{w}, Rollouts: modelRollouts{w},
 		Ledger: modelLedger{w}, Reporter: modelReporter{w}, LookAgain: w.lookAgain, InOrder: true,
 		Settings: func(context.Context) (settings.Settings, error) {
 			return settings.Settings{Recovery: settings.Recovery{Limits: simulated}}, nil
 		},
 		Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler)}
 	for index := range services {
+		host := index%8 == 0
 		reference, err := workload.ECSService("production", fmt.Sprintf("web-%d", index))
+		if host {
+			reference, err = workload.EC2Instance(fmt.Sprintf("i-%017x", index))
+		}
 		if err != nil {
 			panic(err)
 		}
-		service := &modelService{reference: reference, playbook: settings.ReservedPlaybook, desired: 2, memory: 512, running: digest(2),
+		service := &modelService{reference: reference, host: host, playbook: settings.ReservedPlaybook, desired: 2, memory: 512, running: digest(2),
 			primary: workload.Deployment{ID: w.next("ecs-svc"), Primary: true, State: workload.Completed, CreatedAt: w.now.Add(-time.Hour)}}
 		if w.random.IntN(10) == 0 {
 			service.playbook = ""
@@ -231,9 +237,16 @@ func (w *world) lookAgain(_ context.Context, reference workload.Reference, after
 // signal tells of a service that broke, or of one that seems to.
 func (w *world) signal(service *modelService) {
 	signal := &Signal{ID: w.next("signal"), At: w.now, Playbook: ServiceUnhealthy, Text: "it broke"}
-	if w.random.IntN(3) > 0 {
+	switch chance := w.random.IntN(3); {
+	case service.host && chance == 0:
+		signal.Playbook, signal.Until = SpotInterruption, ledger.UntilDrained
+	case service.host && chance == 1:
+		signal.Playbook, signal.Until = HostImpaired, ledger.UntilReplaced
+	case service.host:
+		signal.Playbook, signal.Alarm = HostImpaired, "alarm-"+service.reference.Name()
+	case chance > 0:
 		signal.Alarm = "alarm-" + service.reference.Name()
-	} else {
+	default:
 		signal.Deployment = service.primary.ID
 		if w.random.IntN(3) == 0 {
 			signal.Playbook, signal.Until = OutOfMemory, ledger.UntilAnswered
@@ -256,6 +269,9 @@ func (w *world) breakOne() {
 	service.cure = []settings.Do{settings.Rollback, settings.Restart, settings.ScaleOut, settings.RaiseMemory, settings.Page, ""}[w.random.IntN(6)]
 	if service.cure == "" || w.random.IntN(8) == 0 {
 		service.healsAt = w.now.Add(time.Duration(w.random.IntN(900)) * time.Second)
+	}
+	if service.host && service.cure != "" {
+		service.cure = []settings.Do{settings.Drain, settings.ReplaceHosts}[w.random.IntN(2)]
 	}
 	if service.cure == settings.Rollback {
 		w.change(service.reference, func(record *ledger.Record) { record.Good[0].At = w.now.Add(-5 * time.Minute) })
@@ -407,6 +423,9 @@ func (w *world) settleDown() {
 				w.rolledOut(service)
 				service.foreign = false
 			}
+			// A human who was paged does what a host needs.
+			service.replaced = service.replaced || service.host && slices.ContainsFunc(w.record(reference).Recovery.Incidents,
+				func(incident ledger.Incident) bool { return !incident.PagedAt.IsZero() })
 		}
 		w.schedule()
 		w.work()
@@ -512,6 +531,11 @@ func (s *modelService) observe(w *world) Observation {
 		RollsBack: true, Settings: workload.Settings{Policy: "semver:1.x", Playbook: s.playbook}, Desired: s.desired, Running: s.desired,
 		Deployments: []workload.Deployment{s.primary}, Containers: []workload.Container{{Name: "web",
 			Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@" + s.running}}}
+	if s.host {
+		seen.Drained, seen.Replaced, seen.Healthy, seen.Host = s.drained, s.replaced, !s.broken || s.replaced, s.reference.Name()
+		seen.Deployments, seen.Containers, seen.Settings.Policy = nil, nil, ""
+		seen.Cannot = map[settings.Do]string{settings.Rollback: "it is a host", settings.Restart: "it is a host", settings.ScaleOut: "it is a host"}
+	}
 	if s.held {
 		seen.Settings.Hold = "by hand"
 	}
@@ -539,8 +563,13 @@ func (d modelDriver) Act(_ context.Context, seen Observation, act ledger.Act, re
 }
 
 func (d modelDriver) already(service *modelService, act ledger.Act) bool {
-	if settings.Do(act.Do) == settings.ScaleOut {
+	switch do := settings.Do(act.Do); {
+	case do == settings.ScaleOut:
 		return service.desired != act.Before.Desired
+	case do == settings.Drain:
+		return service.drained != (act.Undoes != nil)
+	case do == settings.ReplaceHosts:
+		return service.replaced
 	}
 	return service.primary.ID != act.Before.Deployment
 }
@@ -548,6 +577,8 @@ func (d modelDriver) already(service *modelService, act ledger.Act) bool {
 func (d modelDriver) apply(service *modelService, act ledger.Act, already bool) (Done, error) {
 	w, do := d.world, settings.Do(act.Do)
 	switch {
+	case service.host:
+		return d.applyToHost(service, act)
 	case act.Undoes != nil:
 		service.desired = act.Undoes.From
 		return Done{Text: "scaled in"}, nil
@@ -571,17 +602,29 @@ func (d modelDriver) apply(service *modelService, act ledger.Act, already bool) 
 	return Done{Deployment: service.primary.ID, Text: "did " + act.Do}, nil
 }
 
+func (d modelDriver) applyToHost(service *modelService, act ledger.Act) (Done, error) {
+	do := settings.Do(act.Do)
+	if service.cure == do && act.Undoes == nil {
+		service.broken = false
+	}
+	if do == settings.ReplaceHosts {
+		service.replaced = true
+		return Done{Text: "replaced"}, nil
+	}
+	if service.drained = act.Undoes == nil; !service.drained {
+		return Done{Text: "taken back"}, nil
+	}
+	return Done{Text: "drained", Undo: &ledger.Undo{Do: act.Do, Target: service.reference.Name()}}, nil
+}
+
 type modelAlarms struct{ world *world }
 
 func (a modelAlarms) States(_ context.Context, names []string) (map[string]AlarmState, error) {
 	states := map[string]AlarmState{}
 	err := a.world.call(func() {
 		for _, name := range names {
-			reference, err := workload.ECSService("production", strings.TrimPrefix(name, "alarm-"))
-			if err != nil {
-				panic(err)
-			}
-			service := a.world.services[reference]
+			at := slices.IndexFunc(a.world.order, func(reference workload.Reference) bool { return "alarm-"+reference.Name() == name })
+			service := a.world.services[a.world.order[at]]
 			states[name] = AlarmState{State: "OK"}
 			if service.broken || a.world.now.Before(service.flapsUntil) && a.world.random.IntN(2) == 0 {
 				states[name] = AlarmState{State: "ALARM"}
@@ -648,6 +691,10 @@ func (w *world) wrote(record ledger.Record) {
 	delete(w.acting, record.Workload)
 	if record.Recovery.Act != nil {
 		w.acting[record.Workload] = true
+	}
+	if service := w.services[record.Workload]; service.host && !record.Open() {
+		// Its name is another host's by now.
+		service.drained, service.replaced = false, false
 	}
 	for _, incident := range record.Recovery.Incidents {
 		if w.opened[incident.ID] {
