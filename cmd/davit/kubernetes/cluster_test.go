@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"davit/cmd/davit/kubernetes"
 	"davit/cmd/davit/kubernetes/kubernetestest"
 )
 
@@ -186,8 +187,8 @@ func TestContainersThatEndAreStartedAgainAndAgain(t *testing.T) {
 		reason string
 		code   int
 	}{
-		"crash":  {map[string]string{kubernetestest.LabelExit: "3"}, "Error", 3},
-		"memory": {map[string]string{kubernetestest.LabelOOM: "true"}, "OOMKilled", 137},
+		"crash":  {map[string]string{kubernetes.LabelExit: "3"}, "Error", 3},
+		"memory": {map[string]string{kubernetes.LabelOOM: "true"}, "OOMKilled", 137},
 	} {
 		t.Run(name, func(t *testing.T) {
 			namespace := cloud.Cluster.Namespace(t)

@@ -11,6 +11,14 @@ import (
 	"path/filepath"
 )
 
+// Labels of images whose containers end on a local cluster, at once and each time.
+const (
+	// LabelExit names the exit code.
+	LabelExit = "davit.test.exit"
+	// LabelOOM, "true", has them killed for want of memory.
+	LabelOOM = "davit.test.oom"
+)
+
 // ControlPlane is the program of control planes, built in the checkout at root. It fails if the program is not built.
 func ControlPlane(root string) (string, error) { return built(root, "controlplane") }
 

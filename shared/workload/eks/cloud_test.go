@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"davit/cmd/davit/emulator"
+	"davit/cmd/davit/kubernetes"
 	"davit/cmd/davit/kubernetes/kubernetestest"
 	"davit/shared/backoff"
 	"davit/shared/ledger"
@@ -278,8 +279,8 @@ func TestAnImageThatFailsIsPutBackAndRemembered(t *testing.T) {
 		labels map[string]string
 		want   string
 	}{
-		"one whose process ends":            {map[string]string{kubernetestest.LabelExit: "3"}, "exit code 3 (Error)"},
-		"one that is killed for its memory": {map[string]string{kubernetestest.LabelOOM: "true"}, "exit code 137 (OOMKilled)"},
+		"one whose process ends":            {map[string]string{kubernetes.LabelExit: "3"}, "exit code 3 (Error)"},
+		"one that is killed for its memory": {map[string]string{kubernetes.LabelOOM: "true"}, "exit code 137 (OOMKilled)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)

@@ -14,14 +14,6 @@ import (
 	"davit/cmd/davit/emulator"
 )
 
-// Labels of images whose containers end, for Push. See the command controlplane.
-const (
-	// LabelExit makes each container exit at once with the code that it names.
-	LabelExit = "davit.test.exit"
-	// LabelOOM, "true", has each container killed for want of memory.
-	LabelOOM = "davit.test.oom"
-)
-
 // NewRepository makes a repository in the cloud's ECR and answers its name as pods have it: with the registry's host.
 func (c *Cloud) NewRepository(tb testing.TB, repository string) (image string) {
 	tb.Helper()
@@ -37,7 +29,8 @@ func (c *Cloud) NewRepository(tb testing.TB, repository string) (image string) {
 	return Registry() + "/" + repository
 }
 
-// Push pushes an image without any file to the repository and answers its digest, "sha256:…". The same tag and labels
+// Push pushes an image without any file to the repository and answers its digest, "sha256:…". Labels say whether its
+// containers end: kubernetes.LabelExit and LabelOOM. The same tag and labels
 // always make the same image; others make another one.
 func (c *Cloud) Push(tb testing.TB, repository, tag string, labels map[string]string) (digest string) {
 	tb.Helper()

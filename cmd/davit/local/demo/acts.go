@@ -48,7 +48,10 @@ func (s *stage) rollsOut(ctx context.Context, version string) error {
 	if err := s.awaitProved(ctx, version, digest); err != nil {
 		return err
 	}
-	return s.sees(ctx, version)
+	if err := s.sees(ctx, version); err != nil {
+		return err
+	}
+	return s.rollsOutOnKubernetes(ctx, version, digest)
 }
 
 // awaitRunning waits until the service runs the digest.
@@ -177,7 +180,10 @@ func (s *stage) putsBack(ctx context.Context, broken, runs string) error {
 	if err := s.awaitSetAside(ctx, broken, bad); err != nil {
 		return err
 	}
-	return s.sees(ctx, runs)
+	if err := s.sees(ctx, runs); err != nil {
+		return err
+	}
+	return s.putsBackOnKubernetes(ctx, broken, bad, runs, good)
 }
 
 // awaitSetAside waits until the ledger has set the digest aside.
@@ -236,15 +242,15 @@ func (s *stage) deploysAgain(ctx context.Context, version string) error {
 }
 
 // showsHistory runs `davit history`, as a user would.
-func (s *stage) showsHistory(ctx context.Context) error {
+func (s *stage) showsHistory(ctx context.Context, of workload.Reference) error {
 	// #nosec G204 -- the program is davit itself.
-	command := exec.CommandContext(ctx, s.Davit, "history", s.view.workload.String())
+	command := exec.CommandContext(ctx, s.Davit, "history", of.String())
 	command.Env = s.Site.Endpoint.Environment(s.Site.Home())
 	lines := s.Console.Writer()
 	command.Stdout, command.Stderr = lines, lines
-	s.Console.Line("$ davit history %s", s.view.workload)
+	s.Console.Line("$ davit history %s", of)
 	if err := command.Run(); err != nil {
-		return fmt.Errorf("davit history %s: %w", s.view.workload, err)
+		return fmt.Errorf("davit history %s: %w", of, err)
 	}
 	return nil
 }

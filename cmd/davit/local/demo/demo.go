@@ -78,9 +78,11 @@ func (d Demo) Run(ctx context.Context) (err error) {
 // stage is what the acts work with.
 type stage struct {
 	Demo
-	view    view
-	pusher  push.Pusher
-	program webimage.Program
+	view view
+	// deployment is what rolls out beside the service, on a site with Kubernetes.
+	deployment workload.Reference
+	pusher     push.Pusher
+	program    webimage.Program
 }
 
 func (d Demo) prepare(ctx context.Context) (*stage, error) {
@@ -89,6 +91,10 @@ func (d Demo) prepare(ctx context.Context) (*stage, error) {
 		return nil, err
 	}
 	reference, err := workload.ECSService(cluster, service)
+	if err != nil {
+		return nil, err
+	}
+	onKubernetes, err := workload.EKSDeployment(cluster, namespace, deployment)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +108,7 @@ func (d Demo) prepare(ctx context.Context) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &stage{Demo: d, view: view, program: program, pusher: push.Pusher{
+	return &stage{Demo: d, view: view, deployment: onKubernetes, program: program, pusher: push.Pusher{
 		Registry: d.Site.Endpoint.Registry(), Engine: engine, Home: filepath.Join(d.Site.Home(), "docker"),
 	}}, nil
 }
@@ -123,8 +129,14 @@ func (s *stage) play(ctx context.Context) error {
 		{"web:1.3.0 rolls out, and an alarm goes off: davit goes back to 1.1.0", func(ctx context.Context) error {
 			return s.recovers(ctx, "1.3.0", "1.1.0")
 		}},
-		{"The history of " + s.view.workload.String(), s.showsHistory},
+		{"The history of " + s.view.workload.String(), func(ctx context.Context) error { return s.showsHistory(ctx, s.view.workload) }},
 		{"Records are anchored, and one is verified", s.anchors},
+	}
+	if s.Site.Kubernetes {
+		acts = append([]act{{"A Deployment on EKS opts in", s.optsIn}}, acts...)
+		acts = append(acts, act{"The history of " + s.deployment.String(), func(ctx context.Context) error {
+			return s.showsHistory(ctx, s.deployment)
+		}})
 	}
 	for number, act := range acts {
 		s.Console.Title("%d. %s", number+1, act.title)

@@ -19,6 +19,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"davit/cmd/davit/kubernetes"
 )
 
 // programPath is where the program is in the image.
@@ -88,15 +90,16 @@ func fromBinary(binary []byte) (Program, error) {
 
 // Working is an image whose server answers with the version.
 func (p Program) Working(version string) (v1.Image, error) {
-	return p.image(version, programPath)
+	return p.image(version, nil, programPath)
 }
 
-// Broken is an image whose process exits with code 1 at once.
+// Broken is an image whose process exits with code 1 at once, and which says so to clusters that run no process; see package
+// kubernetes.
 func (p Program) Broken(version string) (v1.Image, error) {
-	return p.image(version, programPath, "-fail")
+	return p.image(version, map[string]string{kubernetes.LabelExit: "1"}, programPath, "-fail")
 }
 
-func (p Program) image(version string, command ...string) (v1.Image, error) {
+func (p Program) image(version string, labels map[string]string, command ...string) (v1.Image, error) {
 	image, err := mutate.AppendLayers(empty.Image, p.layer)
 	if err != nil {
 		return nil, fmt.Errorf("make image %s of the web server: %w", version, err)
@@ -108,6 +111,7 @@ func (p Program) image(version string, command ...string) (v1.Image, error) {
 		RootFS:       v1.RootFS{Type: "layers", DiffIDs: diffIDs(image)},
 		Config: v1.Config{
 			Entrypoint: command,
+			Labels:     labels,
 			Env:        []string{"WEB_VERSION=" + version},
 			// The server needs no right at all.
 			User:         "65534:65534",
