@@ -78,20 +78,14 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 		services.Stack.AddStackDependency(automated.Stack,
 			jsii.String("what hears of the first deployment of a service follows it"))
 	}
-	var cluster *eks.EKS
-	if configuration.EKS != nil {
-		cluster = eks.NewEKS(app, jsii.String(eksStack), &eks.EKSProps{
-			Configuration: configuration,
-			Network:       vpc,
-			Functions:     rolloutFunctions(automated),
-		})
-	}
+	acting := actingRoles(automated)
 	if configuration.Recovery != nil {
 		made := recovery.NewRecovery(app, jsii.String(recoveryStack), &recovery.RecoveryProps{
 			Configuration: configuration,
 			Functions:     functions,
 		})
 		made.Stack.AddStackDependency(automated.Stack, jsii.String("it works with the ledger, the bus and the topic"))
+		acting[names.RecoverFunction] = made.Function.Role()
 	}
 	if configuration.Scaling != nil {
 		made := scaling.NewScaling(app, jsii.String(scalingStack), &scaling.ScalingProps{
@@ -99,6 +93,15 @@ func addStacks(app awscdk.App, configuration *config.Configuration, functions st
 			Functions:     functions,
 		})
 		made.Stack.AddStackDependency(automated.Stack, jsii.String("it works with the ledger, the bus and the topic"))
+		acting[names.ScaleFunction] = made.Function.Role()
+	}
+	var cluster *eks.EKS
+	if configuration.EKS != nil {
+		cluster = eks.NewEKS(app, jsii.String(eksStack), &eks.EKSProps{
+			Configuration: configuration,
+			Network:       vpc,
+			Functions:     acting,
+		})
 	}
 	if configuration.Chainwatch != nil {
 		chainwatch.NewChainwatch(app, jsii.String(chainwatchStack), &chainwatch.ChainwatchProps{
@@ -152,10 +155,10 @@ func chainProps(configuration *config.Configuration, vpc *network.Network, clust
 	return props
 }
 
-// rolloutFunctions are the roles of the functions that act on Kubernetes workloads, by the name of the function.
-func rolloutFunctions(automated *automation.Automation) map[string]awsiam.IRole {
+// actingRoles are the roles of the functions that act on Kubernetes workloads, by the name of the function.
+func actingRoles(automated *automation.Automation) map[string]awsiam.IRole {
 	if automated == nil {
-		return nil
+		return map[string]awsiam.IRole{}
 	}
 	return map[string]awsiam.IRole{names.RolloutFunction: automated.Function.Role()}
 }

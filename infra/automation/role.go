@@ -2,7 +2,6 @@ package automation
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -13,7 +12,6 @@ import (
 	"davit/infra/config"
 	"davit/infra/foundation"
 	"davit/shared/names"
-	"davit/shared/settings"
 )
 
 // newRole makes the function's own role. All that it may do is written here; nothing else adds to it. Which action can
@@ -25,7 +23,7 @@ func newRole(made *Automation, configuration *config.Configuration, logs awslogs
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"own":       document(ownStatements(made, configuration, logs)),
 			"images":    document(imageStatements(configuration)),
-			"workloads": document(append(workloadStatements(configuration), clusterStatements(configuration)...)),
+			"workloads": document(append(workloadStatements(configuration), foundation.ReachClusters(configuration)...)),
 			"verify":    document(verifyStatements(configuration)),
 		},
 	})
@@ -117,23 +115,6 @@ func workloadStatements(configuration *config.Configuration) []awsiam.PolicyStat
 			"iam:PassedToService": "ecs-tasks.amazonaws.com",
 		}}, "iam:PassRole"),
 		allow("ReadRoles", roles, nil, "iam:GetRole"))
-}
-
-// clusterStatements are for reaching the clusters of the settings. What the function may do in one, the cluster says.
-func clusterStatements(configuration *config.Configuration) []awsiam.PolicyStatement {
-	clusters := configuration.Automation.Settings.Clusters
-	if len(clusters) == 0 {
-		return nil
-	}
-	described := make([]string, 0, len(clusters))
-	for _, name := range clusters {
-		described = append(described, foundation.ARN(configuration, "eks", "cluster/"+name))
-	}
-	statements := []awsiam.PolicyStatement{allow("Clusters", described, nil, "eks:DescribeCluster")}
-	if slices.Contains(clusters, settings.AllClusters) {
-		statements = append(statements, allow("FindClusters", []string{"*"}, nil, "eks:ListClusters"))
-	}
-	return statements
 }
 
 // verifyStatements are for checking, before anything is touched, that what a task definition names is there. None of

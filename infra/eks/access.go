@@ -14,7 +14,7 @@ import (
 
 // addAccess lets in who the configuration names, and nobody else. Administrators have EKS's policy for the whole
 // cluster. Functions have no policy of EKS: the least of those that could roll out may also read and write everything
-// else in a namespace. They are of a Kubernetes group, to which `davit eks rbac` gives the few verbs that rollouts need.
+// else in a namespace. Each is of a Kubernetes group of its own, to which `davit eks rbac` gives the few verbs that it needs.
 func addAccess(made *EKS, props *EKSProps) {
 	settings := props.Configuration.EKS
 	for i, role := range settings.Admins {
@@ -37,7 +37,7 @@ func addAccess(made *EKS, props *EKSProps) {
 			ClusterName:      made.Cluster.ClusterName(),
 			PrincipalArn:     props.Functions[function].RoleArn(),
 			Type:             jsii.String("STANDARD"),
-			KubernetesGroups: jsii.Strings(RolloutGroup),
+			KubernetesGroups: jsii.Strings(Group(function)),
 		})
 	}
 	awscdk.NewCfnOutput(made.Stack, jsii.String("Access"), &awscdk.CfnOutputProps{

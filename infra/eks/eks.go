@@ -6,6 +6,8 @@
 package eks
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseksv2"
@@ -19,8 +21,9 @@ import (
 	"davit/infra/network"
 )
 
-// RolloutGroup is the Kubernetes group that the functions belong to. `davit eks rbac` writes its permissions.
-const RolloutGroup = "davit:rollout"
+// Group is the Kubernetes group that a function belongs to, such as davit:rollout that of davit-rollout. `davit eks rbac`
+// writes the permissions of each.
+func Group(function string) string { return strings.Replace(function, "-", ":", 1) }
 
 // EKSProps are the properties of the stack.
 type EKSProps struct {
@@ -28,7 +31,7 @@ type EKSProps struct {
 	Configuration *config.Configuration
 	// Network is where the cluster is.
 	Network *network.Network
-	// Functions are the roles of the functions that roll out on the cluster, by the name of the function. They are let in
+	// Functions are the roles of the functions that act on the cluster, by the name of the function. They are let in
 	// only where EKS.Rollouts says so.
 	Functions map[string]awsiam.IRole
 }

@@ -22,7 +22,7 @@ func newRole(made *Recovery, configuration *config.Configuration, logs awslogs.L
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"own":       document(ownStatements(made, configuration, logs)),
-			"workloads": document(workloadStatements(configuration)),
+			"workloads": document(append(workloadStatements(configuration), foundation.ReachClusters(configuration)...)),
 			"hosts":     document(hostStatements(configuration)),
 		},
 	})

@@ -18,7 +18,7 @@ func newRole(made *Scaling, configuration *config.Configuration, logs awslogs.Lo
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{
 			"own":       document(ownStatements(made, configuration, logs)),
-			"workloads": document(workloadStatements(configuration)),
+			"workloads": document(append(workloadStatements(configuration), foundation.ReachClusters(configuration)...)),
 		},
 	})
 	return role.WithoutPolicyUpdates(nil)
