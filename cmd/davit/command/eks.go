@@ -19,8 +19,9 @@ func eksCommand() *cobra.Command {
 		Short: "Write the manifest that lets davit's functions in",
 		Long: `Write the manifest that lets davit's functions in, for an administrator of a cluster to read and apply.
 
-It gives the group ` + eks.Group + ` the verbs that rollouts need and no others, and an admission policy keeps its changes to
-workloads that carry the annotation davit/policy. The functions become members of the group by an access entry of EKS.`,
+It gives the groups ` + eks.Group + `, ` + eks.RecoverGroup + ` and ` + eks.ScaleGroup + ` the verbs that rollouts, remedies and scaling
+need and no others, and admission policies keep their changes to what carries the annotation davit/policy, davit/playbook or
+davit/scaling. The functions become members of the groups by access entries of EKS.`,
 		Example: `  davit eks rbac | kubectl apply -f -
   aws eks create-access-entry --cluster-name CLUSTER --principal-arn ROLE --kubernetes-groups ` + eks.Group,
 		Args: cobra.NoArgs,
