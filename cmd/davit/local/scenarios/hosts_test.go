@@ -53,7 +53,7 @@ func TestAHostThatEC2TakesBackIsDrainedAndItsTasksMove(t *testing.T) {
 	h.run("1.0.0", 2)
 	h.await("each host to run a task", func(context.Context) (string, bool, error) {
 		seen := h.containerInstances("ACTIVE")
-		return fmt.Sprintf("%+v", seen), !slices.ContainsFunc(seen, func(host types.ContainerInstance) bool { return host.RunningTasksCount != 1 }), nil
+		return tasksOn(seen), !slices.ContainsFunc(seen, func(host types.ContainerInstance) bool { return host.RunningTasksCount != 1 }), nil
 	})
 	host := h.members()[0]
 	h.isAbout(host)
@@ -65,11 +65,11 @@ func TestAHostThatEC2TakesBackIsDrainedAndItsTasksMove(t *testing.T) {
 	}
 	drained := h.containerInstances("DRAINING")
 	if len(drained) != 1 || aws.ToString(drained[0].Ec2InstanceId) != host || drained[0].RunningTasksCount != 0 {
-		t.Errorf("draining are %+v", drained)
+		t.Errorf("draining are the hosts %s, want %s alone", tasksOn(drained), host)
 	}
 	h.await("the other host to run both tasks", func(context.Context) (string, bool, error) {
 		left := h.containerInstances("ACTIVE")
-		return fmt.Sprintf("%+v", left), len(left) == 1 && left[0].RunningTasksCount == 2, nil
+		return tasksOn(left), len(left) == 1 && left[0].RunningTasksCount == 2, nil
 	})
 }
 
@@ -202,6 +202,15 @@ func (h *machines) run(version string, tasks int32, tags ...types.Tag) {
 		TaskDefinition: registered.TaskDefinition.TaskDefinitionArn, Tags: tags,
 		CapacityProviderStrategy: []types.CapacityProviderStrategyItem{{CapacityProvider: &h.name, Weight: 1}}})
 	h.must(err)
+}
+
+// tasksOn says how many tasks run on each host.
+func tasksOn(hosts []types.ContainerInstance) string {
+	var each []string
+	for _, host := range hosts {
+		each = append(each, fmt.Sprintf("%s: %d tasks", aws.ToString(host.Ec2InstanceId), host.RunningTasksCount))
+	}
+	return strings.Join(each, ", ")
 }
 
 // awaitTask waits for a task that runs, and answers its container.
