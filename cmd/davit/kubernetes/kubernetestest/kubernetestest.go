@@ -229,7 +229,7 @@ func (c *Cluster) TryKubectl(tb testing.TB, input string, arguments ...string) (
 // Kill ends the cluster's control plane at once. EKS goes on to say that the cluster is active.
 func (c *Cluster) Kill(tb testing.TB) {
 	tb.Helper()
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(c.Kubeconfig), "pid"))
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(c.Kubeconfig), "pid")) // #nosec G304 -- a file of the cluster's own
 	if err != nil {
 		tb.Fatal(err)
 	}
