@@ -35,11 +35,12 @@ func TestAutomationDeploysAlone(t *testing.T) {
 		if text := asText(have); strings.Contains(text, "Fn::ImportValue") || strings.Contains(text, "Fn::GetStackOutput") {
 			t.Error("it refers to another stack")
 		}
+		asked := strings.HasSuffix(t.Name(), "/"+privateRollouts) // for a VPC that exists, by its IDs
 		for name, one := range have.Resources {
-			if strings.HasPrefix(one.Type, "AWS::EC2::") {
+			if strings.HasPrefix(one.Type, "AWS::EC2::") && !(asked && one.Type == "AWS::EC2::SecurityGroupIngress") {
 				t.Errorf("%s is a %s", name, one.Type)
 			}
-			if _, inVPC := one.Properties["VpcConfig"]; inVPC {
+			if _, inVPC := one.Properties["VpcConfig"]; inVPC && !asked {
 				t.Errorf("%s is in a VPC", name)
 			}
 		}
