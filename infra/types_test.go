@@ -28,11 +28,15 @@ func typesOf(names ...string) map[string]bool {
 
 // deployedTypes are the lines of the README's table: a service, what of it the local cloud deploys, what is synthesised and
 // linted only. What the local cloud deploys is local.yaml, each resource of which is looked for after the deploy, and the
-// cluster with hosts of TestAClusterWithHostsIsDeployedAndDeletedInTheLocalCloud.
+// stacks of TestStacksAreDeployedAndDeletedInTheLocalCloud.
 func deployedTypes() []string {
 	deployed := typesOf(local)
-	for _, one := range synthesised[existing][ecsStack].Resources {
-		deployed[one.Type] = true
+	for _, wanted := range deployments {
+		for _, stack := range wanted.stacks {
+			for _, one := range wanted.template(stack).Resources {
+				deployed[one.Type] = true
+			}
+		}
 	}
 	everything := typesOf(slices.Collect(maps.Keys(synthesised))...)
 	columns := map[string][2][]string{}

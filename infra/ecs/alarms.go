@@ -45,28 +45,21 @@ func newAlarms(stack awscdk.Stack, configuration *config.Configuration, settings
 	if alarms.ServerErrors > 0 {
 		errors := balancer.Metrics().HttpCodeTarget(awselasticloadbalancingv2.HttpCodeTarget_TARGET_5XX_COUNT,
 			&awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(1)), Statistic: jsii.String("Sum")})
-		made = append(made, newAlarm(stack, configuration, settings, "server-errors", errors, alarms.ServerErrors,
+		made = append(made, newAlarm(stack, configuration, settings, "server-errors", errors, float64(alarms.ServerErrors),
 			"The tasks of "+settings.Name+" answer 5xx too often."))
 	}
 	if alarms.LatencyMilliseconds > 0 {
-		latency := awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-			Expression: jsii.String("seconds * 1000"),
-			Label:      jsii.String("milliseconds"),
-			Period:     awscdk.Duration_Minutes(jsii.Number(1)),
-			UsingMetrics: &map[string]awscloudwatch.IMetric{
-				"seconds": balancer.Metrics().TargetResponseTime(&awscloudwatch.MetricOptions{
-					Period: awscdk.Duration_Minutes(jsii.Number(1)), Statistic: jsii.String("p99"),
-				}),
-			},
+		latency := balancer.Metrics().TargetResponseTime(&awscloudwatch.MetricOptions{
+			Period: awscdk.Duration_Minutes(jsii.Number(1)), Statistic: jsii.String("p99"),
 		})
-		made = append(made, newAlarm(stack, configuration, settings, "latency", latency, alarms.LatencyMilliseconds,
+		made = append(made, newAlarm(stack, configuration, settings, "latency", latency, float64(alarms.LatencyMilliseconds)/1000,
 			"The tasks of "+settings.Name+" answer too slowly."))
 	}
 	return made
 }
 
 func newAlarm(stack awscdk.Stack, configuration *config.Configuration, settings *config.Service, kind string,
-	metric awscloudwatch.IMetric, threshold int, description string,
+	metric awscloudwatch.IMetric, threshold float64, description string,
 ) awscloudwatch.Alarm {
 	return awscloudwatch.NewAlarm(stack, identifier(settings, "Alarm-"+kind), &awscloudwatch.AlarmProps{
 		AlarmName:          jsii.String(alarmName(configuration, settings, kind)),
