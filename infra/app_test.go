@@ -80,7 +80,7 @@ var taggable = []string{
 	"AWS::Events::Rule", "AWS::IAM::Role", "AWS::KMS::Key", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function",
 	"AWS::Logs::LogGroup", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue", "AWS::SSM::Parameter",
 	"AWS::CloudWatch::Dashboard", "AWS::SSM::Association", "AWS::ECR::PublicRepository", "AWS::StepFunctions::StateMachine",
-	"AWS::ServiceDiscovery::HttpNamespace",
+	"AWS::ServiceDiscovery::HttpNamespace", "AWS::SSM::Document",
 }
 
 // untaggable are the types that take none, or that the CDK cannot tag.
