@@ -149,12 +149,8 @@ func (o *object) blocked(observed workload.Observation) string {
 	if observed.Settings.Policy == "" {
 		return ""
 	}
-	if o.Spec.Paused {
-		return fmt.Sprintf("it is paused: `kubectl -n %s rollout resume %s/%s` lets it go on",
-			o.Metadata.Namespace, observed.Workload.Controller(), o.Metadata.Name)
-	}
-	if o.Spec.UpdateStrategy.Type == "OnDelete" {
-		return "its update strategy is OnDelete, by which Kubernetes replaces no pod: set RollingUpdate"
+	if stuck := o.stuck(observed.Workload); stuck != "" {
+		return stuck
 	}
 	target, err := rollout.FindTarget(observed)
 	if err != nil {
@@ -165,6 +161,18 @@ func (o *object) blocked(observed workload.Observation) string {
 			return fmt.Sprintf("%s owns the image of container %s and would undo a rollout: change the image where %s takes it from; "+
 				"or have it ignore that field, and then set the image once by `kubectl set image`", owner, name, owner)
 		}
+	}
+	return ""
+}
+
+// stuck says why Kubernetes would replace no pod, whatever the change of the template.
+func (o *object) stuck(reference workload.Reference) string {
+	switch {
+	case o.Spec.Paused:
+		return fmt.Sprintf("it is paused: `kubectl -n %s rollout resume %s/%s` lets it go on",
+			o.Metadata.Namespace, reference.Controller(), o.Metadata.Name)
+	case o.Spec.UpdateStrategy.Type == "OnDelete":
+		return "its update strategy is OnDelete, by which Kubernetes replaces no pod: set RollingUpdate"
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package eks
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -62,7 +63,7 @@ func (r Remedies) Observe(ctx context.Context, reference workload.Reference) (re
 		seen.Memory = grows.MiB
 		seen.NextMemory = nextMemory(grows.MiB)
 	}
-	seen.Cannot = cannot(seen, scaler, why)
+	seen.Cannot = cannot(seen, scaler, why, read.stuck(reference))
 	return seen, nil
 }
 
@@ -78,15 +79,14 @@ func health(seen workload.Observation) (healthy bool, why string) {
 	return true, ""
 }
 
-// cannot has the reasons for which the workload cannot take a step; frugal is why no container can have more memory.
-func cannot(seen recovery.Observation, scaler *autoscaler, frugal string) map[settings.Do]string {
+// cannot has the reasons for which the workload cannot take a step; frugal is why no container can have more memory, and
+// stuck why Kubernetes would replace no pod. Who owns the image does not mind a restart.
+func cannot(seen recovery.Observation, scaler *autoscaler, frugal, stuck string) map[settings.Do]string {
 	const nodes, volume = "its nodes have incidents of their own", "it is a workload of Kubernetes, whose volumes davit leaves alone"
 	cannot := map[settings.Do]string{settings.ReplaceHosts: nodes, settings.Drain: nodes, settings.GrowVolume: volume,
 		settings.RestoreSnapshot: volume}
-	if reason := seen.Blocked; reason != "" {
-		for _, do := range []settings.Do{settings.Restart, settings.RestartClient, settings.RaiseMemory} {
-			cannot[do] = reason
-		}
+	if stuck != "" {
+		cannot[settings.Restart], cannot[settings.RestartClient] = stuck, stuck
 	}
 	if seen.Desired == 0 {
 		const reason = "it is scaled to zero"
@@ -100,6 +100,8 @@ func cannot(seen recovery.Observation, scaler *autoscaler, frugal string) map[se
 	}
 	limit, err := strconv.Atoi(seen.Settings.MemoryLimit)
 	switch {
+	case cmp.Or(stuck, seen.Blocked) != "":
+		cannot[settings.RaiseMemory] = cmp.Or(stuck, seen.Blocked)
 	case frugal != "":
 		cannot[settings.RaiseMemory] = frugal
 	case seen.Settings.MemoryLimit == "":
@@ -165,25 +167,49 @@ func (r Remedies) change(ctx context.Context, reference workload.Reference, temp
 
 // raiseMemory gives the container that needs it a step more. A request that equals its limit grows with it, so that the
 // pod keeps its quality of service; a smaller one stays in proportion
-// (kubernetes.io/docs/concepts/workloads/pods/pod-qos).
+// (kubernetes.io/docs/concepts/workloads/pods/pod-qos). A template that is another than before the act has it already, or is
+// somebody else's.
 func (r Remedies) raiseMemory(ctx context.Context, seen recovery.Observation, act ledger.Act) (recovery.Done, error) {
 	read, err := r.driver.get(ctx, seen.Workload)
 	if err != nil {
 		return recovery.Done{}, err
 	}
 	next := nextMemory(act.Before.Memory)
-	at := memoryOf(read, func(one memory) bool { return one.MiB == act.Before.Memory || one.MiB == next })
-	if at.container == "" {
-		return recovery.Done{}, rollout.Refusef("no container has a memory limit of %d MiB any more", act.Before.Memory)
+	done := recovery.Done{}
+	if done.Deployment, err = deployment(read.Spec.Template); err != nil {
+		return done, err
+	}
+	if done.Deployment != act.Before.Deployment {
+		at := memoryOf(read, func(one memory) bool { return one.MiB == next })
+		if at.container == "" {
+			return recovery.Done{}, rollout.Refusef("its template was changed meanwhile, and no container has a memory limit of %d MiB", next)
+		}
+		done.Text = raised(at.container, act.Before.Memory, next, done.Deployment)
+		return done, nil
+	}
+	pods, err := r.driver.pods(ctx, seen.Workload, read)
+	if err != nil {
+		return recovery.Done{}, fmt.Errorf("its pods: %w", err)
+	}
+	at, why := hungry(read, pods)
+	if why == "" && at.MiB != act.Before.Memory {
+		why = fmt.Sprintf("it is container %s that wants memory now, whose limit is %d MiB", at.container, at.MiB)
+	}
+	if why != "" {
+		return recovery.Done{}, rollout.Refusef("%s", why)
 	}
 	resources := map[string]any{"limits": map[string]string{"memory": mebibytes(next)}}
-	if at.requested > 0 && at.MiB == act.Before.Memory {
+	if at.requested > 0 {
 		resources["requests"] = map[string]string{"memory": mebibytes(at.requested * next / at.MiB)}
 	}
-	done, err := r.change(ctx, seen.Workload, map[string]any{"spec": map[string]any{"containers": []any{
+	done, err = r.change(ctx, seen.Workload, map[string]any{"spec": map[string]any{"containers": []any{
 		map[string]any{"name": at.container, "resources": resources}}}})
-	done.Text = fmt.Sprintf("raised the memory of container %s from %d to %d MiB, as template %s", at.container, act.Before.Memory, next, done.Deployment)
+	done.Text = raised(at.container, act.Before.Memory, next, done.Deployment)
 	return done, err
+}
+
+func raised(container string, from, to int, template string) string {
+	return fmt.Sprintf("raised the memory of container %s from %d to %d MiB, as template %s", container, from, to, template)
 }
 
 func mebibytes(count int) string { return strconv.Itoa(count) + "Mi" }

@@ -25,7 +25,7 @@ func (a *Answer) Error() string {
 	text := fmt.Sprintf("cluster %s: %s: %d %s", a.Cluster, a.Request, a.Code, a.Message)
 	switch a.Code {
 	case http.StatusUnauthorized:
-		return text + "; the cluster has no access entry for this role: give it one with the group davit:rollout"
+		return text + "; the cluster has no access entry for this role: give it one with the group of its function: davit:rollout, davit:recover or davit:scale"
 	case http.StatusForbidden:
 		return text + "; to let davit in, an administrator of the cluster applies what `davit eks rbac` prints"
 	}
