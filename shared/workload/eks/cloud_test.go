@@ -59,13 +59,16 @@ var (
 	serial  int
 )
 
-// newRig makes a namespace and a role that the cluster lets in as davit.
-func newRig(t *testing.T) *rig {
+// newRig makes a namespace and a role that the cluster lets in as the function of rollouts.
+func newRig(t *testing.T) *rig { return newRigOf(t, eks.Group) }
+
+// newRigOf makes a namespace and a role that the cluster lets in with the group.
+func newRigOf(t *testing.T, group string) *rig {
 	allowed.Do(func() {
 		admit(t, cloud.Cluster)
 		proxy = cloud.NewRepository(t, "proxy") + "@" + cloud.Push(t, "proxy", "1.0.0", nil)
 	})
-	r := newRole(t, cloud.Cluster, eks.Group)
+	r := newRole(t, cloud.Cluster, group)
 	r.namespace = cloud.Cluster.Namespace(t)
 	return r
 }
