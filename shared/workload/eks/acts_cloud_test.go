@@ -36,12 +36,6 @@ func (r *rig) annotate(t *testing.T, reference workload.Reference, annotations .
 	r.on.Kubectl(t, append([]string{"-n", r.namespace, "annotate", "--overwrite", string(reference.Controller()), "web"}, annotations...)...)
 }
 
-// ready waits until the workload's own controller is done.
-func (r *rig) ready(t *testing.T, reference workload.Reference) {
-	t.Helper()
-	r.on.Kubectl(t, "-n", r.namespace, "rollout", "status", "--timeout=90s", string(reference.Controller())+"/web")
-}
-
 // podUIDs are those of the pods that are not being deleted.
 func (r *rig) podUIDs(t *testing.T) []string {
 	t.Helper()

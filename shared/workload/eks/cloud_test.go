@@ -161,8 +161,15 @@ func (r *rig) reference(t *testing.T, controller workload.Controller) workload.R
 func (r *rig) deploy(t *testing.T, controller workload.Controller, manifest string) workload.Reference {
 	t.Helper()
 	r.on.ApplyTo(t, r.namespace, manifest)
-	r.on.Kubectl(t, "-n", r.namespace, "rollout", "status", "--timeout=90s", string(controller)+"/web")
-	return r.reference(t, controller)
+	web := r.reference(t, controller)
+	r.ready(t, web)
+	return web
+}
+
+// ready waits until the workload's own controller is done.
+func (r *rig) ready(t *testing.T, reference workload.Reference) {
+	t.Helper()
+	r.on.Kubectl(t, "-n", r.namespace, "rollout", "status", "--timeout=90s", string(reference.Controller())+"/web")
 }
 
 // look has davit look once.
@@ -252,6 +259,7 @@ func TestAPushRollsOut(t *testing.T) {
 			}
 			if kind != "DaemonSet" {
 				r.on.Kubectl(t, "-n", r.namespace, "scale", string(controller)+"/web", "--replicas=3")
+				r.ready(t, web) // what is being brought up is waited for
 			}
 			second := cloud.Push(t, name, "1.1.0", nil)
 			record := r.settle(t, web)
@@ -309,7 +317,7 @@ func TestAnImageThatFailsIsPutBackAndRemembered(t *testing.T) {
 			if failed < 0 || !strings.Contains(strings.Join(entries[failed].Evidence, "\n"), test.want) {
 				t.Errorf("the history has %+v", entries)
 			}
-			r.on.Kubectl(t, "-n", r.namespace, "rollout", "status", "--timeout=90s", "deployment/web")
+			r.ready(t, web)
 			if decision := r.look(t, web); decision.Action != rollout.Refuse || decision.Code != rollout.BadDigest {
 				t.Errorf("the next look decides %+v", decision)
 			}
