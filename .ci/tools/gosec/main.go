@@ -25,7 +25,7 @@ import (
 
 func main() {
 	tags := flag.String("tags", "", "build tags, with commas between")
-	folders := []string{"vendor", `\.git/`}
+	folders := []string{"vendor", "node_modules", `\.git/`, `\.local/`}
 	flag.Func("exclude-dir", "a folder to leave out; may be given again", func(folder string) error {
 		folders = append(folders, folder)
 		return nil

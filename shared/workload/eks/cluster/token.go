@@ -20,7 +20,7 @@ type token struct {
 }
 
 const (
-	tokenPrefix = "k8s-aws-v1."
+	tokenPrefix = "k8s-aws-v1." // #nosec G101 -- what every token begins with, and no credential
 	// clusterHeader is signed into the token, so that a token for one cluster opens no other.
 	clusterHeader = "x-k8s-aws-id"
 	// signatureExpires is what the URL itself says; EKS asks for at most this.
