@@ -8,11 +8,12 @@ import (
 	"davit/cmd/davit/advise"
 	"davit/cmd/davit/anchor"
 	"davit/cmd/davit/command"
+	"davit/cmd/davit/eks"
 	"davit/cmd/davit/job"
 	"davit/cmd/davit/local"
 	"davit/cmd/davit/restore"
 )
 
 func main() {
-	os.Exit(command.Execute(os.Args[1:], advise.Command(), job.Command(), anchor.Command(), local.Command(), restore.Command()))
+	os.Exit(command.Execute(os.Args[1:], advise.Command(), job.Command(), anchor.Command(), eks.Command(), local.Command(), restore.Command()))
 }

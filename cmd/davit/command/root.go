@@ -87,7 +87,7 @@ Exit codes: 0 done, 1 failed or refused, 2 wrong usage.`,
 	}
 	root.AddGroup(&cobra.Group{ID: groupLook, Title: "Look (these change nothing):"},
 		&cobra.Group{ID: groupAct, Title: "Act:"})
-	root.AddCommand(statusCommand(world), historyCommand(world), explainCommand(world), incidentsCommand(world), replayCommand(world), eksCommand(),
+	root.AddCommand(statusCommand(world), historyCommand(world), explainCommand(world), incidentsCommand(world), replayCommand(world),
 		stopCommand(world), startCommand(world), holdCommand(world), resumeCommand(world), forgiveCommand(world), rollbackCommand(world), rolloutCommand(world))
 	root.AddCommand(groups...)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
