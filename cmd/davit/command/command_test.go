@@ -238,7 +238,7 @@ func TestOneRecordThatCannotBeReadHidesNoOther(t *testing.T) {
 			}
 		})
 	}
-	run(t, "status").want(t, ExitDone, "ecs:sound/sound", "rolls 1.0.0", "unknown, error: decode the record of ecs:broken/broken")
+	run(t, "status").want(t, ExitDone, "ecs:sound/sound", "rolls 1.0.0", "ecs:broken/broken is unknown: decode the record of ecs:broken/broken")
 }
 
 // failingRegistry answers every repository with one error.

@@ -152,9 +152,10 @@ func TestTheStateOfAWorkload(t *testing.T) {
 
 func TestStatesAreATable(t *testing.T) {
 	wantText(t, `
-WORKLOAD       RUNNING               POLICY      STATE                             LAST EVENT
-ecs:davit/web  1.0.0 (aaaaaaaaaaaa)  semver:1.x  up to date, held                  2026-11-22T12:00:00Z hold [requested]
-ecs:davit/web  -                     -           unknown, error: first line twice  -
+WORKLOAD       RUNNING               POLICY      STATE             LAST EVENT
+ecs:davit/web  1.0.0 (aaaaaaaaaaaa)  semver:1.x  up to date, held  2026-11-22T12:00:00Z hold [requested]
+ecs:davit/web  -                     -           unknown           -
+ecs:davit/web is unknown: first line twice
 `, func(w *strings.Builder) error {
 		return show.StatusTable(w, []show.Status{
 			{Workload: web(t), Running: &oldImage, Policy: "semver:1.x", States: []string{"up to date", "held"},

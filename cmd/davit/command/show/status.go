@@ -121,21 +121,29 @@ func inShort(explained rollout.Explanation) []string {
 	return []string{string(decision.Action)}
 }
 
-// StatusTable writes the states as a table, a line a workload.
+// StatusTable writes the states as a table, a line a workload, and below it why nothing is known of some.
 func StatusTable(w io.Writer, statuses []Status) error {
 	table := newTable(w)
 	row(table, "WORKLOAD", "RUNNING", "POLICY", "STATE", "LAST EVENT")
 	for _, status := range statuses {
-		running, state := "-", strings.Join(status.States, ", ")
+		running := "-"
 		if status.Running != nil {
 			running = Image(status.Running.Tag, status.Running.Digest)
 		}
-		if status.Error != "" {
-			state = strings.TrimPrefix(state+", error: "+oneLine(status.Error), ", ")
-		}
-		row(table, status.Workload.String(), running, orDash(status.Policy), state, lastEvent(status.LastEvent))
+		row(table, status.Workload.String(), running, orDash(status.Policy), strings.Join(status.States, ", "), lastEvent(status.LastEvent))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, status := range statuses {
+		if status.Error == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%s is unknown: %s\n", status.Workload, oneLine(status.Error)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func lastEvent(entry *ledger.Entry) string {
