@@ -32,7 +32,7 @@ func widths(path Path) (width, sponges, lines int) {
 	case AVX2:
 		return 8, 4, 8
 	case SHANI:
-		return 2, 4, 8
+		return 4, 4, 8
 	case AVX512:
 		return 16, 8, 16
 	}

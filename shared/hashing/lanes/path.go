@@ -17,7 +17,7 @@ const (
 	Portable Path = "portable"
 	// AVX2 has 8 lanes of SHA-256 and of RIPEMD-160, and 4 of Keccak.
 	AVX2 Path = "avx2"
-	// SHANI is the SHA extensions of x86, two inputs side by side, and AVX2 for the other functions.
+	// SHANI is the SHA extensions of x86, four inputs side by side, and AVX2 for the other functions.
 	SHANI Path = "sha-ni"
 	// AVX512 has 16 lanes of SHA-256 and of RIPEMD-160, and 8 of Keccak.
 	AVX512 Path = "avx512"

@@ -4,37 +4,37 @@
 
 package lanes
 
-// pairsSHANI computes the digests of groups of 2 pairs of digests.
+// pairsSHANI computes the digests of groups of 4 pairs of digests.
 //
 //go:noescape
 func pairsSHANI(to *byte, from *byte, groups uint64)
 
-// doublePairsSHANI computes the double digests of groups of 2 pairs of digests.
+// doublePairsSHANI computes the double digests of groups of 4 pairs of digests.
 //
 //go:noescape
 func doublePairsSHANI(to *byte, from *byte, groups uint64)
 
-// prefixedPairsSHANI computes the digests of groups of 2 pairs of digests after a byte 1.
+// prefixedPairsSHANI computes the digests of groups of 4 pairs of digests after a byte 1.
 //
 //go:noescape
 func prefixedPairsSHANI(to *byte, from *byte, groups uint64)
 
-// headersSHANI computes the double digests of groups of 2 messages of 80 bytes.
+// headersSHANI computes the double digests of groups of 4 messages of 80 bytes.
 //
 //go:noescape
 func headersSHANI(to *byte, from *byte, groups uint64)
 
-// rehashSHANI computes the digests of groups of 2 digests.
+// rehashSHANI computes the digests of groups of 4 digests.
 //
 //go:noescape
 func rehashSHANI(to *byte, from *byte, groups uint64)
 
-// messagesSHANI computes the digests of groups of 2 padded messages of so many blocks each.
+// messagesSHANI computes the digests of groups of 4 padded messages of so many blocks each.
 //
 //go:noescape
 func messagesSHANI(to *byte, from *byte, groups uint64, blocks uint64)
 
-// noncesSHANI tries groups of 2 nonces from first on, and answers how many groups it went through before one with a candidate.
+// noncesSHANI tries groups of 4 nonces from first on, and answers how many groups it went through before one with a candidate.
 //
 //go:noescape
 func noncesSHANI(table *uint32, first uint32, groups uint64, limit uint32) (tried uint64)

@@ -1,6 +1,7 @@
 package merkle
 
 import (
+	"math/bits"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -22,8 +23,18 @@ func Root(shape Shape, leaves []Hash) (Hash, error) {
 			return Hash{}, err
 		}
 	}
-	for _, leaf := range leaves[len(pieces)*pieceLength:] {
-		builder.Add(leaf)
+	rest := leaves[len(pieces)*pieceLength:]
+	memory := make([]Hash, len(rest)/2)
+	for len(rest) > 0 { // whole subtrees, from the largest on
+		length := 1 << (bits.Len(uint(len(rest))) - 1)
+		piece, err := reduce(shape, builder.Count(), rest[:length], memory)
+		if err != nil {
+			return Hash{}, err
+		}
+		if err := builder.AddPiece(piece); err != nil {
+			return Hash{}, err
+		}
+		rest = rest[length:]
 	}
 	return builder.Root()
 }

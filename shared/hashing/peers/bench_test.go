@@ -54,15 +54,20 @@ func processTime(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-func BenchmarkBitcoinRoot(b *testing.B) {
-	all := transactions(many)
+func BenchmarkBitcoinRoot(b *testing.B) { compareRoots(b, many) }
+
+// BenchmarkBlockRoot is the root of as many transactions as a block of today has.
+func BenchmarkBlockRoot(b *testing.B) { compareRoots(b, 3517) }
+
+func compareRoots(b *testing.B, count int) {
+	all := transactions(count)
 	leaves := identities(all)
-	compare(b, "davit", many, "leaves", func(b *testing.B) {
+	compare(b, "davit", count, "leaves", func(b *testing.B) {
 		if _, err := merkle.Root(merkle.Bitcoin, leaves); err != nil {
 			b.Fatal(err)
 		}
 	})
-	compare(b, "btcd", many, "leaves", func(b *testing.B) {
+	compare(b, "btcd", count, "leaves", func(b *testing.B) {
 		blockchain.CalcMerkleRoot(all, false)
 	})
 }

@@ -11,6 +11,9 @@ type arm struct {
 	text, declarations strings.Builder
 }
 
+// armStreams is how many messages go side by side.
+const armStreams = 2
+
 // The registers of a message, counted from its first one.
 const (
 	armABCD = iota
@@ -28,7 +31,7 @@ func (a *arm) label(name string) { fmt.Fprintf(&a.text, "%s:\n", name) }
 
 // each writes the same for both messages.
 func (a *arm) each(write func(index, base int)) {
-	for index := range streamCount {
+	for index := range armStreams {
 		write(index, 8*index)
 	}
 }
@@ -239,7 +242,7 @@ func (a *arm) nonces() {
 		a.line("CMPW R3, R12")
 		a.line("BLS candidate")
 	})
-	a.line("ADDW $%d, R1, R1", streamCount)
+	a.line("ADDW $%d, R1, R1", armStreams)
 	a.line("ADD $1, R7")
 	a.line("CMP R2, R7")
 	a.line("BNE group")

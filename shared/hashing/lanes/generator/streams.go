@@ -8,48 +8,77 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// streamCount is how many messages go side by side: an instruction of one is done while those of the other wait.
-const streamCount = 2
+// streamCount is how many messages go side by side: an instruction of one is done while those of the others wait. The round
+// instruction takes four cycles, and some CPUs begin one each cycle.
+const streamCount = 4
 
-// four is four words of a message's schedule: known beforehand, in memory, or in a register.
+// quad is the length in bytes of four words.
+const quad = 16
+
+// four is four words of a message's schedule: known beforehand, or at a place on the stack, and in a register too where
+// one holds them. Those that read is set for are in neither yet.
 type four struct {
 	known    bool
 	values   [4]uint32
+	place    operand.Mem
 	register reg.VecPhysical
+	read     func(to reg.VecPhysical)
 }
 
 // stream is one message in the making.
 type stream struct {
 	// one and two hold the state, in turns as A, B, E, F and C, D, G, H, the last of them lowest.
 	one, two reg.VecPhysical
-	// schedule are the last sixteen words, homes the registers for them.
+	// schedule are the last sixteen words, places where they are on the stack. Of them only the newest are in a register.
 	schedule [4]four
-	homes    [4]reg.VecPhysical
+	places   [4]operand.Mem
+	newest   *four
 	// before is where the state before the block waits, where it is not the same for all messages.
 	before operand.Mem
 	fresh  bool
 }
 
-// streams writes SHA-256 with the SHA extensions of x86, two messages side by side. Every instruction is of SSE, so that
+// streams writes SHA-256 with the SHA extensions of x86, some messages side by side. Every instruction is of SSE, so that
 // nothing is left in the upper halves of registers.
 type streams struct {
 	*build.Context
 	pool *pool
 	all  [streamCount]*stream
-	// mixed is the register that the round instruction takes words from, spare is free at any time.
-	mixed, spare reg.VecPhysical
+	// mixed is the register that the round instruction takes words from, free are those that hold nothing.
+	mixed reg.VecPhysical
+	free  []reg.VecPhysical
 }
 
 func newStreams() *streams {
-	s := &streams{Context: build.NewContext(), pool: newPool("constantsSHANI"), mixed: reg.X0, spare: reg.X1}
-	s.all[0] = &stream{one: reg.X2, two: reg.X3, homes: [4]reg.VecPhysical{reg.X4, reg.X5, reg.X6, reg.X7}}
-	s.all[1] = &stream{one: reg.X8, two: reg.X9, homes: [4]reg.VecPhysical{reg.X10, reg.X11, reg.X12, reg.X13}}
+	s := &streams{Context: build.NewContext(), pool: newPool("constantsSHANI"), mixed: reg.X0}
+	s.all = [streamCount]*stream{{one: reg.X1, two: reg.X2}, {one: reg.X3, two: reg.X4}, {one: reg.X5, two: reg.X6}, {one: reg.X7, two: reg.X8}}
+	s.free = []reg.VecPhysical{reg.X9, reg.X10, reg.X11, reg.X12, reg.X13, reg.X14, reg.X15}
 	return s
+}
+
+// take is a register that holds nothing, for the caller to release.
+func (s *streams) take() reg.VecPhysical {
+	taken := s.free[0]
+	s.free = s.free[1:]
+	return taken
+}
+
+func (s *streams) release(register reg.VecPhysical) { s.free = append(s.free, register) }
+
+// hold makes the words those that the stream has in a register, or none.
+func (s *streams) hold(stream *stream, words *four, register reg.VecPhysical) {
+	if stream.newest != nil {
+		s.release(stream.newest.register)
+		stream.newest.register = nil
+	}
+	if stream.newest = words; words != nil {
+		words.register = register
+	}
 }
 
 // write is all of the file.
 func (s *streams) write() {
-	const groups = "digests of groups of 2 "
+	groups := fmt.Sprintf("digests of groups of %d ", streamCount)
 	s.overGroups("pairs", "computes the "+groups+"pairs of digests", 2*digestSize, func(from operand.Mem) {
 		s.fresh()
 		s.message(from, 2*digestSize)
@@ -94,8 +123,15 @@ func (s *streams) begin(name, doc, signature string) {
 	s.Doc(name + "SHANI " + doc + ".")
 	s.Pragma("noescape")
 	s.SignatureExpr(signature)
-	for _, stream := range s.all {
-		stream.before = s.AllocLocal(32)
+	const each = 2*quad + 4*quad
+	frame, base := s.AllocLocal(streamCount*each+quad), s.GP64()
+	s.LEAQ(frame.Offset(quad-1), base)
+	s.ANDQ(operand.I8(-quad), base)
+	for index, stream := range s.all {
+		stream.before = operand.Mem{Base: base, Disp: each * index}
+		for place := range stream.places {
+			stream.places[place] = stream.before.Offset((2 + place) * quad)
+		}
 	}
 }
 
@@ -125,20 +161,25 @@ func (s *streams) fresh() {
 	}
 }
 
-// words reads four words of each message.
+// unread are four words that are read when they are wanted.
+func (s *streams) unread(place, from operand.Mem) four {
+	return four{place: place, read: func(to reg.VecPhysical) {
+		s.MOVOU(from, to)
+		s.PSHUFB(s.pool.swap(quad), to)
+	}}
+}
+
+// words has four words of each message read.
 func (s *streams) words(place int, from operand.Mem, stride int) {
 	for index, stream := range s.all {
-		home := stream.homes[place]
-		s.MOVOU(from.Offset(index*stride), home)
-		s.PSHUFB(s.pool.swap(16), home)
-		stream.schedule[place] = four{register: home}
+		stream.schedule[place] = s.unread(stream.places[place], from.Offset(index*stride))
 	}
 }
 
-// message reads a block of each message.
+// message has a block of each message read.
 func (s *streams) message(from operand.Mem, stride int) {
 	for place := range 4 {
-		s.words(place, from.Offset(16*place), stride)
+		s.words(place, from.Offset(quad*place), stride)
 	}
 }
 
@@ -153,36 +194,37 @@ func (s *streams) constants(block [16]uint32) {
 
 // digest makes a block of the state, and begins new messages.
 func (s *streams) digest() {
+	s.constants(padding(8, 256))
 	for _, stream := range s.all {
-		end := padding(8, 256)
-		s.inOrder(stream)
-		for place := range stream.schedule {
-			stream.schedule[place] = four{known: true, values: [4]uint32(end[4*place:])}
-			if place < 2 {
-				stream.schedule[place] = four{register: stream.homes[place]}
-			}
+		first, second := s.inOrder(stream)
+		for place, register := range []reg.VecPhysical{first, second} {
+			s.MOVOA(register, stream.places[place])
+			s.release(register)
+			stream.schedule[place] = four{place: stream.places[place]}
 		}
 	}
 	s.fresh()
 }
 
-// inOrder puts the state's words in their order into the first two registers of the schedule.
-func (s *streams) inOrder(stream *stream) {
-	first, second := stream.homes[0], stream.homes[1]
+// inOrder puts the state's words in their order into two registers.
+func (s *streams) inOrder(stream *stream) (first, second reg.VecPhysical) {
+	first, second = s.take(), s.take()
 	s.PSHUFD(operand.U8(0x1b), stream.one, first)
 	s.PSHUFD(operand.U8(0x1b), stream.two, stream.two)
 	s.MOVO(first, second)
 	s.PUNPCKLQDQ(stream.two, first)
 	s.PUNPCKHQDQ(stream.two, second)
+	return first, second
 }
 
 // store writes the digests.
 func (s *streams) store(to operand.Mem) {
 	for index, stream := range s.all {
-		s.inOrder(stream)
-		for half, register := range stream.homes[:2] {
-			s.PSHUFB(s.pool.swap(16), register)
-			s.MOVOU(register, to.Offset(digestSize*index+16*half))
+		first, second := s.inOrder(stream)
+		for half, register := range []reg.VecPhysical{first, second} {
+			s.PSHUFB(s.pool.swap(quad), register)
+			s.MOVOU(register, to.Offset(digestSize*index+quad*half))
+			s.release(register)
 		}
 	}
 }
@@ -191,8 +233,8 @@ func (s *streams) store(to operand.Mem) {
 func (s *streams) hash() {
 	for _, stream := range s.all {
 		if !stream.fresh {
-			s.MOVOU(stream.one, stream.before)
-			s.MOVOU(stream.two, stream.before.Offset(16))
+			s.MOVOA(stream.one, stream.before)
+			s.MOVOA(stream.two, stream.before.Offset(quad))
 		}
 	}
 	s.rounds(0, 31)
@@ -203,35 +245,51 @@ func (s *streams) hash() {
 			stream.fresh = false
 			continue
 		}
-		s.MOVOU(stream.before, s.mixed)
-		s.PADDD(s.mixed, stream.one)
-		s.MOVOU(stream.before.Offset(16), s.spare)
-		s.PADDD(s.spare, stream.two)
+		s.PADDD(stream.before, stream.one)
+		s.PADDD(stream.before.Offset(quad), stream.two)
 	}
 }
 
 // rounds goes from one pair of rounds to another.
 func (s *streams) rounds(first, last int) {
 	for group := first / 2; group <= last/2; group++ {
-		for _, stream := range s.all {
-			s.mix(stream, group)
-			if 2*group >= first {
-				s.SHA256RNDS2(s.mixed, stream.one, stream.two)
-			}
-			if 2*group+1 <= last {
-				s.PSHUFD(operand.U8(0x0e), s.mixed, s.mixed)
-				s.SHA256RNDS2(s.mixed, stream.two, stream.one)
+		same := s.all[0].schedule[group%4].known
+		if same {
+			s.fourRounds(s.all[:], group, first, last)
+		}
+		for index, stream := range s.all {
+			if !same {
+				s.fourRounds(s.all[index:index+1], group, first, last)
 			}
 			if group >= 3 && group < last/2 {
 				s.extend(stream, group+1)
 			}
 		}
 	}
+	for _, stream := range s.all {
+		s.hold(stream, nil, nil)
+	}
+}
+
+// fourRounds does the rounds of a group for streams that have the same words in them.
+func (s *streams) fourRounds(all []*stream, group, first, last int) {
+	s.mix(all[0], group)
+	if 2*group >= first {
+		for _, stream := range all {
+			s.SHA256RNDS2(s.mixed, stream.one, stream.two)
+		}
+	}
+	if 2*group+1 <= last {
+		s.PSHUFD(operand.U8(0x0e), s.mixed, s.mixed)
+		for _, stream := range all {
+			s.SHA256RNDS2(s.mixed, stream.two, stream.one)
+		}
+	}
 }
 
 // mix adds four words of the message and the rounds' constants.
 func (s *streams) mix(stream *stream, group int) {
-	words, constants := stream.schedule[group%4], [4]uint32(rounds[4*group:])
+	words, constants := &stream.schedule[group%4], [4]uint32(rounds[4*group:])
 	if words.known {
 		for index := range constants {
 			constants[index] += words.values[index]
@@ -239,7 +297,14 @@ func (s *streams) mix(stream *stream, group int) {
 		s.MOVOA(s.pool.four(constants), s.mixed)
 		return
 	}
-	s.MOVO(words.register, s.mixed)
+	if words.read != nil {
+		register := s.take()
+		words.read(register)
+		words.read = nil
+		s.MOVOA(register, words.place)
+		s.hold(stream, words, register)
+	}
+	s.move(*words, s.mixed)
 	s.PADDD(s.pool.four(constants), s.mixed)
 }
 
@@ -251,22 +316,28 @@ func (s *streams) extend(stream *stream, group int) {
 		*oldest = four{known: true, values: extended(*oldest, second, third, newest)}
 		return
 	}
-	home := stream.homes[group%4]
-	sum := s.firstPart(*oldest, second, home)
+	register, aside := s.take(), s.take()
+	sum := s.firstPart(*oldest, second, register)
 	if third.known && newest.known {
-		sum = s.plus(sum, four{known: true, values: shiftedIn(third, newest)}, home)
+		sum = s.plus(sum, four{known: true, values: shiftedIn(third, newest)}, register)
 	} else {
-		s.place(newest, s.spare)
-		s.PALIGNR(operand.U8(4), s.operand(third), s.spare)
-		sum = s.plus(sum, four{register: s.spare}, home)
+		s.move(newest, aside)
+		s.PALIGNR(operand.U8(4), s.operand(third), aside)
+		sum = s.plus(sum, four{register: aside}, register)
 	}
-	s.place(sum, home)
-	s.SHA256MSG2(s.operand(newest), home)
-	*oldest = four{register: home}
+	s.move(sum, register)
+	s.SHA256MSG2(s.operand(newest), register)
+	s.release(aside)
+	s.hold(stream, nil, nil)
+	*oldest = four{place: stream.places[group%4]}
+	s.hold(stream, oldest, register)
+	if group+2 < len(rounds)/4 { // then it is wanted when newer ones are in the register
+		s.MOVOA(register, oldest.place)
+	}
 }
 
 // firstPart is the sum of the oldest words and the small sigma 0 of those after.
-func (s *streams) firstPart(oldest, second four, home reg.VecPhysical) four {
+func (s *streams) firstPart(oldest, second four, register reg.VecPhysical) four {
 	if oldest.known && second.known {
 		var values [4]uint32
 		later := [5]uint32{oldest.values[0], oldest.values[1], oldest.values[2], oldest.values[3], second.values[0]}
@@ -275,12 +346,13 @@ func (s *streams) firstPart(oldest, second four, home reg.VecPhysical) four {
 		}
 		return four{known: true, values: values}
 	}
-	s.place(oldest, home)
-	s.SHA256MSG1(s.operand(second), home)
-	return four{register: home}
+	s.move(oldest, register)
+	s.SHA256MSG1(s.operand(second), register)
+	return four{register: register}
 }
 
-func (s *streams) plus(a, b four, home reg.VecPhysical) four {
+// plus adds words, of which one may be in the register already.
+func (s *streams) plus(a, b four, register reg.VecPhysical) four {
 	switch {
 	case a.known && b.known:
 		for index := range a.values {
@@ -295,26 +367,34 @@ func (s *streams) plus(a, b four, home reg.VecPhysical) four {
 	if a.known {
 		a, b = b, a
 	}
-	if a.register != home && !b.known {
+	if a.register != register && !b.known {
 		a, b = b, a
 	}
-	s.place(a, home)
-	s.PADDD(s.operand(b), home)
-	return four{register: home}
+	s.move(a, register)
+	s.PADDD(s.operand(b), register)
+	return four{register: register}
 }
 
-// place puts words into the register.
-func (s *streams) place(words four, register reg.VecPhysical) {
-	if words.register != register {
-		s.MOVOA(s.operand(words), register)
+// move puts words into the register.
+func (s *streams) move(words four, register reg.VecPhysical) {
+	switch from := s.operand(words).(type) {
+	case operand.Mem:
+		s.MOVOA(from, register)
+	case reg.VecPhysical:
+		if from != register {
+			s.MOVO(from, register)
+		}
 	}
 }
 
 func (s *streams) operand(words four) operand.Op {
-	if words.known {
+	switch {
+	case words.known:
 		return s.pool.four(words.values)
+	case words.register != nil:
+		return words.register
 	}
-	return words.register
+	return words.place
 }
 
 // shiftedIn are the last three words of the first and the first one of the second.
@@ -335,60 +415,52 @@ func extended(oldest, second, third, newest four) [4]uint32 {
 
 // prefixed is the digest of 65 bytes: all of them move by one.
 func (s *streams) prefixed(from operand.Mem) {
+	const prefix = 1
 	s.fresh()
+	s.message(from.Offset(-prefix), 2*digestSize)
 	for index, stream := range s.all {
-		for place := range 4 {
-			s.MOVOU(from.Offset(2*digestSize*index+16*place), stream.homes[place])
-		}
-		s.MOVO(stream.homes[3], s.spare)
-		s.PSRLO(operand.U8(15), s.spare) // the last byte, the lowest now
-		s.PSLLL(operand.U8(24), s.spare)
-		s.POR(s.pool.four([4]uint32{0x00800000}), s.spare)
-		s.MOVOU(s.spare, s.lastByte(stream))
-		for place := 3; place > 0; place-- {
-			s.PALIGNR(operand.U8(15), stream.homes[place-1], stream.homes[place])
-		}
-		s.PSLLO(operand.U8(1), stream.homes[0])
-		s.POR(s.pool.four([4]uint32{1}), stream.homes[0])
-		for place, home := range stream.homes {
-			s.PSHUFB(s.pool.swap(16), home)
-			stream.schedule[place] = four{register: home}
+		at := from.Offset(2 * digestSize * index)
+		stream.schedule[0].read = func(to reg.VecPhysical) {
+			s.MOVOU(at, to)
+			s.PSLLO(operand.U8(prefix), to)
+			s.POR(s.pool.four([4]uint32{prefix}), to)
+			s.PSHUFB(s.pool.swap(quad), to)
 		}
 	}
 	s.hash()
-	s.constants(padding(0, 65*8))
-	for _, stream := range s.all {
-		s.MOVOU(s.lastByte(stream), stream.homes[0])
-		stream.schedule[0] = four{register: stream.homes[0]}
+	s.constants(padding(0, (prefix+2*digestSize)*8))
+	for index, stream := range s.all {
+		at := from.Offset(2*digestSize*(index+1) - quad)
+		stream.schedule[0] = four{place: stream.places[0], read: func(to reg.VecPhysical) {
+			s.MOVOU(at, to)
+			s.PSRLO(operand.U8(quad-prefix), to) // the last byte, the lowest now
+			s.PSLLL(operand.U8(24), to)
+			s.POR(s.pool.four([4]uint32{0x00800000}), to)
+		}}
 	}
 	s.hash()
 }
-
-// lastByte is where the beginning of the second block waits; the state before the first block is no vector.
-func (s *streams) lastByte(stream *stream) operand.Mem { return stream.before }
 
 // messages writes the function for messages of any length, already padded.
 func (s *streams) messages() {
 	s.begin("messages", fmt.Sprintf("computes the digests of groups of %d padded messages of so many blocks each", streamCount),
 		"func(to *byte, from *byte, groups uint64, blocks uint64)")
 	to, from, groups := s.Load(s.Param("to"), s.GP64()), s.Load(s.Param("from"), s.GP64()), s.Load(s.Param("groups"), s.GP64())
-	stride, blocks := s.GP64(), s.GP64()
+	stride, three, blocks := s.GP64(), s.GP64(), s.GP64()
 	s.Load(s.Param("blocks"), stride)
 	s.SHLQ(operand.U8(6), stride)
+	s.LEAQ(operand.Mem{Base: stride, Index: stride, Scale: 2}, three)
+	firsts := [streamCount]operand.Mem{
+		{Base: from}, {Base: from, Index: stride, Scale: 1}, {Base: from, Index: stride, Scale: 2}, {Base: from, Index: three, Scale: 1},
+	}
 	s.Label("group")
 	s.fresh()
 	s.Load(s.Param("blocks"), blocks)
 	s.Label("block")
 	for index, stream := range s.all {
 		stream.fresh = false
-		for place, home := range stream.homes {
-			at := operand.Mem{Base: from, Disp: 16 * place}
-			if index > 0 {
-				at.Index, at.Scale = stride, 1
-			}
-			s.MOVOU(at, home)
-			s.PSHUFB(s.pool.swap(16), home)
-			stream.schedule[place] = four{register: home}
+		for place := range stream.schedule {
+			stream.schedule[place] = s.unread(stream.places[place], firsts[index].Offset(quad*place))
 		}
 	}
 	s.hash()
@@ -397,7 +469,7 @@ func (s *streams) messages() {
 	s.JNZ(operand.LabelRef("block"))
 	s.store(operand.Mem{Base: to})
 	s.ADDQ(operand.I32(streamCount*digestSize), to)
-	s.ADDQ(stride, from) // it is at the end of the first message
+	s.ADDQ(three, from) // it is at the end of the first message
 	s.DECQ(groups)
 	s.JNZ(operand.LabelRef("group"))
 	s.RET()
@@ -413,27 +485,28 @@ func (s *streams) nonces() {
 	tried, nonce := s.GP64(), s.GP32()
 	s.XORQ(tried, tried)
 	s.Label("group")
+	at := operand.Mem{Base: table}
+	s.constants(padding(4, headerSize*8))
 	for index, stream := range s.all {
-		at := operand.Mem{Base: table}
-		s.constants(padding(4, headerSize*8))
-		_ = index
 		s.MOVOU(at.Offset(32), stream.one)
 		s.MOVOU(at.Offset(48), stream.two)
-	}
-	for index, stream := range s.all {
-		s.LEAL(operand.Mem{Base: first.As64(), Disp: index}, nonce)
-		s.BSWAPL(nonce)
-		s.MOVOU(operand.Mem{Base: table, Disp: 64}, stream.homes[0])
-		s.PINSRD(operand.U8(3), nonce, stream.homes[0])
-		stream.schedule[0] = four{register: stream.homes[0]}
+		stream.schedule[0] = four{place: stream.places[0], read: func(to reg.VecPhysical) {
+			s.LEAL(operand.Mem{Base: first.As64(), Disp: index}, nonce)
+			s.BSWAPL(nonce)
+			s.MOVOU(at.Offset(64), to)
+			s.PINSRD(operand.U8(3), nonce, to)
+		}}
 	}
 	s.rounds(1, 31)
+	upperHalf, lowerHalf := s.take(), s.take()
+	s.MOVOU(at, upperHalf)
+	s.MOVOU(at.Offset(quad), lowerHalf)
 	for _, stream := range s.all {
-		s.MOVOU(operand.Mem{Base: table}, s.mixed)
-		s.PADDD(s.mixed, stream.one)
-		s.MOVOU(operand.Mem{Base: table, Disp: 16}, s.spare)
-		s.PADDD(s.spare, stream.two)
+		s.PADDD(upperHalf, stream.one)
+		s.PADDD(lowerHalf, stream.two)
 	}
+	s.release(upperHalf)
+	s.release(lowerHalf)
 	s.digest()
 	s.rounds(0, 30)
 	for _, stream := range s.all {
