@@ -99,8 +99,8 @@ func TestOnlyPodsThatAskForADeviceReachItsNodes(t *testing.T) {
 }
 
 func TestTheClusterAutoscalerSizesTheGroupsOfItsClusterAlone(t *testing.T) {
-	for configuration, cluster := range map[string]string{"ml-eks-ec2": "davit", neuron: "models"} {
-		have, found := synthesised[configuration][mlStack], 0
+	for configuration, cluster := range map[string]string{"ml-eks-ec2": "davit", neuron: "models", "web-eks-ec2": "davit"} {
+		have, found := synthesised[configuration][eksStack], 0
 		for _, s := range have.statements() {
 			if !s.allows("autoscaling:SetDesiredCapacity") {
 				continue
@@ -113,9 +113,14 @@ func TestTheClusterAutoscalerSizesTheGroupsOfItsClusterAlone(t *testing.T) {
 		if found != 1 {
 			t.Errorf("%s: %d statements allow it", configuration, found)
 		}
-		_, identity := have.only(t, "AWS::EKS::PodIdentityAssociation")
-		if identity.Properties["ServiceAccount"] != "cluster-autoscaler" || identity.Properties["Namespace"] != "kube-system" {
+		_, identity := have.with(t, "AWS::EKS::PodIdentityAssociation", "ServiceAccount", "cluster-autoscaler")
+		if identity.Properties["Namespace"] != "kube-system" {
 			t.Errorf("%s: it is of %s", configuration, asText(identity.Properties))
+		}
+	}
+	for _, configuration := range []string{"web-eks-fargate", autoCluster} {
+		if text := synthesised[configuration][eksStack].text; strings.Contains(text, "cluster-autoscaler") {
+			t.Errorf("%s has no nodes of its own, and an autoscaler", configuration)
 		}
 	}
 }

@@ -238,6 +238,9 @@ func readConfigurations() (map[string]*config.Configuration, error) {
 			return nil, err
 		}
 	}
+	if err := readAdvised(read); err != nil {
+		return nil, err
+	}
 	return read, readShapes(read)
 }
 

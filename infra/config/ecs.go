@@ -32,7 +32,8 @@ type ECS struct {
 type Hosts struct {
 	// Architecture is that of the instances. Default ARM64.
 	Architecture Architecture `yaml:"architecture"`
-	// InstanceType is the type, such as "m7g.large". Default m7g.large for ARM64 and m7i.large for X8664.
+	// InstanceType is the type, such as "m7g.large". One with NVIDIA GPUs, such as "g6.xlarge", has the machine image that
+	// brings their driver. Default m7g.large for ARM64 and m7i.large for X8664.
 	InstanceType string `yaml:"instanceType"`
 	// Minimum and Maximum bound the number of hosts: 0 to 1000, Maximum at least 1. Required: Maximum.
 	Minimum int `yaml:"minimum"`
@@ -51,6 +52,9 @@ type Hosts struct {
 
 // ManagedInstances is what ECS may start by itself.
 type ManagedInstances struct {
+	// InstanceTypes are the types that may be started, at most 400, of those within the bounds below; types with GPUs are
+	// started only where they are named. Default whatever is within the bounds and has no GPU.
+	InstanceTypes []string `yaml:"instanceTypes"`
 	// MinimumVCPUs and MaximumVCPUs bound the vCPUs of one instance: 1 to 192. Default 2 and 8.
 	MinimumVCPUs int `yaml:"minimumVCPUs"`
 	MaximumVCPUs int `yaml:"maximumVCPUs"`
@@ -114,6 +118,9 @@ type Service struct {
 	CPU int `yaml:"cpu"`
 	// Memory is the task's memory in MiB: within what Fargate offers for CPU, elsewhere 64 to 6291456. Default twice CPU.
 	Memory int `yaml:"memory"`
+	// GPUs is how many NVIDIA GPUs a task has to itself, 0 to 16. They are on instances alone: ECS.Hosts of a type with
+	// GPUs, or ECS.ManagedInstances that name such types. Default 0.
+	GPUs int `yaml:"gpus"`
 	// ContainerPort is the TCP port that the container listens on, 1 to 65535. Required.
 	ContainerPort int `yaml:"containerPort"`
 	// Environment are the container's environment variables.
@@ -212,13 +219,13 @@ type Autoscaling struct {
 	Schedule []ScheduledBounds `yaml:"schedule"`
 }
 
-// ScheduledBounds are the bounds from a moment on.
+// ScheduledBounds are the bounds from a moment on. Both at 0 stop the service until the next moment raises them.
 type ScheduledBounds struct {
 	// Cron is when, in the six fields of AWS: minute, hour, day of month, month, day of week, year. Required.
 	Cron string `yaml:"cron"`
 	// TimeZone is an IANA name. Default UTC.
 	TimeZone string `yaml:"timeZone"`
-	// Minimum and Maximum are the bounds, as in Autoscaling. Required.
+	// Minimum and Maximum are the bounds, as in Autoscaling, or both 0. Required.
 	Minimum int `yaml:"minimum"`
 	Maximum int `yaml:"maximum"`
 }
@@ -276,7 +283,10 @@ func (m *ManagedInstances) setDefaults() {
 func (e *ECS) neededEndpoints() []string {
 	needed := []string{"ecr.api", "ecr.dkr", "logs"}
 	if e.Hosts != nil || e.ManagedInstances != nil {
-		needed = append(needed, "ecs", "ecs-agent", "ecs-telemetry", "ec2messages", "ssm", "ssmmessages")
+		needed = append(needed, "ecs", "ecs-agent", "ecs-telemetry")
+	}
+	if e.Hosts != nil { // Session Manager; nobody gets in to managed instances.
+		needed = append(needed, "ec2messages", "ssm", "ssmmessages")
 	}
 	if slices.ContainsFunc(e.Services, func(s Service) bool { return s.Exec }) {
 		needed = append(needed, "ssmmessages")
@@ -417,8 +427,12 @@ func (c *Configuration) validateHosts(p *problems) {
 	if hosts != nil {
 		oneOf(p, "ecs.hosts.architecture", hosts.Architecture, ARM64, X8664)
 		p.match("ecs.hosts.instanceType", hosts.InstanceType, instancePattern, "an instance type such as \"m7g.large\"")
-		if graviton := gravitonPattern.MatchString(hosts.InstanceType); graviton != (hosts.Architecture == ARM64) {
+		switch graviton := gravitonPattern.MatchString(hosts.InstanceType); {
+		case graviton != (hosts.Architecture == ARM64):
 			p.add("ecs.hosts.instanceType", "%s is not of the architecture %s", hosts.InstanceType, hosts.Architecture)
+		case graviton && hosts.GPU():
+			p.add("ecs.hosts.instanceType", "%s has GPUs beside an ARM processor, for which ECS has no machine image: use an "+
+				"x86_64 family such as g6", hosts.InstanceType)
 		}
 		p.between("ecs.hosts.minimum", hosts.Minimum, 0, 1000)
 		p.between("ecs.hosts.maximum", hosts.Maximum, 1, 1000)
@@ -430,6 +444,14 @@ func (c *Configuration) validateHosts(p *problems) {
 		p.between("ecs.hosts.rootGiB", hosts.RootGiB, 30, 16384)
 	}
 	if managed != nil {
+		if len(managed.InstanceTypes) > 400 {
+			p.add("ecs.managedInstances.instanceTypes", "want at most 400, have %d", len(managed.InstanceTypes))
+		}
+		for i, name := range managed.InstanceTypes {
+			p.match(fmt.Sprintf("ecs.managedInstances.instanceTypes[%d]", i), name, instancePattern,
+				"an instance type such as \"m7g.large\"")
+		}
+		p.unique("ecs.managedInstances.instanceTypes", managed.InstanceTypes)
 		p.between("ecs.managedInstances.minimumVCPUs", managed.MinimumVCPUs, 1, managed.MaximumVCPUs)
 		p.between("ecs.managedInstances.maximumVCPUs", managed.MaximumVCPUs, 1, 192)
 		p.between("ecs.managedInstances.minimumMemoryMiB", managed.MinimumMemoryMiB, 1024, managed.MaximumMemoryMiB)
@@ -448,7 +470,10 @@ func (c *Configuration) validateCapacity(p *problems, field string, s *Service) 
 		p.add(field+".architecture", "%s, but ecs.hosts are %s", s.Architecture, c.ECS.Hosts.Architecture)
 	case s.Capacity == CapacityManagedInstances && c.ECS.ManagedInstances == nil:
 		p.add(field+".capacity", "%s needs ecs.managedInstances", CapacityManagedInstances)
+	case s.Capacity == CapacityManagedInstances && !c.ECS.ManagedInstances.offers(s.Architecture, false):
+		p.add(field+".architecture", "%s, but none of ecs.managedInstances.instanceTypes is", s.Architecture)
 	}
+	c.validateGPUs(p, field, s)
 	switch {
 	case s.Capacity != CapacityFargateSpot && s.OnDemandTasks != nil:
 		p.add(field+".onDemandTasks", "means something only with capacity %s", CapacityFargateSpot)
@@ -461,6 +486,34 @@ func (c *Configuration) validateCapacity(p *problems, field string, s *Service) 
 	}
 	p.between(field+".cpu", s.CPU, 128, 196608)
 	p.between(field+".memory", s.Memory, 64, 6291456)
+}
+
+// validateGPUs checks that there are GPUs where the tasks ask for them.
+func (c *Configuration) validateGPUs(p *problems, field string, s *Service) {
+	p.between(field+".gpus", s.GPUs, 0, 16)
+	switch {
+	case s.GPUs == 0:
+	case s.Capacity.onFargate():
+		p.add(field+".gpus", "Fargate has no GPUs: set capacity to %s, with ecs.hosts of a type such as g6.xlarge, or to %s", CapacityEC2,
+			CapacityManagedInstances)
+	case s.Capacity == CapacityEC2 && c.ECS.Hosts != nil && !c.ECS.Hosts.GPU():
+		p.add(field+".gpus", "ecs.hosts are %s, which have none: set their instanceType to one of the families g and p",
+			c.ECS.Hosts.InstanceType)
+	case s.Capacity == CapacityManagedInstances && c.ECS.ManagedInstances != nil &&
+		(len(c.ECS.ManagedInstances.InstanceTypes) == 0 || !c.ECS.ManagedInstances.offers(s.Architecture, true)):
+		p.add(field+".gpus", "ECS starts instances with GPUs where they are named: add %s types of the families g and p to "+
+			"ecs.managedInstances.instanceTypes", s.Architecture)
+	}
+}
+
+// GPU tells whether the hosts have NVIDIA GPUs.
+func (h *Hosts) GPU() bool { return gpuPattern.MatchString(h.InstanceType) }
+
+// offers tells whether a type that may be started is of the architecture, and has GPUs where they are wanted.
+func (m *ManagedInstances) offers(architecture Architecture, gpu bool) bool {
+	return len(m.InstanceTypes) == 0 || slices.ContainsFunc(m.InstanceTypes, func(name string) bool {
+		return gravitonPattern.MatchString(name) == (architecture == ARM64) && (!gpu || gpuPattern.MatchString(name))
+	})
 }
 
 // validateDeployment refuses what ECS would refuse, and fields that the strategy does not know.
@@ -537,7 +590,9 @@ func (a *Autoscaling) validate(p *problems, field string, s *Service) {
 	}
 	for i, moment := range a.Schedule {
 		at := fmt.Sprintf("%s.schedule[%d]", field, i)
-		p.bounds(at, moment.Minimum, moment.Maximum)
+		if moment.Minimum != 0 || moment.Maximum != 0 {
+			p.bounds(at, moment.Minimum, moment.Maximum)
+		}
 		if len(strings.Fields(moment.Cron)) != 6 {
 			p.add(at+".cron", "want the six fields of AWS, such as \"0 8 ? * MON-FRI *\", have %q", moment.Cron)
 		}

@@ -47,9 +47,15 @@ const (
 // the EKS user guide, as the CDK knows them.
 var KubernetesVersions = []string{"1.34", "1.35", "1.36"}
 
-// PrivateClusterEndpoints are the interface endpoints without which nodes in subnets without a way out do not join
-// their cluster, after "Deploy private clusters with limited internet access" in the EKS user guide.
-var PrivateClusterEndpoints = []string{"ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "elasticloadbalancing", "logs", "sts"}
+// privateEndpoints are the interface endpoints without which nodes in subnets without a way out do not join their cluster, after
+// "Deploy private clusters with limited internet access" in the EKS user guide. Nothing on Fargate asks for Pod Identity.
+func (e *EKS) privateEndpoints() []string {
+	needed := []string{"ec2", "ecr.api", "ecr.dkr", "eks", "elasticloadbalancing", "logs", "sts"}
+	if e.Compute != ComputeFargate {
+		needed = append(needed, "eks-auth")
+	}
+	return needed
+}
 
 // EKS is a Kubernetes cluster. It needs Network.
 type EKS struct {
@@ -104,8 +110,8 @@ type NodeGroup struct {
 	InstanceTypes []string `yaml:"instanceTypes"`
 	// Spot takes spare capacity, which goes with two minutes' notice; name several InstanceTypes then. Default false.
 	Spot bool `yaml:"spot"`
-	// Minimum and Maximum bound the number of nodes: Minimum 0 to 450, Maximum 1 to 450 and not below it. Defaults 2
-	// and 6.
+	// Minimum and Maximum bound the number of nodes: Minimum 0 to 450, Maximum 1 to 450 and not below it. Within them the
+	// Cluster Autoscaler moves it, which the stack's output installs. Defaults 2 and 6.
 	Minimum *int `yaml:"minimum"`
 	Maximum int  `yaml:"maximum"`
 	// DiskGiB is the size of a node's disk, 20 to 16384. Default 50.
@@ -268,7 +274,7 @@ func (c *Configuration) validateEKSNetwork(p *problems) {
 	if c.Network.PodTier() == Private || c.Network.Existing != nil {
 		return
 	}
-	if missing := c.missingEndpoints(PrivateClusterEndpoints); len(missing) > 0 {
+	if missing := c.missingEndpoints(c.EKS.privateEndpoints()); len(missing) > 0 {
 		p.add("network.interfaceEndpoints", "without NAT the pods of eks run in isolated subnets, from where they also need %s: "+
 			"set network.endpoints to needed, or network.nat to one", strings.Join(missing, ", "))
 	}
@@ -303,11 +309,22 @@ func (c *Configuration) missingEndpoints(wanted []string) []string {
 
 // neededEndpoints are the interface endpoints of what nodes and add-ons call.
 func (e *EKS) neededEndpoints() []string {
-	needed := slices.Clone(PrivateClusterEndpoints)
+	needed := e.privateEndpoints()
 	if *e.ContainerInsights {
 		needed = append(needed, "monitoring")
 	}
-	return append(needed, "ssm", "ssmmessages")
+	if e.Compute == ComputeNodes {
+		needed = append(needed, "ssm", "ssmmessages")
+	}
+	return needed
+}
+
+// GrowingNodes tells whether a node group of the cluster has room to grow, which it does by the Cluster Autoscaler.
+func (c *Configuration) GrowingNodes() bool {
+	return c.EKS.Compute == ComputeNodes &&
+		(slices.ContainsFunc(c.EKS.Nodes, func(n NodeGroup) bool { return *n.Minimum < n.Maximum }) ||
+			c.ML != nil && c.ML.Platform == PlatformEKS &&
+				slices.ContainsFunc(c.ML.Accelerators, func(a Accelerators) bool { return a.Minimum < a.Maximum }))
 }
 
 func (e *EKS) validateNodes(p *problems) {

@@ -81,7 +81,10 @@ func providerName(configuration *config.Configuration, kind string) string {
 func newLaunchTemplate(made *ECS, configuration *config.Configuration, group awsec2.ISecurityGroup) awsec2.LaunchTemplate {
 	hosts := configuration.ECS.Hosts
 	hardware := awsecs.AmiHardwareType_ARM
-	if hosts.Architecture == config.X8664 {
+	switch {
+	case hosts.GPU():
+		hardware = awsecs.AmiHardwareType_GPU
+	case hosts.Architecture == config.X8664:
 		hardware = awsecs.AmiHardwareType_STANDARD
 	}
 	data := awsec2.UserData_ForLinux(nil)
@@ -94,6 +97,9 @@ func newLaunchTemplate(made *ECS, configuration *config.Configuration, group aws
 		jsii.String(fmt.Sprintf("echo ECS_INSTANCE_ATTRIBUTES='{\"davit.protected\":\"%t\"}' >> /etc/ecs/ecs.config",
 			*hosts.TerminationProtection)),
 	)
+	if hosts.GPU() {
+		data.AddCommands(jsii.String("echo ECS_ENABLE_GPU_SUPPORT=true >> /etc/ecs/ecs.config"))
+	}
 	return awsec2.NewLaunchTemplate(made.Stack, jsii.String("HostsTemplate"), &awsec2.LaunchTemplateProps{
 		MachineImage:            awsecs.EcsOptimizedImage_AmazonLinux2023(hardware, nil),
 		InstanceType:            awsec2.NewInstanceType(jsii.String(hosts.InstanceType)),
@@ -192,6 +198,8 @@ func addManagedInstances(made *ECS, vpc awsec2.IVpc, configuration *config.Confi
 					StorageSizeGiB: jsii.Number(settings.StorageGiB),
 				},
 				InstanceRequirements: &awsecs.CfnCapacityProvider_InstanceRequirementsRequestProperty{
+					AllowedInstanceTypes: instanceTypes(settings),
+					AcceleratorCount:     withoutAccelerators(settings),
 					VCpuCount: &awsecs.CfnCapacityProvider_VCpuCountRangeRequestProperty{
 						Min: jsii.Number(settings.MinimumVCPUs), Max: jsii.Number(settings.MaximumVCPUs),
 					},
@@ -202,6 +210,22 @@ func addManagedInstances(made *ECS, vpc awsec2.IVpc, configuration *config.Confi
 			},
 		},
 	})
+}
+
+// instanceTypes are the types that ECS may start; nil leaves it to the other requirements.
+func instanceTypes(settings *config.ManagedInstances) *[]*string {
+	if len(settings.InstanceTypes) == 0 {
+		return nil
+	}
+	return jsii.Strings(settings.InstanceTypes...)
+}
+
+// withoutAccelerators leaves types with GPUs out, unless they are named.
+func withoutAccelerators(settings *config.ManagedInstances) *awsecs.CfnCapacityProvider_AcceleratorCountRequestProperty {
+	if len(settings.InstanceTypes) > 0 {
+		return nil
+	}
+	return &awsecs.CfnCapacityProvider_AcceleratorCountRequestProperty{Max: jsii.Number(0)}
 }
 
 // associate gives the cluster its capacity providers. Services depend on it, and so go before it.

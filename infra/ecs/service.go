@@ -114,9 +114,11 @@ func (e *ECS) strategies(settings *config.Service) *[]*awsecs.CapacityProviderSt
 	}
 	switch settings.Capacity {
 	case config.CapacityFargateSpot:
-		return &[]*awsecs.CapacityProviderStrategy{
-			on(jsii.String("FARGATE"), *settings.OnDemandTasks, 0), on(jsii.String("FARGATE_SPOT"), 0, 1),
+		strategies := []*awsecs.CapacityProviderStrategy{on(jsii.String("FARGATE_SPOT"), 0, 1)}
+		if *settings.OnDemandTasks > 0 {
+			strategies = append([]*awsecs.CapacityProviderStrategy{on(jsii.String("FARGATE"), *settings.OnDemandTasks, 0)}, strategies...)
 		}
+		return &strategies
 	case config.CapacityEC2:
 		return &[]*awsecs.CapacityProviderStrategy{on(e.hosts.Ref(), 0, 1)}
 	case config.CapacityManagedInstances:

@@ -45,6 +45,9 @@ func newTaskDefinition(stack awscdk.Stack, configuration *config.Configuration, 
 	if !onFargate(settings) {
 		container.MemoryReservationMiB = jsii.Number(settings.Memory)
 	}
+	if settings.GPUs > 0 {
+		container.GpuCount = jsii.Number(settings.GPUs)
+	}
 	definition.AddContainer(jsii.String(settings.Name), container)
 	// A deploy that changes the task definition replaces it. The revision before stays registered, since a rollout may
 	// be put back to it, and ECS starts no deployment of a revision that is no longer active. It costs nothing.

@@ -60,6 +60,7 @@ func NewEKS(scope constructs.Construct, id *string, props *EKSProps) *EKS {
 	addCompute(made, configuration)
 	addClusterAddons(made, configuration)
 	addPodIdentities(made, configuration)
+	addAutoscaler(made, configuration)
 	awscdk.NewCfnOutput(stack, jsii.String("Kubeconfig"), &awscdk.CfnOutputProps{
 		Description: jsii.String("Gives kubectl access, to an administrator of the cluster."),
 		Value: jsii.String("aws eks update-kubeconfig --name " + configuration.EKS.Cluster + " --region " +

@@ -4,11 +4,9 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseksv2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/config"
-	"davit/infra/foundation"
 )
 
 // device is what Kubernetes calls an accelerator, and which image of EKS has its driver.
@@ -57,7 +55,6 @@ func addNodeGroups(stack awscdk.Stack, props *MLProps) {
 			limits[pool.Kind()] = pool
 		}
 	}
-	addAutoscaler(stack, props)
 	for _, kind := range []config.Accelerator{config.GPU, config.Neuron} {
 		if pool := limits[kind]; pool != nil && *props.Configuration.EKS.ContainerInsights {
 			addClusterAlarms(stack, props, kind, pool)
@@ -82,44 +79,5 @@ func addClusterAlarms(stack awscdk.Stack, props *MLProps, kind config.Accelerato
 			Namespace: jsii.String("ContainerInsights"), MetricName: jsii.String(devices[kind].metric),
 			DimensionsMap: &map[string]*string{"ClusterName": jsii.String(cluster)},
 		},
-	})
-}
-
-// Where the Cluster Autoscaler runs, which starts nodes for pods that find none and ends empty ones, down to none.
-const (
-	autoscalerNamespace = "kube-system"
-	autoscalerAccount   = "cluster-autoscaler"
-)
-
-// addAutoscaler gives the Cluster Autoscaler what it may do in AWS: change the size of this cluster's groups alone.
-func addAutoscaler(stack awscdk.Stack, props *MLProps) {
-	configuration := props.Configuration
-	cluster := configuration.EKS.Cluster
-	pods := awsiam.NewServicePrincipal(jsii.String("pods.eks.amazonaws.com"), nil)
-	role := awsiam.NewRole(stack, jsii.String("AutoscalerRole"), &awsiam.RoleProps{
-		Description: jsii.String("Lets the Cluster Autoscaler size the node groups of the cluster " + cluster + "."),
-		AssumedBy:   awsiam.NewSessionTagsPrincipal(pods),
-		InlinePolicies: &map[string]awsiam.PolicyDocument{"autoscaler": foundation.Policy(
-			foundation.AllowWhere("Size", []string{foundation.ARN(configuration, "autoscaling", "autoScalingGroup:*")}, map[string]any{
-				"StringEquals": map[string]string{"aws:ResourceTag/eks:cluster-name": cluster},
-			}, "autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"),
-			foundation.AllowWhere("Groups", []string{foundation.ARN(configuration, "eks", "nodegroup/"+cluster+"/*")}, nil, "eks:DescribeNodegroup"),
-			foundation.AllowWhere("See", []string{"*"}, nil, "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances",
-				"autoscaling:DescribeLaunchConfigurations", "autoscaling:DescribeScalingActivities", "autoscaling:DescribeTags",
-				"ec2:DescribeImages", "ec2:DescribeInstanceTypes", "ec2:DescribeLaunchTemplateVersions",
-				"ec2:GetInstanceTypesFromInstanceRequirements"),
-		)},
-	})
-	awseksv2.NewCfnPodIdentityAssociation(stack, jsii.String("Autoscaler"), &awseksv2.CfnPodIdentityAssociationProps{
-		ClusterName:    props.Cluster.Cluster.ClusterName(),
-		Namespace:      jsii.String(autoscalerNamespace),
-		ServiceAccount: jsii.String(autoscalerAccount),
-		RoleArn:        role.RoleArn(),
-	})
-	awscdk.NewCfnOutput(stack, jsii.String("ClusterAutoscaler"), &awscdk.CfnOutputProps{
-		Description: jsii.String("Starts nodes for pods and ends empty ones, by an administrator of the cluster."),
-		Value: jsii.String("helm upgrade --install cluster-autoscaler cluster-autoscaler --repo " +
-			"https://kubernetes.github.io/autoscaler --namespace " + autoscalerNamespace + " --set autoDiscovery.clusterName=" +
-			cluster + ",awsRegion=" + configuration.Region + ",rbac.serviceAccount.name=" + autoscalerAccount),
 	})
 }

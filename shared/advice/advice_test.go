@@ -63,7 +63,7 @@ func TestWhatCannotRunAWorkloadSaysWhy(t *testing.T) {
 			map[Platform]string{EKSFargate: "agent", ECSManagedInstances: "lets nobody in", Lambda: "agent", EKSEC2: ""}},
 		{"public subnets", func(w *Workload) { w.Network = PublicSubnets },
 			map[Platform]string{EKSFargate: "private subnets only", ECSEC2: "no public address", ECSFargate: "",
-				EKSEC2: ""}},
+				EKSEC2: "private subnets"}},
 		{"a response of 7 MB", func(w *Workload) { w.ResponseKB, w.RequestsAverage = 7000, 1 },
 			map[Platform]string{Lambda: "6 MB"}},
 		{"a response of 2 MB after 40 s", func(w *Workload) {
@@ -159,7 +159,7 @@ func TestEC2WinsAboveSomeTasks(t *testing.T) {
 		t.Fatalf("there is no such point among %+v", advised.BreakEvens)
 	}
 	point := advised.BreakEvens[index]
-	if !strings.HasPrefix(point.Words, "ecs-ec2 wins over ecs-fargate above 153 tasks (") {
+	if !strings.HasPrefix(point.Words, "ecs-ec2 wins over ecs-fargate above 155 tasks (") {
 		t.Errorf("it says %q", point.Words)
 	}
 	e, err := newEstimator(workload, embeddedOrFail(t))
@@ -373,7 +373,7 @@ func TestQuantitiesFollowTheRules(t *testing.T) {
 		{"public addresses process no data", ECSFargate, func(w *Workload) { w.InternetGB = 100 }, "data through", ""},
 		{"high availability has a NAT gateway in each zone", ECSEC2,
 			func(w *Workload) { w.Availability, w.Network = HighAvailability, NATGateways }, "NAT gateways: 3", "2190"},
-		{"six endpoints in two zones under hosts of ECS", ECSManagedInstances,
+		{"six endpoints in two zones under managed instances", ECSManagedInstances,
 			func(w *Workload) { w.Network = InterfaceEndpoints }, "6 interface endpoints in 2 zones", "8760"},
 		{"a private load balancer has no public address", ECSFargate, func(w *Workload) { w.Public = false }, "load balancer, an", ""},
 		{"its answers do not go to the internet", ECSFargate, func(w *Workload) { w.Public = false }, "responses", ""},
@@ -389,7 +389,13 @@ func TestQuantitiesFollowTheRules(t *testing.T) {
 		{"managed instances cost a fee on the host", ECSManagedInstances, nil, "management of c6g.large", "1703.3333"},
 		{"state is on EBS under nodes of EKS", EKSEC2, func(w *Workload) { w.Stateful, w.StateGB = true, 50 }, "EBS volumes", "50"},
 		{"state is on EFS elsewhere", ECSEC2, func(w *Workload) { w.Stateful, w.StateGB = true, 50 }, "EFS file system", "50"},
-		{"nodes of EKS have an address each in public subnets", EKSEC2, nil, "an address for each host", "1825"},
+		{"nine endpoints under hosts that Session Manager gets in to", ECSEC2,
+			func(w *Workload) { w.Network = InterfaceEndpoints }, "9 interface endpoints in 2 zones", "13140"},
+		{"a cluster's own pods have nodes beside those with GPUs", EKSEC2,
+			func(w *Workload) { w.GPUs, w.TaskCPU, w.HoursPerDay = 1, 3072, 12 }, "hours of c6g.large for the cluster's own pods", "1460"},
+		{"nodes with GPUs have larger disks", EKSEC2,
+			func(w *Workload) { w.GPUs, w.TaskCPU, w.Burstiness, w.MinimumTasks = 1, 3072, Steady, 2 }, "root volumes of 50 GB", "100"},
+		{"nodes without GPUs need none beside them", EKSEC2, nil, "hours of c6g.large for", ""},
 		// (1024 × 0.9 - 128) / 100 is 7 at once: 50 take 8 tasks, 150 take 22, and 5/6 × 8 + 1/6 × 22 run on average.
 		{"memory may ask for more tasks than CPU", ECSFargate,
 			func(w *Workload) { w.MemoryMiB, w.DurationMilliseconds, w.TaskMemoryMiB = 100, 1000, 1024 },

@@ -80,6 +80,8 @@ func (e estimator) noNetwork(platform Platform) string {
 	switch {
 	case e.Network == PublicSubnets && platform == EKSFargate:
 		return "EKS runs pods on Fargate in private subnets only (network: public)"
+	case e.Network == PublicSubnets && platform == EKSEC2:
+		return "nodes of EKS belong in private subnets (network: public)"
 	case e.Network == PublicSubnets:
 		return "a task with an interface of its own on an EC2 host gets no public address (network: public)"
 	default:

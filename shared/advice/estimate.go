@@ -37,11 +37,14 @@ type Line struct {
 type Estimate struct {
 	Architecture Architecture `json:"architecture"`
 	Network      Network      `json:"network"`
-	// HostType is the EC2 instance type, TasksPerHost how many tasks one holds; empty without hosts.
-	HostType     string `json:"hostType,omitempty"`
-	TasksPerHost int    `json:"tasksPerHost,omitempty"`
-	HostsUsual   int    `json:"hostsUsual,omitempty"`
-	HostsPeak    int    `json:"hostsPeak,omitempty"`
+	// HostType is the EC2 instance type, with HostVCPUs and HostMemoryMiB, TasksPerHost how many tasks one holds; empty
+	// without hosts. HostsUsual run most of the time, HostsPeak at the peak.
+	HostType      string `json:"hostType,omitempty"`
+	HostVCPUs     int    `json:"hostVCPUs,omitempty"`
+	HostMemoryMiB int    `json:"hostMemoryMiB,omitempty"`
+	TasksPerHost  int    `json:"tasksPerHost,omitempty"`
+	HostsUsual    int    `json:"hostsUsual,omitempty"`
+	HostsPeak     int    `json:"hostsPeak,omitempty"`
 	// TaskCPU is in 1/1024 vCPU, or 0 for a function. TaskMemoryMiB is the memory of a task or function.
 	TaskCPU       int `json:"taskCPU,omitempty"`
 	TaskMemoryMiB int `json:"taskMemoryMiB"`
@@ -195,10 +198,27 @@ func (e estimator) addFargate(b *bill, platform Platform, on Architecture, cpu, 
 
 // rootGB is the root volume of a host, in GB: the defaults of the ECS-optimised AMI, of EKS node groups and of managed
 // instances.
-var rootGB = map[Platform]float64{ECSEC2: 30, EKSEC2: 20, ECSManagedInstances: 80}
+var rootGB = map[Platform]int{ECSEC2: 30, EKSEC2: 20, ECSManagedInstances: 80}
+
+// acceleratedGB is that of a node of EKS with GPUs, whose images are large.
+const acceleratedGB = 50
 
 // RootGB is the root volume of a host of the platform that estimates count, in GB; 0 without hosts.
-func RootGB(platform Platform) float64 { return rootGB[platform] }
+func (w Workload) RootGB(platform Platform) int {
+	if platform == EKSEC2 && w.GPUs > 0 {
+		return acceleratedGB
+	}
+	return rootGB[platform]
+}
+
+// AddonNodes are how many nodes of which type a cluster runs for its own pods beside nodes with GPUs, which those keep away
+// by a taint: one in each zone, always. There are none without GPUs, or on another platform.
+func (w Workload) AddonNodes(platform Platform) (count int, hostType string) {
+	if platform != EKSEC2 || w.GPUs == 0 {
+		return 0, ""
+	}
+	return w.zones(), "c6g.large"
+}
 
 func (e estimator) considerHosts(platform Platform, consider consider) {
 	need := e.demand(platform)
@@ -212,8 +232,8 @@ func (e estimator) considerHosts(platform Platform, consider consider) {
 		peak := max(least, (need.peak+each-1)/each)
 		hostHours := need.average(usual, peak) * e.hours()
 		for _, network := range e.networks(platform) {
-			consider(Estimate{Architecture: host.architecture, Network: network, HostType: host.name, TasksPerHost: each,
-				HostsUsual: usual, HostsPeak: peak, TaskCPU: e.TaskCPU, TaskMemoryMiB: e.TaskMemoryMiB,
+			consider(Estimate{Architecture: host.architecture, Network: network, HostType: host.name, HostVCPUs: host.vcpus,
+				HostMemoryMiB: host.gib * 1024, TasksPerHost: each, HostsUsual: usual, HostsPeak: peak, TaskCPU: e.TaskCPU, TaskMemoryMiB: e.TaskMemoryMiB,
 				TasksUsual: need.standing, TasksPeak: need.peak},
 				func(b *bill) { e.addHosts(b, platform, host, hostHours) },
 				func(b *bill) { e.addPlatform(b, platform, network, hostHours, "host") })
@@ -229,8 +249,13 @@ func (e estimator) addHosts(b *bill, platform Platform, host hostType, hostHours
 	if e.must(SingleTenant) {
 		b.add(Compute, words("dedicated instances, fee of the region"), e.hours(), idDedicated)
 	}
-	root := rootGB[platform]
+	root := float64(e.RootGB(platform))
 	b.add(Storage, words("root volumes of %s GB", number(root)), root*hostHours/HoursPerMonth, idGP3)
+	if count, name := e.AddonNodes(platform); count > 0 {
+		b.add(Compute, words("hours of %s for the cluster's own pods: %s nodes", name, number(float64(count))),
+			float64(count)*HoursPerMonth, hostType{name: name}.priceID())
+		b.add(Storage, words("root volumes of %s GB of these", number(float64(rootGB[platform]))), float64(count*rootGB[platform]), idGP3)
+	}
 }
 
 // addPlatform adds what does not depend on the size of tasks: control plane, network, load balancer, state and data.

@@ -9,9 +9,10 @@ import (
 // through the gateway endpoint of S3 (docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html,
 // docs.aws.amazon.com/eks/latest/userguide/private-clusters.html).
 var endpointsOf = map[Platform][]string{
-	ECSFargate:          {"ecr.api", "ecr.dkr", "logs"},
-	ECSFargateSpot:      {"ecr.api", "ecr.dkr", "logs"},
-	ECSEC2:              {"ecr.api", "ecr.dkr", "logs", "ecs", "ecs-agent", "ecs-telemetry"},
+	ECSFargate:     {"ecr.api", "ecr.dkr", "logs"},
+	ECSFargateSpot: {"ecr.api", "ecr.dkr", "logs"},
+	ECSEC2: {"ecr.api", "ecr.dkr", "logs", "ecs", "ecs-agent", "ecs-telemetry", "ec2messages", "ssm",
+		"ssmmessages"}, // the last three for Session Manager, instead of SSH
 	ECSManagedInstances: {"ecr.api", "ecr.dkr", "logs", "ecs", "ecs-agent", "ecs-telemetry"},
 	EKSFargate:          {"ecr.api", "ecr.dkr", "logs", "ec2", "sts", "eks", "elasticloadbalancing"},
 	EKSEC2:              {"ecr.api", "ecr.dkr", "logs", "ec2", "sts", "eks", "elasticloadbalancing", "eks-auth"},
@@ -21,9 +22,9 @@ var endpointsOf = map[Platform][]string{
 func EndpointsOf(platform Platform) []string { return slices.Clone(endpointsOf[platform]) }
 
 // publicPlatforms can run in public subnets. A task with a network interface of its own on an EC2 host gets no public
-// address (docs.aws.amazon.com/AmazonECS/latest/developerguide/task-networking-awsvpc.html), and EKS runs pods on Fargate
-// in private subnets only.
-var publicPlatforms = map[Platform]bool{ECSFargate: true, ECSFargateSpot: true, EKSEC2: true}
+// address (docs.aws.amazon.com/AmazonECS/latest/developerguide/task-networking-awsvpc.html), EKS runs pods on Fargate in
+// private subnets only, and its nodes belong there (docs.aws.amazon.com/eks/latest/best-practices/subnets.html).
+var publicPlatforms = map[Platform]bool{ECSFargate: true, ECSFargateSpot: true}
 
 // networks are the ways out of a VPC that the platform and the workload's rules allow.
 func (e estimator) networks(platform Platform) []Network {

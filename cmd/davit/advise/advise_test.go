@@ -74,7 +74,7 @@ func TestTheAnswerIsShownWithItsReasonsAndItsSums(t *testing.T) {
 		"= $59.09",
 		"= $275.68",
 		"by the way out of the VPC: public $275.68, nat $297.34, endpoints $301.99",
-		"ecs-ec2 wins over ecs-fargate above 153 tasks",
+		"ecs-ec2 wins over ecs-fargate above 155 tasks",
 		"Amazon Linux 2 AMIs for EKS nodes ended on 26 November 2025",
 		"cdk deploy can take ecs-fargate today",
 	} {
@@ -241,6 +241,62 @@ func TestTheConfigurationIsTheOneThatDeploys(t *testing.T) {
 				return slices.Equal(group.InstanceTypes, []string{"c6g.large"}) && *group.Minimum == 2 && group.Maximum == 2 &&
 					group.DiskGiB == 20 && group.Architecture == config.ARM64
 			}},
+		{"tasks that may be interrupted", []string{"--interruptible", "--for", "ecs-fargate-spot"}, func(c *config.Configuration) bool {
+			s := c.ECS.Services[0]
+			return s.Capacity == config.CapacityFargateSpot && *s.OnDemandTasks == 0 && c.Network.NAT == config.NATNone &&
+				s.Autoscaling.Minimum == 2 && s.Autoscaling.Maximum == 10
+		}},
+		{"hosts", []string{"--requests-average", "400", "--cpu-milliseconds", "10", "--for", "ecs-ec2"}, func(c *config.Configuration) bool {
+			// 14 tasks most of the time and 40 at the peak, 7 on each host: 2 and 6 hosts, 12 for twice the peak.
+			h, s := c.ECS.Hosts, c.ECS.Services[0]
+			return h.InstanceType == "c6g.xlarge" && h.Architecture == config.ARM64 && h.Minimum == 2 && h.Maximum == 12 && h.RootGiB == 30 &&
+				s.Capacity == config.CapacityEC2 && s.Architecture == config.ARM64 && s.CPU == 512 && s.Memory == 1024 &&
+				s.Autoscaling.Maximum == 40 && c.Network.NAT == config.NATOne
+		}},
+		{"hosts that reach nothing but AWS", []string{"--compliance", "no-internet", "--public=false", "--for", "ecs-ec2",
+			"--initial-image", "111122223333.dkr.ecr.us-east-1.amazonaws.com/web:1.0.0"}, func(c *config.Configuration) bool {
+			endpoints, err := c.ChosenEndpoints()
+			return err == nil && c.Network.TaskTier() == config.Isolated && len(endpoints) == 9 && slices.Contains(endpoints, "ssmmessages")
+		}},
+		{"managed instances", []string{"--for", "ecs-managed-instances"}, func(c *config.Configuration) bool {
+			m, s := c.ECS.ManagedInstances, c.ECS.Services[0]
+			return slices.Equal(m.InstanceTypes, []string{"c6g.large"}) && m.MinimumVCPUs == 2 && m.MaximumVCPUs == 2 && m.StorageGiB == 80 &&
+				m.MinimumMemoryMiB == 4096 && m.MaximumMemoryMiB == 4096 && s.Capacity == config.CapacityManagedInstances && s.GPUs == 0
+		}},
+		{"managed instances that reach nothing but AWS", []string{"--compliance", "no-internet", "--public=false", "--for",
+			"ecs-managed-instances", "--initial-image", "111122223333.dkr.ecr.us-east-1.amazonaws.com/web:1.0.0"},
+			func(c *config.Configuration) bool {
+				endpoints, err := c.ChosenEndpoints()
+				return err == nil && len(endpoints) == 6
+			}},
+		{"GPUs on managed instances", []string{"--gpus", "1", "--task-cpu", "3072"}, func(c *config.Configuration) bool {
+			m, s := c.ECS.ManagedInstances, c.ECS.Services[0]
+			return slices.Equal(m.InstanceTypes, []string{"g4dn.xlarge"}) && m.MinimumVCPUs == 4 && m.MinimumMemoryMiB == 16384 && s.GPUs == 1 &&
+				s.Architecture == config.X8664
+		}},
+		{"GPUs on hosts, half of the day", []string{"--gpus", "1", "--task-cpu", "3072", "--hours-per-day", "12.5", "--for", "ecs-ec2",
+			"--start-at", "18:45", "--time-zone", "Europe/Berlin"}, func(c *config.Configuration) bool {
+			h, s := c.ECS.Hosts, c.ECS.Services[0]
+			want := []config.ScheduledBounds{{Cron: "45 18 * * ? *", TimeZone: "Europe/Berlin", Minimum: 2, Maximum: 2},
+				{Cron: "15 7 * * ? *", TimeZone: "Europe/Berlin"}}
+			return h.GPU() && h.Minimum == 0 && h.Maximum == 4 && s.GPUs == 1 && slices.Equal(s.Autoscaling.Schedule, want)
+		}},
+		{"GPUs on Kubernetes", []string{"--gpus", "1", "--task-cpu", "3072", "--for", "eks-ec2", "--network", "nat", "--admins",
+			"arn:aws:iam::111122223333:role/platform"}, func(c *config.Configuration) bool {
+			group, pool := c.EKS.Nodes[0], c.ML.Accelerators[0]
+			return *group.Minimum == 2 && group.Maximum == 2 && group.InstanceTypes[0] == "c6g.large" && pool.Name == "web" &&
+				slices.Equal(pool.InstanceTypes, []string{"g4dn.xlarge"}) && pool.Minimum == 2 && pool.Maximum == 3 && pool.DiskGiB == 50
+		}},
+		{"nodes that follow the load", []string{"--for", "eks-ec2", "--admins", "arn:aws:iam::111122223333:role/platform"},
+			func(c *config.Configuration) bool {
+				group := c.EKS.Nodes[0]
+				return *group.Minimum == 2 && group.Maximum == 7 && c.GrowingNodes() && c.Network.NAT == config.NATOne
+			}},
+		{"pods that reach nothing but AWS", []string{"--compliance", "no-internet", "--public=false", "--for", "eks-fargate", "--admins",
+			"arn:aws:iam::111122223333:role/platform"}, func(c *config.Configuration) bool {
+			endpoints, err := c.ChosenEndpoints()
+			return err == nil && c.Network.PodTier() == config.Isolated && len(endpoints) == 7
+		}},
 		{"nodes that reach nothing but AWS", []string{"--requests-average", "1", "--burstiness", "steady", "--compliance",
 			"no-internet", "--public=false", "--for", "eks-ec2", "--admins", "arn:aws:iam::111122223333:role/platform"},
 			func(c *config.Configuration) bool {
@@ -277,17 +333,21 @@ func TestWhatTheStacksCannotDeployIsNotWritten(t *testing.T) {
 		flags []string
 		want  string
 	}{
-		{"another platform wins", []string{"--gpus", "1", "--task-cpu", "3072"},
-			"holds ECS services on Fargate and Kubernetes clusters, not ecs-managed-instances"},
-		{"half a day", []string{"--hours-per-day", "12"}, "cannot stop a service outside its hours"},
+		{"a function wins", []string{"--requests-average", "0.1"}, "they run containers, and a function is code that is called: write it for " +
+			"Lambda yourself, or give --for ecs-fargate, the next best"},
+		{"nodes of a cluster for half a day", []string{"--hours-per-day", "12", "--for", "eks-ec2"}, "nodes of a cluster run, and cost, all day"},
 		{"state", []string{"--stateful"}, "no file system"},
+		{"hardware of one's own", []string{"--compliance", "single-tenant", "--for", "ecs-ec2"}, "no dedicated tenancy"},
+		{"an image of one's own", []string{"--compliance", "host-control", "--for", "eks-ec2"}, "none of yours with agents"},
 		{"an image from the internet in isolated subnets", []string{"--compliance", "no-internet", "--public=false", "--for",
 			"ecs-fargate"}, "from isolated subnets tasks reach the registry of the account alone"},
-		{"an endpoint that was not counted", []string{"--compliance", "no-internet", "--public=false", "--for",
-			"eks-fargate"}, "an endpoint of eks-auth"},
-		{"nodes in public subnets", []string{"--for", "eks-ec2"}, "its nodes get no public address"},
-		{"nodes that follow the load", []string{"--for", "eks-ec2", "--network", "nat"},
-			"node groups do not follow the load, and 2 to 5 nodes"},
+		{"isolated nodes that follow the load", []string{"--compliance", "no-internet", "--public=false", "--for", "eks-ec2"},
+			"2 to 7 nodes need the Cluster Autoscaler, whose image is not reached without a way out"},
+		{"isolated nodes with GPUs", []string{"--compliance", "no-internet", "--public=false", "--gpus", "1", "--task-cpu", "3072", "--for",
+			"eks-ec2"}, "nodes with GPUs pull large images"},
+		{"more tasks than a service has", []string{"--requests-average", "100000", "--for", "ecs-fargate"}, "a service has at most 5000 tasks"},
+		{"a time of day that is none", []string{"--start-at", "8 o'clock"}, "--start-at: want a time of day"},
+		{"a time zone that is none", []string{"--hours-per-day", "12", "--time-zone", "Seoul", "--for", "ecs-fargate"}, "is no time zone"},
 		{"a cluster without anyone who administers it", []string{"--for", "eks-fargate"}, "eks.admins"},
 		{"nothing can run it", []string{"--task-cpu", "131072", "--stateful"}, "no platform can run the workload"},
 		{"an account that is none", []string{"--account", "12"}, "account: want 12 digits"},

@@ -148,7 +148,7 @@ func (p *page) deployment(found deployment) {
 		p.line("\nDeploy: cdk deploy can take %s today; --write FILE writes the configuration.", found.Platform)
 		return
 	}
-	p.line("\nDeploy: the stacks cannot deploy this as %s yet:", found.Platform)
+	p.line("\nDeploy: the stacks cannot deploy this as %s:", found.Platform)
 	for _, why := range found.Because {
 		p.line("  %s", why)
 	}
