@@ -3,9 +3,12 @@ package peers
 import (
 	"bytes"
 	"crypto/sha256"
-	"hash"
+	"crypto/sha3"
+	"maps"
 	"math/big"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -17,10 +20,13 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
-	"github.com/ethereum/go-ethereum/crypto/keccak"
 	"github.com/ethereum/go-ethereum/rlp"
 	"github.com/prysmaticlabs/gohashtree"
 	"github.com/transparency-dev/merkle/compact"
+	"golang.org/x/crypto/blake2b"
+
+	//lint:ignore SA1019 Bitcoin's addresses are made of it.
+	"golang.org/x/crypto/ripemd160"
 
 	"davit/shared/hashing"
 	"davit/shared/hashing/bitcoin"
@@ -62,6 +68,9 @@ func BenchmarkBlockRoot(b *testing.B) { compareRoots(b, 3517) }
 func compareRoots(b *testing.B, count int) {
 	all := transactions(count)
 	leaves := identities(all)
+	if root, err := merkle.Root(merkle.Bitcoin, leaves); err != nil || chainhash.Hash(root) != blockchain.CalcMerkleRoot(all, false) {
+		b.Fatalf("davit's root is %x, %v", root, err)
+	}
 	compare(b, "davit", count, "leaves", func(b *testing.B) {
 		if _, err := merkle.Root(merkle.Bitcoin, leaves); err != nil {
 			b.Fatal(err)
@@ -158,23 +167,20 @@ func BenchmarkEthereumHeaders(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var digests []byte
-	compare(b, "davit", len(headers), "headers", func(*testing.B) { digests = hasher.AppendBatch(digests[:0], &batch) })
-	compare(b, "go-ethereum from RLP", len(headers), "headers", func(*testing.B) {
-		for index := range batch.Len() {
-			_ = crypto.Keccak256Hash(batch.Input(index))
-		}
-	})
-	compare(b, "go-ethereum from fields", len(headers), "headers", func(*testing.B) {
-		for _, header := range headers {
-			_ = header.Hash()
-		}
-	})
+	digests := hasher.AppendBatch(nil, &batch)
 	for index, header := range headers {
 		if want := header.Hash(); !bytes.Equal(digests[index*32:(index+1)*32], want[:]) {
 			b.Fatalf("header %d has the hash %x, not %x", index, digests[index*32:(index+1)*32], want)
 		}
 	}
+	compare(b, "davit", len(headers), "headers", func(*testing.B) { digests = hasher.AppendBatch(digests[:0], &batch) })
+	hash := others()["go-ethereum keccak256"]
+	compare(b, "go-ethereum from RLP", len(headers), "headers", func(*testing.B) { digests = appendAll(digests[:0], &batch, hash) })
+	compare(b, "go-ethereum from fields", len(headers), "headers", func(*testing.B) {
+		for _, header := range headers {
+			_ = header.Hash()
+		}
+	})
 }
 
 // BenchmarkMillion is a batch of a million small inputs of many lengths.
@@ -184,30 +190,56 @@ func BenchmarkMillion(b *testing.B) {
 		copy(batch.Extend(1+index*7919%100), "an input")
 	}
 	for _, row := range []struct {
-		kind  hashing.Kind
-		other func() hash.Hash
-		peer  string
-	}{
-		{hashing.SHA256, sha256.New, "crypto/sha256"},
-		{hashing.Keccak256, func() hash.Hash { return keccak.NewLegacyKeccak256() }, "go-ethereum"},
-	} {
+		kind hashing.Kind
+		peer string
+	}{{hashing.SHA256, "crypto/sha256"}, {hashing.Keccak256, "go-ethereum"}} {
 		hasher, err := hashing.New(row.kind)
 		if err != nil {
 			b.Fatal(err)
 		}
-		digests := hasher.AppendBatch(nil, &batch)
+		digests, hash := hasher.AppendBatch(nil, &batch), others()[row.peer+" "+row.kind.String()]
+		agree(b, &batch, digests, hash)
 		compare(b, "davit "+row.kind.String(), batch.Len(), "digests", func(*testing.B) {
 			digests = hasher.AppendBatch(digests[:0], &batch)
 		})
-		other := row.other()
 		compare(b, row.peer+" "+row.kind.String(), batch.Len(), "digests", func(*testing.B) {
-			digests = digests[:0]
-			for index := range batch.Len() {
-				other.Reset()
-				_, _ = other.Write(batch.Input(index))
-				digests = other.Sum(digests)
-			}
+			digests = appendAll(digests[:0], &batch, hash)
 		})
+	}
+}
+
+func appendAll(to []byte, batch *hashing.Batch, hash func(to, input []byte) []byte) []byte {
+	for index := range batch.Len() {
+		to = hash(to, batch.Input(index))
+	}
+	return to
+}
+
+// agree sees to it that what is compared does the same.
+func agree(b *testing.B, batch *hashing.Batch, digests []byte, hash func(to, input []byte) []byte) {
+	if !bytes.Equal(digests, appendAll(nil, batch, hash)) {
+		b.Fatal("the digests of davit and of its peer differ")
+	}
+}
+
+// others are the ways of others to append a digest, each in the form that allocates and copies least.
+func others() map[string]func(to, input []byte) []byte {
+	sponge, line := crypto.NewKeccakState(), ripemd160.New()
+	return map[string]func(to, input []byte) []byte{
+		"crypto/sha256 sha256": func(to, input []byte) []byte { digest := sha256.Sum256(input); return append(to, digest[:]...) },
+		"btcd double-sha256":   func(to, input []byte) []byte { digest := chainhash.DoubleHashH(input); return append(to, digest[:]...) },
+		"go-ethereum keccak256": func(to, input []byte) []byte {
+			digest := crypto.HashData(sponge, input)
+			return append(to, digest[:]...)
+		},
+		"crypto/sha3 sha3-256": func(to, input []byte) []byte { digest := sha3.Sum256(input); return append(to, digest[:]...) },
+		"btcd hash160":         func(to, input []byte) []byte { return append(to, address.Hash160(input)...) },
+		"x/crypto blake2b-256": func(to, input []byte) []byte { digest := blake2b.Sum256(input); return append(to, digest[:]...) },
+		"x/crypto ripemd160": func(to, input []byte) []byte {
+			line.Reset()
+			_, _ = line.Write(input)
+			return line.Sum(to)
+		},
 	}
 }
 
@@ -278,9 +310,20 @@ func BenchmarkDigests(b *testing.B) {
 	for index := range 4096 {
 		copy(batch.Extend(64), []byte{byte(index), byte(index >> 8)})
 	}
-	var digests []byte
-	for _, name := range hashing.Names() {
-		kind, err := hashing.ParseKind(name)
+	compareDigests(b, &batch, batch.Len(), "digests")
+}
+
+// BenchmarkLong is one long input, of which nothing can go side by side.
+func BenchmarkLong(b *testing.B) {
+	var batch hashing.Batch
+	copy(batch.Extend(1<<20), "an input")
+	compareDigests(b, &batch, batch.Bytes(), "B")
+}
+
+func compareDigests(b *testing.B, batch *hashing.Batch, each int, thing string) {
+	for _, name := range slices.Sorted(maps.Keys(others())) {
+		peer, kindName, _ := strings.Cut(name, " ")
+		kind, err := hashing.ParseKind(kindName)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -288,30 +331,9 @@ func BenchmarkDigests(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		compare(b, "davit "+name, batch.Len(), "digests", func(b *testing.B) {
-			digests = hasher.AppendBatch(digests[:0], &batch)
-		})
-	}
-	for _, peer := range []struct {
-		name string
-		hash func(input []byte)
-	}{
-		{"go-ethereum keccak256", func() func([]byte) {
-			hasher := keccak.NewLegacyKeccak256()
-			return func(input []byte) {
-				hasher.Reset()
-				_, _ = hasher.Write(input)
-				digests = hasher.Sum(digests[:0])
-			}
-		}()},
-		{"btcd hash160", func(input []byte) { digests = address.Hash160(input) }},
-		{"btcd double-sha256", func(input []byte) { _ = chainhash.DoubleHashH(input) }},
-		{"crypto/sha256 sha256", func(input []byte) { _ = sha256.Sum256(input) }},
-	} {
-		compare(b, peer.name, batch.Len(), "digests", func(b *testing.B) {
-			for index := range batch.Len() {
-				peer.hash(batch.Input(index))
-			}
-		})
+		digests, hash := hasher.AppendBatch(nil, batch), others()[name]
+		agree(b, batch, digests, hash)
+		compare(b, "davit "+kindName, each, thing, func(b *testing.B) { digests = hasher.AppendBatch(digests[:0], batch) })
+		compare(b, peer+" "+kindName, each, thing, func(b *testing.B) { digests = appendAll(digests[:0], batch, hash) })
 	}
 }
