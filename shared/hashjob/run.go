@@ -53,6 +53,14 @@ type Checkpoint struct {
 	Nonce uint64 `json:"nonce,omitempty"`
 }
 
+// done is how much of the job's work there is no need to do again.
+func (c *Checkpoint) done() uint64 {
+	if c.Anchor == nil {
+		return c.Items
+	}
+	return c.Items + uint64(c.Anchor.Proofs) // #nosec G115 -- never negative
+}
+
 // Step is what one invocation came to: a result or, where the time was up, how to go on.
 type Step struct {
 	Result hashjob.Result
@@ -246,8 +254,8 @@ func (r *run) digesting(handler handler) (func(*source, *block) error, error) {
 		return hasher
 	}}
 	return func(from *source, b *block) error {
-		if b.object == nil {
-			return nil
+		if b.object == nil { // the end; what the block holds is of an object before
+			return handler.work(from, b)
 		}
 		hasher := hashers.Get().(*hashing.Hasher)
 		defer hashers.Put(hasher)

@@ -130,9 +130,6 @@ func (s *Service) work(ctx context.Context, job hashjob.Job, record Record) (has
 		return hashjob.Result{}, s.release(ctx, record, err)
 	case step.Next == nil:
 		return s.end(ctx, record, step.Result)
-	case step.Next.Items <= record.Items && record.Checkpoint != "":
-		return s.end(ctx, record, hashjob.Failure(job, hashjob.Wrong("", "an invocation is too short for any of the rest: "+
-			"raise the function's timeout, or cut the input into smaller objects")))
 	}
 	return s.handOn(ctx, job, record, *step.Next)
 }
@@ -153,13 +150,20 @@ func (s *Service) bounds(ctx context.Context) (until, lease time.Time) {
 
 func (s *Service) run(ctx context.Context, job hashjob.Job, record Record, until time.Time) (Step, error) {
 	invocation := Invocation{Until: until, Tell: s.progress(ctx, record)}
-	if record.Checkpoint != "" {
-		invocation.From = new(Checkpoint)
-		if err := s.read(ctx, record.Checkpoint, invocation.From); err != nil {
-			return Step{}, err
-		}
+	if record.Checkpoint == "" {
+		return s.Runner.Run(ctx, job, invocation)
 	}
-	return s.Runner.Run(ctx, job, invocation)
+	invocation.From = new(Checkpoint)
+	if err := s.read(ctx, record.Checkpoint, invocation.From); err != nil {
+		return Step{}, err
+	}
+	before := invocation.From.done()
+	step, err := s.Runner.Run(ctx, job, invocation)
+	if err == nil && step.Next != nil && step.Next.done() <= before {
+		return Step{}, hashjob.Wrong("", "an invocation is too short for any of the rest: "+
+			"raise the function's timeout, or cut the input into smaller objects")
+	}
+	return step, err
 }
 
 // progress tells the record now and then, and one call at a time.
