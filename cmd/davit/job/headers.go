@@ -76,7 +76,7 @@ begins.
 
 The result counts what was verified.`,
 		Example: `  davit job run verify-headers --network mainnet --headers headers.hex
-  davit job run verify-headers --headers headers.bin --form raw --height 838656 --json
+  davit job run verify-headers --headers headers.bin --form raw --height 1000 --json
   davit job run verify-headers --chain ethereum --headers blocks.rlp --form export
   davit job run verify-headers --chain ethereum --network sepolia --headers sepolia-00000-643a00f7.era1 --form archive`,
 	}

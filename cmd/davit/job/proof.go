@@ -25,7 +25,7 @@ func proofCommand(output *output) *cobra.Command {
 		Long: `Prove that a leaf is in a tree (--index), or that a list of rfc6962 begins with an older one (--first-leaves).
 The proof is a JSON document, with or without --json; merkle-verify reads it. Hashes are in internal byte order.`,
 		Example: `  davit job run merkle-proof --tree bitcoin --leaves transactions.hex --index 3 >proof.json
-  davit job run merkle-proof --tree rfc6962 --leaves entries.hex --first-leaves 1000 >grown.json`,
+  printf '%s\n' 616263 646566 676869 | davit job run merkle-proof --tree rfc6962 --leaves - --first-leaves 2 >grown.json`,
 	}
 	flags := command.Flags()
 	job.leaves.add(flags)

@@ -28,8 +28,9 @@ func verifyCommand(output *output) *cobra.Command {
 		Long: `Verify a proof of merkle-proof against a root that you trust. What the document says of roots is only compared: a proof
 shows nothing against its own root. An inclusion proof is of the leaf in the document, or of --leaf; a consistency proof
 needs the older list's root too. The exit code is 0 only if the proof is valid.`,
-		Example: `  davit job run merkle-verify --proof proof.json --root f3e94742aca4b5ef85488dc37c06c3282295ffec960994b2c0d5ac2a25a95766
-  davit job run merkle-verify --proof grown.json --root HEX --first-root HEX --json`,
+		Example: `  davit job run merkle-verify --proof proof.json --root 6657a9252aacd5c0b2940996ecff952228c3067cc38d4885efb5a4ac4247e9f3
+  davit job run merkle-verify --proof grown.json --json --root ff75da7c7b0a9feae53edabc91a33b606f787462383406c449aa7dfd23b0309e ` +
+			`--first-root 75c0b5328c14ebdab04b24f779011d375a1b54e89a3fd0f842d7ef449735c92f`,
 	}
 	flags := command.Flags()
 	flags.StringVar(&job.path, "proof", "", "file of the proof; - is standard input")

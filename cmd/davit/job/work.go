@@ -35,6 +35,10 @@ type workResult struct {
 	Complete bool   `json:"complete"`
 }
 
+// firstHeader is that of Bitcoin's first block, without its nonce.
+const firstHeader = "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f" +
+	"617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d00000000"
+
 func workCommand(output *output) *cobra.Command {
 	job := workJob{output: output}
 	command := &cobra.Command{
@@ -42,9 +46,8 @@ func workCommand(output *output) *cobra.Command {
 		Short: "Search a nonce for a Bitcoin block header",
 		Long: `Search a nonce that makes the hash of a Bitcoin block header meet the target in its own bits, on all cores.
 Where the time is up, the result says where to go on (next, for --from). The exit code is 0 only if a nonce was found.`,
-		Example: `  davit job run proof-of-work --from 2083000000 --to 2084000000 --header 01000000000000000000000000000000000000` +
-			`000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d00000000
-  davit job run proof-of-work --timeout 30s --json --header HEX`,
+		Example: "  davit job run proof-of-work --from 2083000000 --to 2084000000 --header " + firstHeader + "\n" +
+			"  davit job run proof-of-work --from 2083000000 --timeout 30s --json --header " + firstHeader,
 	}
 	flags := command.Flags()
 	flags.StringVar(&job.header, "header", "", "the header, 160 hexadecimal digits; the nonce in it does not matter")
