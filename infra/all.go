@@ -4,9 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -14,24 +19,66 @@ import (
 	"davit/infra/config"
 )
 
-// synthesiseAll synthesises every configuration that is checked in into a folder of its own below the given one, in one
-// process of the CDK. A shape that cannot work is left out, and the reason is shown.
+// mostProcesses is how many processes of the CDK run at once: each holds 300 MB.
+const mostProcesses = 4
+
+// synthesiseAll synthesises every configuration that is checked in into a folder of its own below the given one. It shares
+// them among processes like itself, one a processor, as the CDK does one thing at a time. A shape that cannot work is left out,
+// and the reason is shown.
 func synthesiseAll(folder string) error {
+	configurations, refused, err := checkedIn()
+	if err != nil {
+		return err
+	}
+	for _, reason := range refused {
+		fmt.Println("refused, as it must be:", reason)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	shares := make([][]string, min(runtime.NumCPU(), mostProcesses))
+	for i, name := range slices.Sorted(maps.Keys(configurations)) {
+		shares[i%len(shares)] = append(shares[i%len(shares)], name)
+	}
+	failures := make([]error, len(shares))
+	var processes sync.WaitGroup
+	for i, names := range shares {
+		process := exec.Command(program, append([]string{"all", folder}, names...)...) // #nosec G204 -- this program itself
+		process.Stdout, process.Stderr = os.Stdout, os.Stderr
+		processes.Go(func() { failures[i] = process.Run() })
+	}
+	processes.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return fmt.Errorf("not everything is synthesised: %w", err)
+	}
+	fmt.Printf("%d configurations are synthesised into %s\n", len(configurations), folder)
+	return nil
+}
+
+// synthesiseSome synthesises those of the checked-in configurations that are named, in this process.
+func synthesiseSome(folder string, names []string) error {
 	context, err := flags(settingsFile)
 	if err != nil {
 		return err
 	}
 	// By the paths of constructs, which the CLI has in its templates too, cfn-lint knows a template of the CDK's.
 	context["aws:cdk:enable-path-metadata"] = true
-	configurations, err := checkedIn()
+	configurations, _, err := checkedIn()
 	if err != nil {
 		return err
 	}
-	for name, configuration := range configurations {
+	for _, name := range names {
+		configuration, there := configurations[name]
+		if !there {
+			return fmt.Errorf("there is no configuration %q that can work: want one of %s", name,
+				strings.Join(slices.Sorted(maps.Keys(configurations)), ", "))
+		}
 		app := awscdk.NewApp(&awscdk.AppProps{
 			AnalyticsReporting: jsii.Bool(false),
 			Context:            &context,
 			Outdir:             jsii.String(filepath.Join(folder, name)),
+			TreeMetadata:       jsii.Bool(false), // which is for the CDK's own tools
 		})
 		addStacks(app, configuration, functionsFolder)
 		app.Synth(nil)
@@ -39,7 +86,6 @@ func synthesiseAll(folder string) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	fmt.Printf("%d configurations are synthesised into %s\n", len(configurations), folder)
 	return nil
 }
 
@@ -70,18 +116,18 @@ func validated(folder string) error {
 	return nil
 }
 
-// checkedIn are the checked-in configurations and shapes by name.
-func checkedIn() (map[string]*config.Configuration, error) {
+// checkedIn are the checked-in configurations and shapes by name, and why the shapes are refused that cannot work.
+func checkedIn() (found map[string]*config.Configuration, refused []error, err error) {
 	paths, err := filepath.Glob(filepath.Join(configurationsFolder, "*.yaml"))
 	if err != nil || len(paths) == 0 {
-		return nil, fmt.Errorf("find no configuration in %s; run it where cdk.json is: %w", configurationsFolder,
+		return nil, nil, fmt.Errorf("find no configuration in %s; run it where cdk.json is: %w", configurationsFolder,
 			errors.Join(err, os.ErrNotExist))
 	}
-	found := map[string]*config.Configuration{}
+	found = map[string]*config.Configuration{}
 	for _, path := range paths {
 		configuration, err := config.Read(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		found[strings.TrimSuffix(filepath.Base(path), ".yaml")] = configuration
 	}
@@ -91,12 +137,12 @@ func checkedIn() (map[string]*config.Configuration, error) {
 		case err == nil:
 			found[shape] = configuration
 		case config.ImpossibleShape(shape):
-			fmt.Println("refused, as it must be:", err)
+			refused = append(refused, err)
 		default:
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return found, nil
+	return found, refused, nil
 }
 
 // flags are the CDK's feature flags of a cdk.json, which the CLI gives to the app by itself.

@@ -4,9 +4,10 @@
 //	cdk deploy --all -c configuration=infra/configurations/development.yaml
 //	cdk deploy --all -c shape=web-ecs-fargate
 //
-// By itself it synthesises every configuration that is checked in, each into a folder of its own, for linters to read:
+// By itself it synthesises every configuration that is checked in, or those that are named, each into a folder of its own, for
+// linters to read:
 //
-//	infra all FOLDER
+//	infra all FOLDER [NAME…]
 //
 // It looks nothing up and needs no credentials, so that synthesis works anywhere and gives the same everywhere.
 package main
@@ -48,6 +49,8 @@ func run(arguments []string) error {
 		return synthesise()
 	case len(arguments) == 2 && arguments[0] == "all":
 		return synthesiseAll(arguments[1])
+	case len(arguments) > 2 && arguments[0] == "all":
+		return synthesiseSome(arguments[1], arguments[2:])
 	}
 	return fmt.Errorf("unknown arguments %q: the CDK CLI gives none, and \"infra all FOLDER\" synthesises everything", arguments)
 }
