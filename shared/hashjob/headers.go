@@ -73,21 +73,28 @@ func newBitcoinHeaders(r *run) (handler, error) {
 // work checks what each header shows alone, up to the first wrong one.
 func (h *bitcoinHeaders) work(from *source, b *block) error {
 	w := &b.work
-	w.headers, w.wrong = w.headers[:0], nil
+	unread := appendHeaders(w, from, b)
+	// A header that is wrong comes before one that cannot be read.
+	if w.headers, w.wrong = h.network.CheckAll(w.headers[:0], w.bytes); w.wrong != nil {
+		return nil
+	}
+	return unread
+}
+
+// appendHeaders reads the headers of the block, one after another, up to the first that cannot be read.
+func appendHeaders(w *work, from *source, b *block) error {
+	w.bytes = w.bytes[:0]
 	for index := range b.Len() {
+		before := len(w.bytes)
 		var err error
-		if w.bytes, err = from.appendItem(w.bytes[:0], b, index); err != nil {
+		w.bytes, err = from.appendItem(w.bytes, b, index)
+		if length := len(w.bytes) - before; err == nil && length != bitcoin.HeaderSize {
+			err = from.wrong(b, index, fmt.Errorf("a header has %d bytes, not %d", bitcoin.HeaderSize, length))
+		}
+		if err != nil {
+			w.bytes = w.bytes[:before]
 			return err
 		}
-		if len(w.bytes) != bitcoin.HeaderSize {
-			return from.wrong(b, index, fmt.Errorf("a header has %d bytes, not %d", bitcoin.HeaderSize, len(w.bytes)))
-		}
-		header, err := h.network.Check(w.bytes)
-		if err != nil {
-			w.wrong = err
-			return nil
-		}
-		w.headers = append(w.headers, header)
 	}
 	return nil
 }

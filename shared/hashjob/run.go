@@ -143,6 +143,7 @@ type work struct {
 	bytes   []byte
 	text    []byte
 	leaves  []merkle.Hash
+	entries *merkle.Leaves
 	memory  []merkle.Hash
 	piece   merkle.Piece
 	isPiece bool

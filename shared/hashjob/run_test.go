@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -485,5 +486,63 @@ func TestABrokenConnectionIsNoFaultOfTheJob(t *testing.T) {
 		if !errors.Is(err, errConnection) || errors.As(err, &wrong) {
 			t.Errorf("%s: %v", form, err)
 		}
+	}
+}
+
+// The first header that is not right is named, whether it breaks a rule or cannot be read.
+func TestTheFirstOfSeveralWrongHeadersIsNamed(t *testing.T) {
+	raw := mainnet(t)
+	var lines []string
+	for start := 0; start < len(raw); start += 80 {
+		lines = append(lines, hex.EncodeToString(raw[start:start+80]))
+	}
+	unread, unlike := "zz"+lines[0][2:], lines[0][:152]+"00000000"+lines[0][160:]
+	verify := func(third, fifth string) (events.Result, error) {
+		list := slices.Concat(lines[:2], []string{third, lines[3], fifth}, lines[5:])
+		step, err := (&hashjob.Runner{Now: time.Now}).Run(t.Context(), job(t, events.VerifyHeaders, func(j *events.Job) {
+			j.Headers, j.Input = &events.HeadersOptions{Chain: "bitcoin", Network: "mainnet"}, &events.Input{Hex: list}
+		}), hashjob.Invocation{})
+		return step.Result, err
+	}
+	result, err := verify(unlike, unread)
+	if err != nil || result.Headers.Valid || result.Headers.Wrong.Index != 2 || result.Headers.Wrong.Rule != "proof-of-work" {
+		t.Errorf("%+v, %v", result.Headers, err)
+	}
+	if _, err := verify(unread, unlike); err == nil || !strings.HasPrefix(err.Error(), "input.hex[2]: character 1 is 'z'") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestAnInputMoreCostsNoAllocation compares jobs of many inputs with those of four times as many.
+func TestAnInputMoreCostsNoAllocation(t *testing.T) {
+	const few = 8 * 4096
+	raw, _ := hashes(4 * few)
+	headers := mined(t, 4*few)
+	for name, test := range map[string]struct {
+		kind   events.Kind
+		inputs []byte
+		size   int
+		change func(*events.Job)
+	}{
+		"digests":            {events.Digest, raw, 32, func(j *events.Job) { j.Digest = &events.DigestOptions{Algorithm: "keccak256"} }},
+		"a root of hashes":   {events.MerkleRoot, raw, 32, func(j *events.Job) { j.Tree = &events.TreeOptions{Shape: "bitcoin", Leaves: "hashes"} }},
+		"a root of entries":  {events.MerkleRoot, raw, 32, func(j *events.Job) { j.Tree = &events.TreeOptions{Shape: "rfc6962", Leaves: "entries"} }},
+		"headers of Bitcoin": {events.VerifyHeaders, headers, 80, func(j *events.Job) { j.Headers = &events.HeadersOptions{Chain: "bitcoin", Network: "regtest"} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := job(t, test.kind, func(j *events.Job) {
+				test.change(j)
+				j.Input = s3(events.FormRecords, test.size)
+			})
+			allocated := func(count int) float64 {
+				objects := newBucket().put("in/1", test.inputs[:count*test.size])
+				runner := &hashjob.Runner{Objects: objects, Store: objects, Now: time.Now}
+				return testing.AllocsPerRun(2, func() { inOne(t, runner, asked) })
+			}
+			least, most := allocated(few), allocated(4*few)
+			if each := (most - least) / (3 * few); each > 0.01 {
+				t.Errorf("%.0f allocations of %d inputs, %.0f of %d: %.3f each", least, few, most, 4*few, each)
+			}
+		})
 	}
 }

@@ -3,6 +3,7 @@ package hashjob
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"davit/events/hashjob"
 	"davit/shared/hashing"
@@ -39,12 +40,8 @@ func (t *tree) work(from *source, b *block) error {
 		w.leaves = append(w.leaves, merkle.Hash(b.digest))
 		return nil
 	}
-	for index := range b.Len() {
-		leaf, err := t.leaf(from, b, index)
-		if err != nil {
-			return err
-		}
-		w.leaves = append(w.leaves, leaf)
+	if err := t.readLeaves(from, b); err != nil {
+		return err
 	}
 	if !b.Whole() || t.spine.watches(b.First, uint64(b.Len())) { // #nosec G115 -- never negative
 		return nil
@@ -58,18 +55,29 @@ func (t *tree) work(from *source, b *block) error {
 	return nil
 }
 
-func (t *tree) leaf(from *source, b *block, index int) (leaf merkle.Hash, err error) {
+// readLeaves reads the leaves of the block, and hashes entries side by side.
+func (t *tree) readLeaves(from *source, b *block) error {
 	w := &b.work
-	if w.bytes, err = from.appendItem(w.bytes[:0], b, index); err != nil {
-		return leaf, err
+	w.leaves = slices.Grow(w.leaves, b.Len())[:b.Len()]
+	if w.entries == nil {
+		w.entries = merkle.NewLeaves()
 	}
-	if !t.hashed {
-		return merkle.LeafHash(w.bytes), nil
+	defer w.entries.Flush()
+	for index := range w.leaves {
+		var err error
+		if w.bytes, err = from.appendItem(w.bytes[:0], b, index); err != nil {
+			return err
+		}
+		if !t.hashed {
+			w.entries.Add(&w.leaves[index], w.bytes)
+			continue
+		}
+		if len(w.bytes) != len(merkle.Hash{}) {
+			return from.wrong(b, index, fmt.Errorf("a hash has %d bytes, not %d", len(merkle.Hash{}), len(w.bytes)))
+		}
+		w.leaves[index] = merkle.Hash(w.bytes)
 	}
-	if len(w.bytes) != len(leaf) {
-		return leaf, from.wrong(b, index, fmt.Errorf("a hash has %d bytes, not %d", len(leaf), len(w.bytes)))
-	}
-	return merkle.Hash(w.bytes), nil
+	return nil
 }
 
 func (t *tree) take(_ *source, b *block) error {

@@ -195,31 +195,35 @@ func placed(err error, where string, height uint64) error {
 	return fmt.Errorf("%s, height %d: %w", where, height, err)
 }
 
-// check checks the headers one by one, up to the first wrong one.
+// check checks the headers, up to the first wrong one.
 func (c *headerChunk) check(network bitcoin.Network, asHex bool) {
-	c.headers, c.wrong = c.headers[:0], nil
-	for index := range c.Len() {
-		header, err := c.header(network, c.Item(index), asHex)
-		if err != nil {
-			c.wrong = err
-			return
-		}
-		c.headers = append(c.headers, header)
+	unread := c.read(asHex)
+	// A header that is wrong comes before one that cannot be read.
+	if c.headers, c.wrong = network.CheckAll(c.headers[:0], c.raw); c.wrong == nil {
+		c.wrong = unread
 	}
 }
 
-func (c *headerChunk) header(network bitcoin.Network, line []byte, asHex bool) (bitcoin.Checked, error) {
-	if !asHex {
-		return network.Check(line)
+// read puts the headers one after another, up to the first that cannot be read.
+func (c *headerChunk) read(asHex bool) error {
+	c.raw = c.raw[:0]
+	for index := range c.Len() {
+		item := c.Item(index)
+		if !asHex {
+			c.raw = append(c.raw, item...)
+			continue
+		}
+		if len(item) != 2*bitcoin.HeaderSize {
+			return fmt.Errorf("there are %d characters; a header has %d hexadecimal digits", len(item), 2*bitcoin.HeaderSize)
+		}
+		before := len(c.raw)
+		var err error
+		if c.raw, err = stream.AppendHex(c.raw, item); err != nil {
+			c.raw = c.raw[:before]
+			return err
+		}
 	}
-	if len(line) != 2*bitcoin.HeaderSize {
-		return bitcoin.Checked{}, fmt.Errorf("there are %d characters; a header has %d hexadecimal digits", len(line), 2*bitcoin.HeaderSize)
-	}
-	var err error
-	if c.raw, err = stream.AppendHex(c.raw[:0], line); err != nil {
-		return bitcoin.Checked{}, err
-	}
-	return network.Check(c.raw)
+	return nil
 }
 
 func summaryText(result headersResult) string {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -581,4 +582,22 @@ func FuzzProofDocument(f *testing.F) {
 			t.Errorf("%s is proved", text)
 		}
 	})
+}
+
+// The first header that is not right is named, whether it breaks a rule or cannot be read.
+func TestTheFirstOfSeveralWrongHeadersIsNamed(t *testing.T) {
+	lines := strings.SplitAfter(hexLines(mainnet(t)), "\n")
+	unread, unlike := "zz"+lines[0][2:], lines[0][:152]+"00000000"+lines[0][160:]
+	for name, test := range map[string]struct {
+		third, fifth, want string
+	}{
+		"one that breaks a rule comes first": {unlike, unread, "standard input line 3, height 2: proof-of-work: "},
+		"one that cannot be read does":       {unread, unlike, "standard input line 3, height 2: character 1 is 'z'"},
+	} {
+		list := slices.Concat(lines[:2], []string{test.third, lines[3], test.fifth}, lines[5:])
+		_, err := run(t.Context(), strings.NewReader(strings.Join(list, "")), "verify-headers", "--headers", "-")
+		if err == nil || !strings.HasPrefix(err.Error(), test.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

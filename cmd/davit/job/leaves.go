@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -46,6 +47,7 @@ type builder interface {
 type leafChunk struct {
 	stream.Chunk
 	leaves, memory []merkle.Hash
+	entries        *merkle.Leaves
 	entry          []byte
 	piece          merkle.Piece
 }
@@ -90,14 +92,16 @@ func give(to builder, item *leafChunk) {
 }
 
 func (l *leaves) work(lines *stream.Lines, item *leafChunk) error {
-	item.leaves = item.leaves[:0]
-	for index := range item.Len() {
-		leaf, err := l.leaf(item, item.Item(index))
-		if err != nil {
+	item.leaves = slices.Grow(item.leaves[:0], item.Len())[:item.Len()]
+	if item.entries == nil {
+		item.entries = merkle.NewLeaves()
+	}
+	for index := range item.leaves {
+		if err := l.leaf(item, index); err != nil {
 			return fmt.Errorf("%s: %w", lines.Where(item.First+uint64(index)), err) // #nosec G115 -- never negative
 		}
-		item.leaves = append(item.leaves, leaf)
 	}
+	item.entries.Flush()
 	if !item.Whole() {
 		return nil
 	}
@@ -109,17 +113,20 @@ func (l *leaves) work(lines *stream.Lines, item *leafChunk) error {
 	return nil
 }
 
-// leaf is the leaf that a line stands for.
-func (l *leaves) leaf(item *leafChunk, line []byte) (leaf merkle.Hash, err error) {
+// leaf has the leaf made that a line stands for; one of an entry is there when the entries are flushed.
+func (l *leaves) leaf(item *leafChunk, index int) (err error) {
+	line, leaf := item.Item(index), &item.leaves[index]
 	isHash := l.hashed || l.shape.value == merkle.Bitcoin
 	if isHash && len(line) != 2*len(leaf) {
-		return leaf, fmt.Errorf("there are %d characters; a hash has %d hexadecimal digits", len(line), 2*len(leaf))
+		return fmt.Errorf("there are %d characters; a hash has %d hexadecimal digits", len(line), 2*len(leaf))
 	}
 	if item.entry, err = stream.AppendHex(item.entry[:0], line); err != nil {
-		return leaf, err
+		return err
 	}
 	if isHash {
-		return merkle.Hash(item.entry), nil
+		*leaf = merkle.Hash(item.entry)
+		return nil
 	}
-	return merkle.LeafHash(item.entry), nil
+	item.entries.Add(leaf, item.entry)
+	return nil
 }

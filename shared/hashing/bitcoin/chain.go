@@ -184,7 +184,13 @@ func NewChain(network Network, height uint64, now time.Time) *Chain {
 func (c *Chain) Height() uint64 { return c.height }
 
 // Summary is what was verified so far.
-func (c *Chain) Summary() Summary { return c.summary }
+func (c *Chain) Summary() Summary {
+	summary := c.summary
+	if summary.Headers > 0 {
+		summary.Tip = c.last.hash.String()
+	}
+	return summary
+}
 
 // Add verifies the next header against those before. The header must come from the same network's Check. One that breaks a
 // rule is a *HeaderError, and is not taken.
@@ -220,7 +226,6 @@ func (c *Chain) take(next Checked) {
 	c.last = next
 	c.height++
 	c.summary.Headers++
-	c.summary.Tip = next.hash.String()
 }
 
 func (c *Chain) linked(next Checked, begins bool) error {
