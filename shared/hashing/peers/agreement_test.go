@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -256,6 +257,46 @@ func FuzzInclusionVerdictsAgree(f *testing.F) {
 		}
 		if (err == nil) != (wrong == nil) || err == nil && !bytes.Equal(got[:], want) {
 			t.Errorf("leaf %d of %d, %d hashes: %x, %v; transparency-dev says %x, %v", index, size, len(path), got, err, want, wrong)
+		}
+	})
+}
+
+// FuzzConsistencyVerdictsAgree: whatever is done to a true proof that a log grew, both verifiers say the same.
+func FuzzConsistencyVerdictsAgree(f *testing.F) {
+	f.Add(byte(3), byte(7), byte(0), byte(0), byte(0), []byte{})
+	f.Add(byte(6), byte(8), byte(1), byte(0), byte(0), []byte{0, 1})
+	f.Add(byte(4), byte(4), byte(0), byte(1), byte(0), []byte{})
+	f.Add(byte(4), byte(9), byte(0), byte(0), byte(2), []byte{3})
+	f.Fuzz(func(t *testing.T, first, second, wrongFirst, wrongSecond, cut byte, more []byte) {
+		size := int(second)%64 + 1
+		from := uint64(int(first)%size + 1)
+		prover, err := merkle.NewConsistencyProver(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for index := range size {
+			prover.Add(merkle.LeafHash([]byte{byte(index)}))
+		}
+		proved, old, root, err := prover.Prove()
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := slices.Clone(proved.Path[:len(proved.Path)-int(cut)%(len(proved.Path)+1)])
+		for index, change := range more {
+			if index < len(path) {
+				path[index][0] ^= change
+			} else if len(path) < 70 {
+				path = append(path, merkle.Hash{change})
+			}
+		}
+		claimed, grown := from+uint64(wrongFirst), uint64(size)+uint64(wrongSecond)
+		verdict := merkle.Consistency{First: claimed, Second: grown, Path: path}.Verify(old, root)
+		other := proof.VerifyConsistency(log, claimed, grown, raw(path), old[:], root[:])
+		if (verdict == nil) != (other == nil) {
+			t.Errorf("from %d to %d, %d hashes: %v; transparency-dev says %v", claimed, grown, len(path), verdict, other)
+		}
+		if untouched := wrongFirst|wrongSecond|cut == 0 && len(more) == 0; untouched && verdict != nil {
+			t.Errorf("a true proof from %d to %d: %v", from, size, verdict)
 		}
 	})
 }
