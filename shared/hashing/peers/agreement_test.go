@@ -266,6 +266,7 @@ func FuzzConsistencyVerdictsAgree(f *testing.F) {
 	f.Add(byte(3), byte(7), byte(0), byte(0), byte(0), []byte{})
 	f.Add(byte(6), byte(8), byte(1), byte(0), byte(0), []byte{0, 1})
 	f.Add(byte(4), byte(4), byte(0), byte(1), byte(0), []byte{})
+	f.Add(byte(3), byte(7), byte(0), byte(0), byte(0), []byte{1}) // the older list is one subtree: the newer root alone differs
 	f.Add(byte(4), byte(9), byte(0), byte(0), byte(2), []byte{3})
 	f.Fuzz(func(t *testing.T, first, second, wrongFirst, wrongSecond, cut byte, more []byte) {
 		size := int(second)%64 + 1
