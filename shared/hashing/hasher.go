@@ -2,7 +2,6 @@ package hashing
 
 import (
 	"crypto/sha256"
-	"crypto/sha3"
 	"errors"
 	"fmt"
 	"hash"
@@ -12,7 +11,6 @@ import (
 	"golang.org/x/crypto/blake2b"
 	//lint:ignore SA1019 Bitcoin's addresses are made of it, and nothing else can verify them.
 	"golang.org/x/crypto/ripemd160" // #nosec G507 -- as above
-	legacy "golang.org/x/crypto/sha3"
 
 	"davit/shared/hashing/lanes"
 )
@@ -42,9 +40,9 @@ func New(kind Kind) (*Hasher, error) {
 	case DoubleSHA256:
 		hasher.stream, hasher.outer = sha256.New(), sha256.New()
 	case Keccak256:
-		hasher.stream = legacy.NewLegacyKeccak256()
+		hasher.stream = lanes.NewLongKeccak256()
 	case SHA3256:
-		hasher.stream = sha3.New256()
+		hasher.stream = lanes.NewLongSHA3256()
 	case RIPEMD160:
 		hasher.stream = ripemd160.New() // #nosec G406 -- the kind was asked for
 	case HASH160:

@@ -13,7 +13,7 @@ const shaExtensions = 1 << 29
 
 func native() []Path {
 	x86 := &cpu.X86
-	if !x86.HasAVX2 || !x86.HasSSE41 {
+	if !x86.HasAVX2 || !x86.HasBMI1 || !x86.HasBMI2 || !x86.HasSSE41 {
 		return nil
 	}
 	paths := []Path{AVX2}
@@ -112,6 +112,14 @@ func squeezed(to, from []byte, blocks uint64) {
 		return
 	}
 	keccakAVX2(&to[0], &from[0], groups, blocks)
+}
+
+// absorbs tells that absorb is there on all paths but Portable.
+const absorbs = true
+
+// absorb takes whole blocks, at least one, into the state of Keccak.
+func absorb(state *[25]uint64, blocks []byte) {
+	absorbBMI(&state[0], &blocks[0], uint64(len(blocks)/rate)) // #nosec G115 -- not negative
 }
 
 // twoLines computes the RIPEMD-160 digests of messages that have their padding, of so many blocks each.

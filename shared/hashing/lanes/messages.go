@@ -2,13 +2,11 @@ package lanes
 
 import (
 	"crypto/sha256"
-	"crypto/sha3"
 	"encoding/binary"
 	"hash"
 
 	//lint:ignore SA1019 Bitcoin's addresses are made of it.
 	"golang.org/x/crypto/ripemd160" // #nosec G507 -- as above
-	legacy "golang.org/x/crypto/sha3"
 )
 
 // mostBlocks is how many blocks a message may have to go through lanes: where it has more, they are computed at once.
@@ -52,10 +50,10 @@ const (
 func NewSHA256() *Messages { return newMessages(sha2, sha256.New()) }
 
 // NewKeccak256 computes Keccak-256 as Ethereum has it.
-func NewKeccak256() *Messages { return newMessages(keccak, legacy.NewLegacyKeccak256()) }
+func NewKeccak256() *Messages { return newMessages(keccak, NewLongKeccak256()) }
 
 // NewSHA3256 computes SHA3-256.
-func NewSHA3256() *Messages { return newMessages(sha3Function, sha3.New256()) }
+func NewSHA3256() *Messages { return newMessages(sha3Function, NewLongSHA3256()) }
 
 // NewRIPEMD160 computes RIPEMD-160, in the first 20 bytes of a Digest; the others are of no use.
 func NewRIPEMD160() *Messages {
@@ -130,11 +128,11 @@ func (m *Messages) pad(message []byte, length int) {
 	case ripemd:
 		message[length] = 0x80
 		binary.LittleEndian.PutUint64(message[len(message)-8:], size)
-	case keccak: // as Ethereum has it
-		message[length] = 0x01
+	case keccak:
+		message[length] = endKeccak
 		message[len(message)-1] |= 0x80
-	case sha3Function: // FIPS 202, section 6.1
-		message[length] = 0x06
+	case sha3Function:
+		message[length] = endSHA3
 		message[len(message)-1] |= 0x80
 	}
 }

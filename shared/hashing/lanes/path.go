@@ -15,7 +15,7 @@ type Path string
 const (
 	// Portable is Go and its standard library alone; that may use the CPU's instructions too, one input after another.
 	Portable Path = "portable"
-	// AVX2 has 8 lanes of SHA-256 and of RIPEMD-160, and 4 of Keccak.
+	// AVX2 has 8 lanes of SHA-256 and of RIPEMD-160, and 4 of Keccak. It and those of x86 below need BMI2 too.
 	AVX2 Path = "avx2"
 	// SHANI is the SHA extensions of x86, four inputs side by side, and AVX2 for the other functions.
 	SHANI Path = "sha-ni"

@@ -60,6 +60,9 @@ func files() (map[string][]byte, error) {
 			return nil, err
 		}
 	}
+	if err := add("keccak_bmi", newSponge()); err != nil {
+		return nil, err
+	}
 	if err := add("features", features()); err != nil {
 		return nil, err
 	}
