@@ -51,6 +51,10 @@ func TestPluginNamesTheHookThatANewerEmulatorBroke(t *testing.T) {
 			"containers", "from ministack.services import ecs; del ecs._run_docker_container",
 			services + "ecs._run_docker_container: it is gone",
 		},
+		"the look at the containers of a task": {
+			"endings", "from ministack.services import ecs; ecs._maybe_mark_stopped = lambda task: None",
+			services + "ecs._maybe_mark_stopped: it takes ('task',), the hook was written for ('task', 'docker_client')",
+		},
 		"the judgement of a call": {
 			"permissions", "from ministack.core import iam_evaluator; iam_evaluator.enforce = lambda access_key: None",
 			"ministack.core.iam_evaluator.enforce: it takes ('access_key',), the hook was written for ('access_key_id', ",
@@ -108,6 +112,50 @@ func TestPluginTakesThePolicyOfEveryCallApartOnce(t *testing.T) {
 		"first, again, other = (parse(text % action) for action in ('a:b', 'a:b', 'c:d'))\n"+
 		"assert first is again, 'taken apart again'\n"+
 		"assert other[0].actions == ['c:d'], other")
+	if err != nil {
+		t.Errorf("%v %s", err, output)
+	}
+}
+
+func TestPluginAsksAContainerOnceTheEngineToldThatItEnded(t *testing.T) {
+	output, err := runPlugin(t, `
+import queue, types
+from ministack.services import ecs
+asked = []
+def look(task, docker_client=None):
+    asked.append(task['_docker_ids'][0])
+ecs._maybe_mark_stopped = look
+import endings
+endings.install()
+events = queue.Queue()
+def told(since, filters, decode):
+    assert since <= endings.time.time() and filters == {'type': 'container', 'event': 'die'} and decode
+    connected.put(True)
+    return iter(events.get, None)
+connected = queue.Queue()
+client = types.SimpleNamespace(events=told)
+def looks_at(*names):
+    asked.clear()
+    for name in ('runs', 'ended'):
+        ecs._maybe_mark_stopped({'_docker_ids': [name]}, client)
+    return asked == list(names)
+def eventually(*names):
+    for _ in range(500):
+        if looks_at(*names):
+            return
+        endings.time.sleep(0.01)
+    raise AssertionError((names, asked))
+endings._AGAIN_AFTER = 0.1
+ecs._maybe_mark_stopped({'_docker_ids': ['before']}, client)
+assert asked in (['before'], []), asked
+connected.get()
+eventually()
+events.put({'Actor': {'ID': 'ended'}})
+eventually('ended')
+endings._AGAIN_AFTER = 3600
+events.put(None)  # the engine hangs up
+eventually('runs', 'ended')
+`)
 	if err != nil {
 		t.Errorf("%v %s", err, output)
 	}

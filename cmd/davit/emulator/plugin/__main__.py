@@ -20,6 +20,7 @@ import containers
 import deliveries
 import ecs_events
 import ecs_times
+import endings
 import events
 import hooks
 import hosts
@@ -36,8 +37,8 @@ _GRACE = 0.2
 def main():
     """Install all hooks, then serve until the process is told to stop."""
     try:
-        for module in (events, hosts, registry, task_definitions, containers, ecs_events, ecs_times, alarm_events, cloudformation,
-                       application_autoscaling, clusters, callers, deliveries, permissions, connections, archives):
+        for module in (events, hosts, registry, task_definitions, containers, endings, ecs_events, ecs_times, alarm_events,
+                       cloudformation, application_autoscaling, clusters, callers, deliveries, permissions, connections, archives):
             module.install()
     except hooks.HookError as error:
         sys.exit(f"davit: this emulator does not fit its plugin: {error}")

@@ -7,6 +7,7 @@ package scenarios
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -88,6 +89,10 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	// The services wait for one another's cloud more than for a processor. A -parallel of the command line still counts.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	os.Exit(run(m))
 }
 
