@@ -75,6 +75,9 @@ func (h *Hasher) Append(to, input []byte) []byte {
 	case HASH160:
 		h.inner = sha256.Sum256(input)
 		return sum(h.outer, to, h.inner[:])
+	case BLAKE2b256:
+		digest := blake2b.Sum256(input)
+		return append(to, digest[:]...)
 	}
 	return sum(h.stream, to, input)
 }
