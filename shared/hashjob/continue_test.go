@@ -121,3 +121,28 @@ func areOfEachObject(t *testing.T, o *office, got events.Result) {
 		}
 	}
 }
+
+func TestPiecesOfObjectsHaveTheRootOfTheWhole(t *testing.T) {
+	const count = 2*4096 + 40
+	o := newOffice()
+	var leaves []merkle.Hash
+	for number := range count {
+		o.bucket.put(fmt.Sprintf("in/%06d", number), []byte(record(number)))
+		leaves = append(leaves, merkle.LeafHash([]byte(record(number))))
+	}
+	want, err := merkle.Root(merkle.RFC6962, leaves)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := job(t, events.MerkleRoot, func(j *events.Job) {
+		j.Tree, j.Input = &events.TreeOptions{Shape: "rfc6962", Leaves: events.LeafEntries}, s3(events.FormObjects, 0)
+		j.Split = 4096
+	})
+	if result, err := o.Do(t.Context(), asked); err != nil || result.Outcome != events.Continued {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	result := o.machine(t, 3)
+	if result.Root == nil || result.Root.Root != hex.EncodeToString(want[:]) || result.Items != count {
+		t.Errorf("it came to %+v, %+v, want %x", result.Root, result.Error, want)
+	}
+}
