@@ -94,7 +94,7 @@ func TestRequestsAreLoggedInABucketOfTheirOwn(t *testing.T) {
 
 func TestWhoCompletesRestoresHearsOfEveryArchiveAndRemovesNothing(t *testing.T) {
 	for configuration, archives := range map[string][]string{
-		local: {"records"}, development: {"records"}, regional: {"media", "ledger", "cold"},
+		local: {"media", "thumbnails", "records"}, development: {"media", "records"}, regional: {"media", "ledger", "cold"},
 	} {
 		have := synthesised[configuration][storageStack]
 		for _, name := range archives {

@@ -135,8 +135,8 @@ func (s *Storage) newBucket(configuration *config.Configuration, settings config
 			"CKV_AWS_18": "The configuration turns access logs off, by accessLogs: false.",
 		})
 	}
-	if opensArchives(configuration, settings) {
-		// The CDK's own property for this brings a function of its own.
+	if configuration.Storage.Restore != nil {
+		// Objects may be put into an archive one by one, whatever the class of the bucket. The CDK's own property for this brings a function of its own.
 		resource := bucket.Node().DefaultChild().(awss3.CfnBucket)
 		resource.SetNotificationConfiguration(&awss3.CfnBucket_NotificationConfigurationProperty{
 			EventBridgeConfiguration: &awss3.CfnBucket_EventBridgeConfigurationProperty{EventBridgeEnabled: jsii.Bool(true)},
@@ -218,10 +218,4 @@ func archiveTiers(settings config.Bucket) *awss3.IntelligentTieringConfiguration
 		configuration.DeepArchiveAccessTierTime = awscdk.Duration_Days(jsii.Number(settings.DeepArchiveAfterDays))
 	}
 	return configuration
-}
-
-// opensArchives tells whether the bucket has an archive, and a function that is to hear of what comes out of it.
-func opensArchives(configuration *config.Configuration, settings config.Bucket) bool {
-	return configuration.Storage.Restore != nil &&
-		(settings.Class == config.Archive || archiveTiers(settings) != nil)
 }

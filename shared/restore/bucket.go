@@ -70,7 +70,7 @@ func (b *Bucket) Objects(ctx context.Context, prefix string) iter.Seq2[[]Version
 		for {
 			page, err := b.Client.ListObjectVersions(ctx, input)
 			if err != nil {
-				yield(nil, fmt.Errorf("list the versions of s3://%s/%s: %w", b.Name, prefix, err))
+				yield(nil, fmt.Errorf("list the versions of s3://%s/%s: %w", b.Name, prefix, plainly(err)))
 				return
 			}
 			for _, version := range merged(page) {
@@ -91,6 +91,21 @@ func (b *Bucket) Objects(ctx context.Context, prefix string) iter.Seq2[[]Version
 			yield(object, nil)
 		}
 	}
+}
+
+// plainly says what is wrong with the bucket's name or place, and otherwise what S3 said.
+func plainly(err error) error {
+	var answer smithy.APIError
+	if !errors.As(err, &answer) {
+		return err
+	}
+	switch answer.ErrorCode() {
+	case "NoSuchBucket":
+		return errors.New("there is no such bucket")
+	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
+		return errors.New("the bucket is in another region: give it by --region")
+	}
+	return err
 }
 
 // merged are the versions and delete markers of a page in S3's order: by key, the newest first. S3 lists both in this

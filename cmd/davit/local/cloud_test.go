@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -13,11 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"davit/cmd/davit/local/cloud"
 	"davit/cmd/davit/local/console"
 	"davit/cmd/davit/local/demo"
+	"davit/cmd/davit/local/endpoint"
 	"davit/cmd/davit/local/engine"
 	"davit/shared/names"
 )
@@ -43,7 +47,8 @@ func TestTheLocalCloud(t *testing.T) {
 	if err := site.Up(ctx, story); !errors.Is(err, cloud.ErrUp) || !strings.Contains(err.Error(), site.Endpoint.URL()) {
 		t.Errorf("second up: got %v, want ErrUp with the endpoint", err)
 	}
-	if err := (demo.Demo{Site: site, Console: story, Davit: buildDavit(ctx, t, site.Root)}).Run(ctx); err != nil {
+	davit := buildDavit(ctx, t, site.Root)
+	if err := (demo.Demo{Site: site, Console: story, Davit: davit}).Run(ctx); err != nil {
 		t.Fatal(err)
 	}
 	seen, err := site.Status(ctx)
@@ -53,6 +58,8 @@ func TestTheLocalCloud(t *testing.T) {
 	if err := (demo.Demo{Site: site, Console: story}).Run(ctx); !errors.Is(err, demo.ErrUsed) {
 		t.Errorf("demo on a used local cloud: got %v, want ErrUsed", err)
 	}
+	testAnArchiveThatOpens(ctx, t, site, davit)
+	testPlantedDifference(ctx, t, site, story)
 	testPlantedGap(ctx, t, site)
 
 	before, err := site.Engine(ctx)
@@ -73,6 +80,60 @@ func TestTheLocalCloud(t *testing.T) {
 	}
 	if seen, err := site.Status(ctx); err != nil || seen.Up {
 		t.Errorf("status after down: got %+v, %v, want not up", seen, err)
+	}
+}
+
+// testAnArchiveThatOpens asks for an archived object, and wants it taken out of the archive by the event that says that it is
+// open: in a bucket whose own class is none of an archive.
+func testAnArchiveThatOpens(ctx context.Context, t *testing.T, site cloud.Site, davit string) {
+	t.Helper()
+	configuration := site.Endpoint.Config()
+	client := s3.NewFromConfig(configuration, func(options *s3.Options) { options.UsePathStyle = true })
+	bucket, key := "davit-media-"+endpoint.Account+"-"+configuration.Region, "archived.txt"
+	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, StorageClass: types.StorageClassGlacier,
+		Body: strings.NewReader("cold")}); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(ctx, davit, "restore", "s3://"+bucket+"/"+key, "--keep", "--no-wait", "--yes") // #nosec G204 -- built here
+	command.Env = site.Endpoint.Environment(t.TempDir())
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	waiting, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		head, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if head.StorageClass != types.StorageClassGlacier {
+			return
+		}
+		select {
+		case <-waiting.Done():
+			t.Error("nothing took the object out of the archive that has opened")
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// testPlantedDifference keeps the function's log for longer, and wants the difference to what is deployed told.
+func testPlantedDifference(ctx context.Context, t *testing.T, site cloud.Site, story *console.Console) {
+	t.Helper()
+	other := site.Application()
+	deployed, err := os.ReadFile(filepath.Join(other.Root, other.Configuration))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Configuration, other.Assembly = filepath.Join(t.TempDir(), "other.yaml"), t.TempDir()
+	if err := os.WriteFile(other.Configuration, bytes.Replace(deployed, []byte("logDays: 3"), []byte("logDays: 5"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Diff(ctx, story); err == nil || !strings.Contains(err.Error(), "stacks with differences: 1") {
+		t.Errorf("one log that is kept for longer: %v", err)
 	}
 }
 

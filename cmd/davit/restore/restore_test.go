@@ -349,4 +349,8 @@ func TestWrongUsageIsToldFromFailure(t *testing.T) {
 			t.Errorf("%s %v: exit %d: %s", test.path, test.arguments, code, said)
 		}
 	}
+	gone := &bucket{t: t, name: "nobody-has-this"}
+	if _, said, code := gone.run("a"); code != 1 || !strings.Contains(said, "s3://nobody-has-this/a: there is no such bucket") {
+		t.Errorf("exit %d: %s", code, said)
+	}
 }
