@@ -1,5 +1,5 @@
-// Package kubelet gives the pods of a cluster a status without running anything. There is one node. A pod is placed on it
-// if it fits, and its containers run and are ready if the local registry has their images. A missing image, an image
+// Package kubelet gives the pods of a cluster a status without running anything. There is one node, beside those that
+// somebody makes by the API. A pod is placed on the first that it fits on, and its containers run and are ready if the local registry has their images. A missing image, an image
 // whose label says that its containers end, and a pod that asks for more than the node has get the status that the
 // scheduler and the kubelet of Kubernetes write, in their words.
 //
@@ -31,7 +31,6 @@ const resync = 12 * time.Hour
 type kubelet struct {
 	client   kubernetes.Interface
 	registry *Registry
-	node     *core.Node
 	pods     listers.PodLister
 	queue    workqueue.TypedRateLimitingInterface[cache.ObjectName]
 	memories map[containerKey]memory
@@ -45,14 +44,13 @@ type containerKey struct {
 
 // Run makes the node and starts to look after pods, until the context ends.
 func Run(ctx context.Context, client kubernetes.Interface, node Node, registry *Registry) error {
-	made, err := client.CoreV1().Nodes().Create(ctx, node.object(), meta.CreateOptions{})
-	if err != nil {
+	if _, err := client.CoreV1().Nodes().Create(ctx, node.object(), meta.CreateOptions{}); err != nil {
 		return fmt.Errorf("make the node: %w", err)
 	}
 	shared := informers.NewSharedInformerFactory(client, resync)
 	pods := shared.Core().V1().Pods()
 	k := &kubelet{
-		client: client, registry: registry, node: made, pods: pods.Lister(), memories: map[containerKey]memory{},
+		client: client, registry: registry, pods: pods.Lister(), memories: map[containerKey]memory{},
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[cache.ObjectName]()),
 	}
 	if _, err := pods.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -144,15 +142,19 @@ func (k *kubelet) end(ctx context.Context, pod *core.Pod) error {
 	return err
 }
 
-// schedule puts a pod onto the node, or says in its status why that cannot be.
+// schedule puts a pod onto a node, or says in its status why that cannot be.
 func (k *kubelet) schedule(ctx context.Context, pod *core.Pod) error {
 	// Not from the cache, which may not have seen the pod that was placed a moment ago.
-	there, err := k.client.CoreV1().Pods(meta.NamespaceAll).List(ctx, meta.ListOptions{FieldSelector: "spec.nodeName=" + k.node.Name})
+	there, err := k.client.CoreV1().Pods(meta.NamespaceAll).List(ctx, meta.ListOptions{FieldSelector: "spec.nodeName!="})
 	if err != nil {
 		return err
 	}
-	why, fits := place(k.node, there.Items, pod)
-	if !fits {
+	nodes, err := k.client.CoreV1().Nodes().List(ctx, meta.ListOptions{})
+	if err != nil {
+		return err
+	}
+	node, why := place(nodes.Items, there.Items, pod)
+	if node == "" {
 		status := *pod.Status.DeepCopy()
 		setCondition(&status, core.PodCondition{
 			Type: core.PodScheduled, Status: core.ConditionFalse, Reason: core.PodReasonUnschedulable, Message: why,
@@ -160,7 +162,7 @@ func (k *kubelet) schedule(ctx context.Context, pod *core.Pod) error {
 		return k.write(ctx, pod, status)
 	}
 	err = k.client.CoreV1().Pods(pod.Namespace).Bind(ctx, &core.Binding{
-		ObjectMeta: meta.ObjectMeta{Name: pod.Name, UID: pod.UID}, Target: core.ObjectReference{Kind: "Node", Name: k.node.Name},
+		ObjectMeta: meta.ObjectMeta{Name: pod.Name, UID: pod.UID}, Target: core.ObjectReference{Kind: "Node", Name: node},
 	}, meta.CreateOptions{})
 	if errors.IsNotFound(err) || errors.IsConflict(err) { // it is gone, or was bound and the cache does not know yet
 		return nil

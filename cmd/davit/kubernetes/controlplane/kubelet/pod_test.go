@@ -70,6 +70,8 @@ func TestPlace(t *testing.T) {
 	here := asking("1", "1Mi")
 	here.Spec.NodeSelector = map[string]string{core.LabelTopologyZone: "eu-west-1a"}
 	crowd := make([]core.Pod, 110)
+	bears := asking("1", "1Mi")
+	bears.Spec.Tolerations = []core.Toleration{{Key: core.TaintNodeUnschedulable, Operator: core.TolerationOpExists}}
 	for name, test := range map[string]struct {
 		there  []core.Pod
 		wanted core.Pod
@@ -84,9 +86,32 @@ func TestPlace(t *testing.T) {
 		"a node holds 110 pods":               {crowd, asking("0", "0"), "1 Too many pods."},
 	} {
 		t.Run(name, func(t *testing.T) {
-			why, fits := place(node, test.there, &test.wanted)
-			if fits != (test.why == "") || strings.TrimPrefix(why, "0/1 nodes are available: ") != test.why {
-				t.Errorf("got %t %q, want %q", fits, why, test.why)
+			for i := range test.there {
+				test.there[i].Spec.NodeName = node.Name
+			}
+			at, why := place([]core.Node{*node}, test.there, &test.wanted)
+			if (at == node.Name) != (test.why == "") || strings.TrimPrefix(why, "0/1 nodes are available: ") != test.why {
+				t.Errorf("got %q %q, want %q", at, why, test.why)
+			}
+		})
+	}
+	cordoned, second := *node.DeepCopy(), *node.DeepCopy()
+	cordoned.Spec.Unschedulable, second.Name = true, "second"
+	full := asking("2", "1Mi")
+	full.Spec.NodeName = "second"
+	for name, test := range map[string]struct {
+		there     []core.Pod
+		wanted    core.Pod
+		node, why string
+	}{
+		"a cordoned node is not taken":     {nil, asking("1", "1Mi"), "second", ""},
+		"but by what bears it":             {nil, bears, node.Name, ""},
+		"each node tells why":              {[]core.Pod{full}, asking("1", "1Mi"), "", "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable."},
+		"what is on one counts there only": {[]core.Pod{full}, bears, node.Name, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if at, why := place([]core.Node{cordoned, second}, test.there, &test.wanted); at != test.node || why != test.why {
+				t.Errorf("got %q %q, want %q %q", at, why, test.node, test.why)
 			}
 		})
 	}

@@ -2,16 +2,17 @@ package kubelet
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	resourcehelper "k8s.io/component-helpers/resource"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 )
 
-// Node is the only node of the cluster.
+// Node is the node that the cluster begins with.
 type Node struct {
 	Region      string
 	CPU, Memory resource.Quantity
@@ -40,15 +41,42 @@ func (n Node) object() *core.Node {
 	}
 }
 
-// place decides whether a pod fits on the node beside those that are there. Why it does not is said as the scheduler of
-// Kubernetes says it. Of what a pod asks for, its requests and its node selector count.
-func place(node *core.Node, there []core.Pod, wanted *core.Pod) (why string, fits bool) {
-	var problems []string
-	if !labels.SelectorFromSet(wanted.Spec.NodeSelector).Matches(labels.Set(node.Labels)) {
-		problems = append(problems, "node(s) didn't match Pod's node affinity/selector")
+// place finds a node on which a pod fits beside those that are there. Why there is none is said as the scheduler of
+// Kubernetes says it. Whether a node is cordoned, and of what a pod asks for its requests, its node selector and its node
+// affinity count.
+func place(nodes []core.Node, there []core.Pod, wanted *core.Pod) (node, why string) {
+	problems := map[string]int{}
+	for i := range nodes {
+		found := unfit(&nodes[i], there, wanted)
+		if len(found) == 0 {
+			return nodes[i].Name, ""
+		}
+		for _, problem := range found {
+			problems[problem]++
+		}
 	}
+	told := make([]string, 0, len(problems))
+	for problem, count := range problems {
+		told = append(told, fmt.Sprintf("%d %s", count, problem))
+	}
+	slices.Sort(told)
+	return "", fmt.Sprintf("0/%d nodes are available: %s.", len(nodes), strings.Join(told, ", "))
+}
+
+// unfit is why a pod has no place on a node; nothing where it has one.
+func unfit(node *core.Node, there []core.Pod, wanted *core.Pod) []string {
+	if node.Spec.Unschedulable && !bearsCordon(wanted) {
+		return []string{"node(s) were unschedulable"}
+	}
+	if matches, err := nodeaffinity.GetRequiredNodeAffinity(wanted).Match(node); err != nil || !matches {
+		return []string{"node(s) didn't match Pod's node affinity/selector"}
+	}
+	var problems []string
 	free := node.Status.Allocatable.DeepCopy()
 	for i := range there {
+		if there[i].Spec.NodeName != node.Name {
+			continue
+		}
 		for name, amount := range requests(&there[i]) {
 			left := free[name]
 			left.Sub(amount)
@@ -64,10 +92,14 @@ func place(node *core.Node, there []core.Pod, wanted *core.Pod) (why string, fit
 	if left, one := free[core.ResourcePods], resource.MustParse("1"); left.Cmp(one) < 0 {
 		problems = append(problems, "Too many pods")
 	}
-	if len(problems) == 0 {
-		return "", true
-	}
-	return fmt.Sprintf("0/1 nodes are available: 1 %s.", strings.Join(problems, ", 1 ")), false
+	return problems
+}
+
+// bearsCordon tells whether the pod tolerates a cordoned node, as those of DaemonSets do.
+func bearsCordon(pod *core.Pod) bool {
+	return slices.ContainsFunc(pod.Spec.Tolerations, func(toleration core.Toleration) bool {
+		return toleration.Key == core.TaintNodeUnschedulable || toleration.Key == "" && toleration.Operator == core.TolerationOpExists
+	})
 }
 
 // requests are what a pod asks for, itself counted; a pod that has ended asks for nothing.
