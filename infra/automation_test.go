@@ -479,13 +479,36 @@ func TestTheDashboardShowsMetricsThatExist(t *testing.T) {
 	})
 }
 
-func TestTheFunctionReachesPrivateClustersFromTheirVPC(t *testing.T) {
-	have := synthesised[privateRollouts][automationStack]
-	_, function := have.only(t, "AWS::Lambda::Function")
-	want := map[string]any{"SubnetIds": []any{"subnet-00000000000000001", "subnet-00000000000000002"}, "SecurityGroupIds": []any{"sg-00000000000000001"}}
-	if difference := cmp.Diff(any(want), function.Properties["VpcConfig"]); difference != "" {
+func TestTheFunctionsReachPrivateClustersFromTheirVPC(t *testing.T) {
+	var opened []string
+	for _, stack := range []string{automationStack, recoveryStack, scalingStack} {
+		have := synthesised[privateRollouts][stack]
+		_, function := have.only(t, "AWS::Lambda::Function")
+		want := map[string]any{"SubnetIds": []any{"subnet-00000000000000001", "subnet-00000000000000002"}, "SecurityGroupIds": []any{"sg-00000000000000001"}}
+		if difference := cmp.Diff(any(want), function.Properties["VpcConfig"]); difference != "" {
+			t.Errorf("%s: -want +have:\n%s", stack, difference)
+		}
+		role, _ := at(function.Properties, "Role", "Fn::GetAtt", 0).(string)
+		if !slices.ContainsFunc(have.statements(), func(s statement) bool { return s.where == role && s.allows("ec2:CreateNetworkInterface") }) {
+			t.Errorf("%s: the function may make no interface in the VPC", stack)
+		}
+		// One rule lets all three in, since they share the group: EC2 takes none twice.
+		opened = append(opened, openedBy(t, have)...)
+	}
+	slices.Sort(opened)
+	if difference := cmp.Diff([]string{"sg-00000000000000002", "sg-00000000000000003"}, opened); difference != "" {
 		t.Errorf("-want +have:\n%s", difference)
 	}
+	for _, stack := range []string{automationStack, recoveryStack, scalingStack} {
+		if _, function := synthesised[local][stack].only(t, "AWS::Lambda::Function"); function.Properties["VpcConfig"] != nil {
+			t.Errorf("%s: without automation.vpc the function is in a VPC", stack)
+		}
+	}
+}
+
+// openedBy are the security groups of clusters that the stack opens.
+func openedBy(t *testing.T, have template) []string {
+	t.Helper()
 	var opened []string
 	for _, rule := range have.of("AWS::EC2::SecurityGroupIngress") {
 		if rule.Properties["SourceSecurityGroupId"] != "sg-00000000000000001" || rule.Properties["FromPort"] != 443.0 || rule.Properties["ToPort"] != 443.0 {
@@ -493,16 +516,22 @@ func TestTheFunctionReachesPrivateClustersFromTheirVPC(t *testing.T) {
 		}
 		opened = append(opened, rule.Properties["GroupId"].(string))
 	}
-	slices.Sort(opened)
-	if difference := cmp.Diff([]string{"sg-00000000000000002", "sg-00000000000000003"}, opened); difference != "" {
-		t.Errorf("-want +have:\n%s", difference)
-	}
+	return opened
 }
 
-func TestTheFunctionReachesTheClustersOfItsSettingsAlone(t *testing.T) {
-	for configuration, want := range map[string][]string{alone: nil, privateRollouts: {"cluster/blue", "cluster/green"}} {
+func TestTheFunctionsReachTheClustersOfTheirSettingsAlone(t *testing.T) {
+	for _, test := range []struct {
+		configuration, stack string
+		want                 []string
+	}{
+		{alone, automationStack, nil},
+		{privateRollouts, automationStack, []string{"cluster/blue", "cluster/green"}},
+		{privateRollouts, recoveryStack, []string{"cluster/blue", "cluster/green"}},
+		{privateRollouts, scalingStack, []string{"cluster/blue", "cluster/green"}},
+	} {
+		configuration, want := test.configuration, test.want
 		var described []string
-		for _, s := range synthesised[configuration][automationStack].statements() {
+		for _, s := range synthesised[configuration][test.stack].statements() {
 			if s.allows("eks:ListClusters") {
 				t.Errorf("%s: %s lists clusters", configuration, s.where)
 			}

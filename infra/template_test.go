@@ -76,7 +76,7 @@ const (
 	// privateCluster is a Kubernetes cluster in subnets without a way out, reached from there alone; autoCluster is one on
 	// Auto Mode.
 	privateCluster, autoCluster = "private-cluster", "auto-cluster"
-	// privateRollouts are rollouts on clusters that exist and are reached from their VPC alone.
+	// privateRollouts are rollouts, remedies and scaling on clusters that exist and are reached from their VPC alone.
 	privateRollouts = "private-rollouts"
 )
 

@@ -44,7 +44,8 @@ func newFunction(made *Automation, configuration *config.Configuration, function
 	}, batchSize, settings.MaximumConcurrency)
 }
 
-// admit lets the function in to the API servers of clusters by the rules of their security groups.
+// admit lets the functions of rollouts, remedies and scaling, which share a security group, in to the API servers of clusters by
+// the rules of their security groups.
 func admit(stack awscdk.Stack, settings *config.Automation) {
 	for i, group := range settings.ClusterSecurityGroups {
 		awsec2.NewCfnSecurityGroupIngress(stack, jsii.String(fmt.Sprintf("Cluster-%d", i)), &awsec2.CfnSecurityGroupIngressProps{
@@ -53,7 +54,7 @@ func admit(stack awscdk.Stack, settings *config.Automation) {
 			IpProtocol:            jsii.String("tcp"),
 			FromPort:              jsii.Number(443),
 			ToPort:                jsii.Number(443),
-			Description:           jsii.String("davit's rollouts on the cluster"),
+			Description:           jsii.String("davit's functions to the cluster"),
 		})
 	}
 }

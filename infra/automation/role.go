@@ -27,9 +27,7 @@ func newRole(made *Automation, configuration *config.Configuration, logs awslogs
 			"verify":    document(verifyStatements(configuration)),
 		},
 	})
-	if configuration.Automation.VPC != nil {
-		foundation.AcceptNetworkInterfaces(role)
-	}
+	foundation.AcceptReach(role, configuration)
 	return role.WithoutPolicyUpdates(nil)
 }
 
@@ -54,9 +52,6 @@ func ownStatements(made *Automation, configuration *config.Configuration, logs a
 	if configuration.Automation.Tracing {
 		statements = append(statements, allow("Traces", []string{"*"}, nil, "xray:PutTraceSegments",
 			"xray:PutTelemetryRecords"))
-	}
-	if configuration.Automation.VPC != nil {
-		statements = append(statements, foundation.NetworkInterfaces())
 	}
 	return statements
 }

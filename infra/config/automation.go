@@ -44,11 +44,11 @@ type Automation struct {
 	// DeletionProtection refuses to delete the ledger's table until it is turned off. Default true with Retain, false
 	// with Destroy.
 	DeletionProtection *bool `yaml:"deletionProtection"`
-	// VPC puts the function into subnets of a VPC, which it needs to reach the API servers of EKS clusters that have a
-	// private endpoint alone. By default it is in none.
+	// VPC puts the functions of rollouts, remedies and scaling into subnets of a VPC, which they need to reach the API servers
+	// of EKS clusters that have a private endpoint alone. By default they are in none.
 	VPC *FunctionVPC `yaml:"vpc"`
 	// ClusterSecurityGroups are the IDs of the security groups of such clusters ("cluster security group" in EKS), each of
-	// which gets a rule that lets the function's first security group in on port 443. A cluster of the section eks lets its
+	// which gets a rule that lets the functions' first security group in on port 443. A cluster of the section eks lets its
 	// whole VPC in and needs none. Needs VPC.
 	ClusterSecurityGroups []string `yaml:"clusterSecurityGroups"`
 	// Subscriptions are told of failed, overdue and superseded rollouts and of alarms.

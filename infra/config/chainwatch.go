@@ -29,8 +29,7 @@ type Chainwatch struct {
 }
 
 // FunctionVPC is where in a VPC a function runs. The subnets must have a way to what the function calls, by NAT or by
-// endpoints: SSM, and for chainwatch the references; for automation also DynamoDB, SQS, EventBridge, ECR, EKS and what
-// services are checked by.
+// endpoints: SSM, and for chainwatch the references; for automation what its functions call, which docs/eks.md lists.
 type FunctionVPC struct {
 	// Subnets are the IDs of private subnets, 1 to 16. Required.
 	Subnets []string `yaml:"subnets"`

@@ -80,6 +80,7 @@ func newFunction(made *Recovery, configuration *config.Configuration, functions 
 		LogLevel:     shared.LogLevel,
 		LogDays:      shared.LogDays,
 		Tracing:      shared.Tracing,
+		VPC:          shared.VPC,
 		Role:         func(logs awslogs.LogGroup) awsiam.IRole { return newRole(made, configuration, logs) },
 		Environment: map[string]*string{
 			names.EnvironmentTable:              jsii.String(names.Table),

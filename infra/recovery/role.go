@@ -26,6 +26,7 @@ func newRole(made *Recovery, configuration *config.Configuration, logs awslogs.L
 			"hosts":     document(hostStatements(configuration)),
 		},
 	})
+	foundation.AcceptReach(role, configuration)
 	return role.WithoutPolicyUpdates(nil)
 }
 

@@ -21,6 +21,7 @@ func newRole(made *Scaling, configuration *config.Configuration, logs awslogs.Lo
 			"workloads": document(append(workloadStatements(configuration), foundation.ReachClusters(configuration)...)),
 		},
 	})
+	foundation.AcceptReach(role, configuration)
 	return role.WithoutPolicyUpdates(nil)
 }
 

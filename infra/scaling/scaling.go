@@ -64,6 +64,7 @@ func newFunction(made *Scaling, configuration *config.Configuration, functions s
 		LogLevel:     shared.LogLevel,
 		LogDays:      shared.LogDays,
 		Tracing:      shared.Tracing,
+		VPC:          shared.VPC,
 		Role:         func(logs awslogs.LogGroup) awsiam.IRole { return newRole(made, configuration, logs) },
 		Environment: map[string]*string{
 			names.EnvironmentTable:              jsii.String(names.Table),
