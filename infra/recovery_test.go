@@ -50,6 +50,8 @@ func TestOnlyHostsThatOptedInAreRemedied(t *testing.T) {
 			"ecs:UpdateContainerInstancesState":               ofResource + names.TagPlaybook,
 			"autoscaling:TerminateInstanceInAutoScalingGroup": ofResource + names.TagPlaybook,
 			"autoscaling:SetDesiredCapacity":                  ofResource + names.TagPlaybook,
+			"autoscaling:UpdateAutoScalingGroup":              ofResource + names.TagPlaybook,
+			"application-autoscaling:RegisterScalableTarget":  ofResource + names.TagPlaybook,
 			"ec2:ModifyVolume":                                ofResource + names.TagChainNode,
 			"ec2:DeleteTags":                                  ofResource + names.TagChainNode,
 			"ec2:CreateVolume":                                "Tag/" + names.TagChainNode,
@@ -72,7 +74,7 @@ func TestOnlyHostsThatOptedInAreRemedied(t *testing.T) {
 			}
 		}
 	}
-	if len(found) != 8 {
+	if len(found) != 10 {
 		t.Errorf("only %v are allowed", found)
 	}
 }
@@ -85,7 +87,9 @@ func TestTheRecoveryMayDoWhatItNeedsAndNoMore(t *testing.T) {
 		}
 	}
 	slices.Sort(have)
-	want := []string{"autoscaling:DescribeAutoScalingGroups", "autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup",
+	want := []string{"application-autoscaling:DescribeScalableTargets", "application-autoscaling:RegisterScalableTarget",
+		"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribePolicies", "autoscaling:SetDesiredCapacity",
+		"autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:UpdateAutoScalingGroup",
 		"cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource",
 		"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
 		"dynamodb:Query", "dynamodb:UpdateItem",

@@ -70,6 +70,10 @@ func workloadStatements(configuration *config.Configuration) []awsiam.PolicyStat
 		}}, "ecs:TagResource"),
 		// The opt-in, where davit cannot get around it: a service without the tag is not remedied.
 		allow("Remedy", services, conditions{"StringLike": {"aws:ResourceTag/" + names.TagPlaybook: "*"}}, "ecs:UpdateService"),
+		// This takes no resource.
+		allow("ReadBounds", "*", nil, "application-autoscaling:DescribeScalableTargets"),
+		allow("MoveBounds", foundation.ARN(configuration, "application-autoscaling", "scalable-target/*"),
+			conditions{"StringLike": {"aws:ResourceTag/" + names.TagPlaybook: "*"}}, "application-autoscaling:RegisterScalableTarget"),
 	}
 	var roles []string
 	for _, role := range configuration.Automation.PassRoles {
@@ -102,12 +106,12 @@ func hostStatements(configuration *config.Configuration) []awsiam.PolicyStatemen
 	return []awsiam.PolicyStatement{
 		// These take no resource.
 		allow("ReadHosts", "*", nil, "ec2:DescribeInstances", "ec2:DescribeInstanceStatus", "ec2:DescribeVolumes", "ec2:DescribeSnapshots",
-			"autoscaling:DescribeAutoScalingGroups", "ecs:ListClusters", "ssm:ListCommands"),
+			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribePolicies", "ecs:ListClusters", "ssm:ListCommands"),
 		allow("FindContainerInstances", foundation.ARN(configuration, "ecs", "cluster/*"), nil, "ecs:ListContainerInstances"),
 		allow("ReadContainerInstances", foundation.ARN(configuration, "ecs", "container-instance/*"), nil, "ecs:DescribeContainerInstances"),
 		allow("Drain", foundation.ARN(configuration, "ecs", "container-instance/*"), optedIn, "ecs:UpdateContainerInstancesState"),
 		allow("ReplaceHosts", foundation.ARN(configuration, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"), optedIn,
-			"autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:SetDesiredCapacity"),
+			"autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:SetDesiredCapacity", "autoscaling:UpdateAutoScalingGroup"),
 		run, documents,
 		allow("GrowVolume", volumes, ofNode, "ec2:ModifyVolume"),
 		// Snapshots carry the tags of the volume that they are of.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	groups "github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
@@ -13,6 +14,7 @@ import (
 	"davit/shared/names"
 	"davit/shared/recovery"
 	"davit/shared/workload"
+	"davit/shared/workload/autoscaling"
 	ecsdriver "davit/shared/workload/ecs"
 	eksdriver "davit/shared/workload/eks"
 	"davit/shared/workload/hosts"
@@ -20,10 +22,12 @@ import (
 
 // remedies are the drivers of the kinds of workload whose incidents can be remedied.
 func remedies(configuration aws.Config, services *ecsdriver.Driver, pods *eksdriver.Driver) map[workload.Kind]recovery.Driver {
-	machines := hosts.New(hosts.Clients{EC2: hosts.NewEC2(configuration), Groups: groups.NewFromConfig(configuration),
-		ECS: ecs.NewFromConfig(configuration), SSM: ssm.NewFromConfig(configuration),
+	counts := autoscaling.New(autoscaling.Clients{ECS: ecs.NewFromConfig(configuration), Targets: applicationautoscaling.NewFromConfig(configuration),
+		Groups: groups.NewFromConfig(configuration)}, names.TagPlaybook)
+	machines := hosts.New(hosts.Clients{EC2: hosts.NewEC2(configuration), Groups: groups.NewFromConfig(configuration), Sizes: autoscaling.NewGroups(counts),
+		ECS: ecs.NewFromConfig(configuration), SSM: ssm.NewFromConfig(configuration), Nodes: eksdriver.NewNodes(pods),
 		Tagging: resourcegroupstaggingapi.NewFromConfig(configuration)})
-	return map[workload.Kind]recovery.Driver{workload.ECS: ecsdriver.NewRemedies(services, machines),
+	return map[workload.Kind]recovery.Driver{workload.ECS: ecsdriver.NewRemedies(services, machines, counts),
 		workload.EKS: eksdriver.NewRemedies(pods), workload.EC2: machines, workload.ASG: machines}
 }
 

@@ -38,7 +38,7 @@ func OpenScaling(configuration aws.Config, table, settingsParameter string, log 
 	made := &Scaling{Installation: Open(configuration, table, settingsParameter, log)}
 	made.Counts = autoscaling.New(autoscaling.Clients{ECS: ecs.NewFromConfig(configuration),
 		Targets: applicationautoscaling.NewFromConfig(configuration), Groups: groups.NewFromConfig(configuration),
-		CloudWatch: cloudwatch.NewFromConfig(configuration), Tagging: resourcegroupstaggingapi.NewFromConfig(configuration)})
+		CloudWatch: cloudwatch.NewFromConfig(configuration), Tagging: resourcegroupstaggingapi.NewFromConfig(configuration)}, names.TagScaling)
 	made.Groups = autoscaling.NewGroups(made.Counts)
 	made.Scaler = &scaling.Reconciler{Drivers: map[workload.Kind]scaling.Driver{workload.ECS: made.Counts, workload.ASG: made.Groups,
 		workload.EKS: eksdriver.NewCounts(made.Pods, made.Counts)}, Ledger: made.Ledger,

@@ -131,6 +131,11 @@ type Undo struct {
 	From   int    `json:"from,omitempty"`
 	To     int    `json:"to,omitempty"`
 	Target string `json:"target,omitempty"`
+	// Owner is who owns the count, where it was its bounds that changed, and FromBounds and ToBounds what they were before
+	// and after.
+	Owner      string `json:"owner,omitempty"`
+	FromBounds Extent `json:"fromBounds,omitzero"`
+	ToBounds   Extent `json:"toBounds,omitzero"`
 }
 
 // Act is one remedy on one workload, from intent to outcome.
@@ -165,6 +170,9 @@ type Before struct {
 	Deployment string `json:"deployment,omitempty"`
 	Revision   string `json:"revision,omitempty"`
 	Desired    int    `json:"desired,omitempty"`
+	// Owner is who owns the count, where somebody does, and Bounds what it keeps the count within.
+	Owner  string `json:"owner,omitempty"`
+	Bounds Extent `json:"bounds,omitzero"`
 	// Memory is a task's memory in MiB.
 	Memory int `json:"memory,omitempty"`
 	// Host is the ID of the instance that the act is about, and Volume its data volume, of VolumeGiB.

@@ -308,8 +308,16 @@ func (v view) decideStarted(incident ledger.Incident, act ledger.Act) Decision {
 		return Decision{Action: Conclude, Code: ActDidNotHelp, Do: do, Outcome: ledger.NoHelp, Reason: "it is drained, but " + v.amiss(incident)}
 	case late:
 		return Decision{Action: Conclude, Code: ActDidNotHelp, Do: do, Outcome: ledger.NoHelp, Reason: v.amiss(incident)}
+	case do == settings.Drain && v.seen.Evicts && v.mayPress(act):
+		return Decision{Action: Press, Code: UnderWay, Do: do, Again: v.nextLook(act), Reason: v.amiss(incident)}
 	}
 	return Decision{Action: Wait, Code: UnderWay, Do: do, Again: v.nextLook(act), Reason: v.amiss(incident)}
+}
+
+// mayPress tells whether it is time to ask again for what is under way, and nobody forbade it meanwhile.
+func (v view) mayPress(act ledger.Act) bool {
+	_, _, forbidden := v.forbidden()
+	return !forbidden && v.seen.OptedIn() && v.now.Sub(act.StartedAt) >= actLook && !v.record.Recovery.NextLook.After(v.now)
 }
 
 func (v view) nextLook(act ledger.Act) time.Duration {

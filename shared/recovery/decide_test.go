@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"davit/shared/ledger"
+	"davit/shared/scaling"
 	"davit/shared/settings"
 	"davit/shared/workload"
 )
@@ -53,6 +54,20 @@ func (s *scene) goes(until ledger.Until) {
 	s.seen.Alarms["5xx"] = AlarmState{State: "OK"}
 }
 
+// widened is a workload that is healthy for long enough, whose owner's bounds a step moved from 2 to 10 to 3 to 10; they are
+// least to most now.
+func (s *scene) widened(least, most int) {
+	s.seen.Alarms["5xx"], s.seen.Owner = AlarmState{State: "OK"}, &scaling.Owner{Name: "Application Auto Scaling", Min: least, Max: most}
+	s.incident().HealthySince, s.incident().Undo = noon.Add(-3*time.Minute), []ledger.Undo{{Do: "scale-out", Owner: "Application Auto Scaling",
+		FromBounds: ledger.Extent{Min: 2, Max: 10}, ToBounds: ledger.Extent{Min: 3, Max: 10}}}
+}
+
+// evicting is a host whose drain is under way.
+func (s *scene) evicting() *ledger.Act {
+	s.seen.Healthy, s.seen.Why, s.seen.Evicts = false, "2 pods are yet to leave it", true
+	return s.acting(settings.Drain, ledger.Started)
+}
+
 func TestDecide(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -89,6 +104,31 @@ func TestDecide(t *testing.T) {
 			s.seen.Alarms["5xx"] = AlarmState{State: "OK"}
 			s.incident().HealthySince, s.incident().Undo = noon.Add(-3*time.Minute), []ledger.Undo{{Do: "scale-out", From: 1, To: 5}}
 		}, End, Recovered, "no longer 5"},
+		{"bounds that a step moved are moved back before the end", func(s *scene) {
+			s.widened(3, 10)
+		}, TakeBack, Undoing, ""},
+		{"bounds that somebody moved since are left", func(s *scene) {
+			s.widened(4, 10)
+		}, End, Recovered, "are 4 to 10 and no longer 3 to 10"},
+		{"bounds whose owner is gone are left", func(s *scene) {
+			s.widened(3, 10)
+			s.seen.Owner = nil
+		}, End, Recovered, "owns the count no more"},
+		{"a count that somebody owns by now is left", func(s *scene) {
+			s.widened(3, 10)
+			s.incident().Undo = []ledger.Undo{{Do: "scale-out", From: 1, To: 2}}
+		}, End, Recovered, "owns the count now"},
+		{"a drain is asked for again while a budget keeps pods", func(s *scene) { s.evicting() }, Press, UnderWay, "2 pods"},
+		{"not at once", func(s *scene) { s.evicting().StartedAt = noon.Add(-5 * time.Second) }, Wait, UnderWay, ""},
+		{"not while another look is due", func(s *scene) {
+			s.evicting()
+			s.record.Recovery.NextLook = noon.Add(10 * time.Second)
+		}, Wait, UnderWay, ""},
+		{"not while it is held", func(s *scene) {
+			s.evicting()
+			s.seen.Settings.Hold = "migration"
+		}, Wait, UnderWay, ""},
+		{"not after its time", func(s *scene) { s.evicting().Deadline = noon }, Conclude, ActDidNotHelp, "2 pods"},
 		{"unhealthy again is noted", func(s *scene) { s.incident().HealthySince = noon.Add(-time.Minute) }, Note, Unhealthy, ""},
 		{"a step that cannot be taken is left out", func(s *scene) { s.seen.Cannot[settings.Restart] = "it is scaled to zero" }, LeaveOut, CannotStep, "zero"},
 		{"a rollback without a rollout is left out", func(s *scene) { s.incident().Step = 0 }, LeaveOut, CannotStep, "no rollout is in progress"},

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"davit/shared/ledger"
+	"davit/shared/scaling"
 	"davit/shared/settings"
 	"davit/shared/workload"
 )
@@ -31,6 +32,8 @@ const (
 	HoldUp Action = "hold-up"
 	// Try: take the next step.
 	Try Action = "try"
+	// Press: ask again for what is under way.
+	Press Action = "press"
 	// Resume: finish an act whose intent was written and whose actor is gone.
 	Resume Action = "resume"
 	// Conclude: the act helped, or did not.
@@ -122,6 +125,8 @@ type Observation struct {
 	Why     string
 	// Cannot has a reason for each step that this workload cannot take. A step that is not here can be tried.
 	Cannot map[settings.Do]string
+	// Owner is who owns the count, where somebody does: a step outwards moves its bounds, and leaves the count to it.
+	Owner *scaling.Owner
 	// Memory is a task's memory in MiB, and NextMemory the next step up, where the workload's owner allows one.
 	Memory     int
 	NextMemory int
@@ -132,6 +137,9 @@ type Observation struct {
 	// group is whole without it.
 	Drained  bool
 	Replaced bool
+	// Evicts is true of a host whose drain is under way and goes on only if it is asked for again: a disruption budget lets
+	// a few pods go at a time.
+	Evicts bool
 	// Volume is the data volume of a host, where it has one.
 	Volume Volume
 }

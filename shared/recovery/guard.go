@@ -89,7 +89,22 @@ func (v view) cannotUndo(incident ledger.Incident, undo ledger.Undo) string {
 	if settings.Do(undo.Do) == settings.Drain && (incident.Until != "" || v.seen.Replaced) {
 		return "the host goes, or is gone"
 	}
-	if undo.To != 0 && v.seen.Desired != undo.To {
+	return v.movedSince(undo)
+}
+
+// movedSince says who else has moved the count, or its bounds, since a step moved them.
+func (v view) movedSince(undo ledger.Undo) string {
+	owner := v.seen.Owner
+	switch {
+	case undo.To == 0 && undo.Owner == "":
+		return ""
+	case undo.Owner != "" && owner == nil:
+		return undo.Owner + " owns the count no more"
+	case undo.Owner != "" && !owner.Bounds().Equal(undo.ToBounds):
+		return fmt.Sprintf("the bounds of %s are %d to %d and no longer %d to %d", owner.Name, owner.Min, owner.Max, undo.ToBounds.Min, undo.ToBounds.Max)
+	case undo.Owner == "" && owner != nil:
+		return owner.Name + " owns the count now"
+	case undo.Owner == "" && v.seen.Desired != undo.To:
 		return fmt.Sprintf("the desired count is %d and no longer %d", v.seen.Desired, undo.To)
 	}
 	return ""

@@ -171,6 +171,8 @@ func (r *Reconciler) act(ctx context.Context, current look, cause Cause) (again 
 		return true, step.holdUp(ctx)
 	case Try, TakeBack:
 		return true, step.try(ctx)
+	case Press:
+		return false, step.press(ctx)
 	case Resume:
 		return true, step.resume(ctx)
 	case Conclude:

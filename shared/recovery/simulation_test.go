@@ -70,6 +70,10 @@ type modelService struct {
 	running    string
 	// host is true of a host, on which nothing rolls out: it can be drained and replaced.
 	host, drained, replaced bool
+	// cordoned is true of a host that is being drained, and kept counts what a budget keeps on it: one goes each time that
+	// it is asked for again.
+	cordoned bool
+	kept     int
 	// acts are the effects on the service, oldest first.
 	acts []effect
 }
@@ -114,6 +118,8 @@ type world struct {
 	done       map[string]int
 	told       map[string]int
 	effects    int
+	// pressed is how often more left a host because it was asked for again.
+	pressed int
 }
 
 func newWorld(seed uint64, services int, chances faults, planted plantedBug) *world {
@@ -532,7 +538,8 @@ func (s *modelService) observe(w *world) Observation {
 		Deployments: []workload.Deployment{s.primary}, Containers: []workload.Container{{Name: "web",
 			Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@" + s.running}}}
 	if s.host {
-		seen.Drained, seen.Replaced, seen.Healthy, seen.Host = s.drained, s.replaced, !s.broken || s.replaced, s.reference.Name()
+		seen.Drained, seen.Replaced, seen.Healthy, seen.Host = s.drained, s.replaced, !s.broken && s.kept == 0 || s.replaced, s.reference.Name()
+		seen.Evicts = s.kept > 0
 		seen.Deployments, seen.Containers, seen.Settings.Policy = nil, nil, ""
 		seen.Cannot = map[settings.Do]string{settings.Rollback: "it is a host", settings.Restart: "it is a host", settings.ScaleOut: "it is a host"}
 	}
@@ -554,8 +561,11 @@ func (d modelDriver) Act(_ context.Context, seen Observation, act ledger.Act, re
 	var refusal error
 	err := w.call(func() {
 		already := resume && w.planted != actIsRepeated && d.already(service, act)
-		if !already {
+		switch {
+		case !already:
 			w.took(service, act)
+		case service.held && service.cordoned && service.kept > 0:
+			w.violate("%s is held, and was asked again for %s", service.reference, act.Do)
 		}
 		done, refusal = d.apply(service, act, already)
 	})
@@ -567,7 +577,7 @@ func (d modelDriver) already(service *modelService, act ledger.Act) bool {
 	case do == settings.ScaleOut:
 		return service.desired != act.Before.Desired
 	case do == settings.Drain:
-		return service.drained != (act.Undoes != nil)
+		return service.cordoned != (act.Undoes != nil)
 	case do == settings.ReplaceHosts:
 		return service.replaced
 	}
@@ -608,12 +618,21 @@ func (d modelDriver) applyToHost(service *modelService, act ledger.Act) (Done, e
 		service.broken = false
 	}
 	if do == settings.ReplaceHosts {
-		service.replaced = true
+		service.replaced, service.kept = true, 0
 		return Done{Text: "replaced"}, nil
 	}
-	if service.drained = act.Undoes == nil; !service.drained {
+	if act.Undoes != nil {
+		service.cordoned, service.drained, service.kept = false, false, 0
 		return Done{Text: "taken back"}, nil
 	}
+	switch {
+	case !service.cordoned:
+		service.cordoned, service.kept = true, d.world.random.IntN(4)
+	case service.kept > 0:
+		service.kept--
+		d.world.pressed++
+	}
+	service.drained = service.kept == 0
 	return Done{Text: "drained", Undo: &ledger.Undo{Do: act.Do, Target: service.reference.Name()}}, nil
 }
 
@@ -694,7 +713,7 @@ func (w *world) wrote(record ledger.Record) {
 	}
 	if service := w.services[record.Workload]; service.host && !record.Open() {
 		// Its name is another host's by now.
-		service.drained, service.replaced = false, false
+		service.cordoned, service.drained, service.replaced, service.kept = false, false, false, 0
 	}
 	for _, incident := range record.Recovery.Incidents {
 		if w.opened[incident.ID] {
@@ -766,17 +785,17 @@ func simulate(seed uint64, rounds int, planted plantedBug) *world {
 
 func TestEveryIncidentEndsHealthyOrPaged(t *testing.T) {
 	const wanted = 10_000
-	incidents, calls, effects, storms, worlds := 0, 0, 0, 0, 0
+	incidents, calls, effects, storms, worlds, pressed := 0, 0, 0, 0, 0, 0
 	for seed := uint64(0); incidents < wanted; seed++ {
 		w := simulate(seed, 1000, noBug)
-		incidents, calls, effects, storms, worlds = incidents+len(w.opened), calls+w.calls, effects+w.effects, storms+w.storms, worlds+1
+		incidents, calls, effects, storms, worlds, pressed = incidents+len(w.opened), calls+w.calls, effects+w.effects, storms+w.storms, worlds+1, pressed+w.pressed
 		if len(w.violations) > 0 {
 			t.Fatalf("seed %d:\n%s", seed, strings.Join(w.violations[:min(10, len(w.violations))], "\n"))
 		}
 	}
-	t.Logf("%d worlds, %d incidents, %d calls, %d acts, %d storms", worlds, incidents, calls, effects, storms)
-	if effects < incidents/4 || storms == 0 {
-		t.Errorf("only %d acts and %d storms happened: the simulation does not exercise what it should", effects, storms)
+	t.Logf("%d worlds, %d incidents, %d calls, %d acts, %d storms, %d drains asked for again", worlds, incidents, calls, effects, storms, pressed)
+	if effects < incidents/4 || storms == 0 || pressed == 0 {
+		t.Errorf("only %d acts, %d storms and %d drains asked for again happened: the simulation does not exercise what it should", effects, storms, pressed)
 	}
 }
 

@@ -210,8 +210,12 @@ func (s *step) try(ctx context.Context) error {
 func (s *step) before() ledger.Before {
 	seen := s.look.seen
 	primary, _ := seen.Primary()
-	return ledger.Before{Deployment: primary.ID, Revision: seen.Revision, Desired: seen.Desired, Memory: seen.Memory, Host: seen.Host,
+	before := ledger.Before{Deployment: primary.ID, Revision: seen.Revision, Desired: seen.Desired, Memory: seen.Memory, Host: seen.Host,
 		Volume: seen.Volume.ID, VolumeGiB: seen.Volume.GiB}
+	if owner := seen.Owner; owner != nil {
+		before.Owner, before.Bounds = owner.Name, owner.Bounds()
+	}
+	return before
 }
 
 func recent(times []time.Time, now time.Time) []time.Time {
@@ -231,6 +235,19 @@ func (s *step) resume(ctx context.Context) error {
 		return err
 	}
 	return s.perform(ctx, true)
+}
+
+// press asks again for what is under way. The next look is written first, so that of two who saw the same one asks. A refusal
+// changes nothing: the act has its deadline.
+func (s *step) press(ctx context.Context) error {
+	if err := s.wait(ctx); err != nil {
+		return err
+	}
+	_, err := s.do(ctx, *s.record.Recovery.Act, true)
+	if _, no := refused(err); no {
+		return nil
+	}
+	return err
 }
 
 // perform acts. Only the holder of the lease comes here.

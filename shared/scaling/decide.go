@@ -139,15 +139,14 @@ func (v view) settle(direction string) time.Duration {
 // moveBounds moves the bounds of whoever owns the count, and leaves the count to it.
 func (v view) moveBounds(wish wish) Decision {
 	owner, own := v.seen.Owner, v.ownersBounds()
-	have := ledger.Extent{Min: owner.Min, Max: owner.Max}
+	have := owner.Bounds()
 	want := have
 	switch {
 	case v.bounds.Window != "":
 		want = ledger.Extent{Min: v.bounds.Min, Max: v.bounds.Max}
 		wish.code, wish.owners, wish.reason = BelowMinimum, true, fmt.Sprintf("the schedule %q asks for %d to %d", v.bounds.Window, want.Min, want.Max)
 	case wish.direction == Out:
-		want.Min = max(have.Min, min(wish.to, v.bounds.Max))
-		want.Max = max(have.Max, want.Min)
+		want = owner.Keeping(min(wish.to, v.bounds.Max))
 	case v.record.Scaling.Owned != nil && v.leftWindow(have):
 		want = own
 		wish.code, wish.owners, wish.reason = Calm, true, "the schedule that moved its bounds is over"
@@ -170,7 +169,7 @@ func (v view) moveBounds(wish wish) Decision {
 		if want.Min = min(want.Min, most); want.Min <= have.Min {
 			return v.tooFast(wish, most)
 		}
-		want.Max = max(have.Max, want.Min)
+		want = owner.Keeping(want.Min)
 	}
 	return Decision{Action: Scale, Code: wish.code, Direction: wish.direction, Lever: ledger.LeverBounds, From: have, To: want,
 		Reason: fmt.Sprintf("%s; %s owns the count, so its bounds are moved", wish.reason, owner.Name),
@@ -182,7 +181,7 @@ func (v view) ownersBounds() ledger.Extent {
 	if moved := v.record.Scaling.Owned; moved != nil {
 		return *moved
 	}
-	return ledger.Extent{Min: v.seen.Owner.Min, Max: v.seen.Owner.Max}
+	return v.seen.Owner.Bounds()
 }
 
 // leftWindow tells whether the bounds are still those of a window that has closed.
@@ -279,7 +278,7 @@ func extentOf(seen Observation, lever ledger.Lever) (ledger.Extent, bool) {
 	case lever == ledger.LeverCount && seen.Owner == nil:
 		return count(seen.Desired), true
 	case lever == ledger.LeverBounds && seen.Owner != nil:
-		return ledger.Extent{Min: seen.Owner.Min, Max: seen.Owner.Max}, true
+		return seen.Owner.Bounds(), true
 	case lever == ledger.LeverHosts && seen.Hosts != nil:
 		hosts := seen.Hosts
 		extent := ledger.Extent{Max: hosts.Max}

@@ -50,6 +50,15 @@ type Owner struct {
 	Max  int    `json:"max"`
 }
 
+// Bounds are those that it keeps to.
+func (o Owner) Bounds() ledger.Extent { return ledger.Extent{Min: o.Min, Max: o.Max} }
+
+// Keeping are the bounds with which it keeps at least so many; neither of them is lower than it is.
+func (o Owner) Keeping(count int) ledger.Extent {
+	least := max(o.Min, count)
+	return ledger.Extent{Min: least, Max: max(o.Max, least)}
+}
+
 // Task is what one more task takes, for its price.
 type Task struct {
 	// Fargate is true of tasks that are paid by their size; those on hosts have no price of their own.

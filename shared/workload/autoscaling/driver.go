@@ -33,12 +33,16 @@ type Clients struct {
 }
 
 // Driver is the scaling driver for ECS services of one account and region. It is safe for concurrent use.
-type Driver struct{ clients Clients }
+type Driver struct {
+	clients Clients
+	// optIn is the tag of what it may change.
+	optIn string
+}
 
 var _ scaling.Driver = (*Driver)(nil)
 
-// New makes a driver. It makes no call.
-func New(clients Clients) *Driver { return &Driver{clients} }
+// New makes a driver, whose role may change what carries the tag. It makes no call.
+func New(clients Clients, optIn string) *Driver { return &Driver{clients, optIn} }
 
 // maximumPages bounds Fleet to 100,000 services.
 const maximumPages = 1000

@@ -47,7 +47,7 @@ func newShop(t *testing.T, cluster string, launch types.LaunchType, strategy ...
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &shop{t: t, ctx: within(t), clients: clients, driver: autoscaling.New(clients), reference: reference}
+	s := &shop{t: t, ctx: within(t), clients: clients, driver: autoscaling.New(clients, names.TagScaling), reference: reference}
 	_, err = clients.ECS.CreateCluster(s.ctx, &ecs.CreateClusterInput{ClusterName: &cluster,
 		DefaultCapacityProviderStrategy: strategy})
 	s.must(err)

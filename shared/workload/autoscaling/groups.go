@@ -97,7 +97,7 @@ func (g Groups) observe(ctx context.Context, subject scaling.Subject) (scaling.O
 	if seen.Alarms, err = g.driver.Alarms(ctx, subject.Alarms); err != nil || seen.Policy == "" {
 		return seen, err
 	}
-	seen.Owner, err = g.owner(ctx, group)
+	seen.Owner, err = g.Owner(ctx, group)
 	return seen, err
 }
 
@@ -110,8 +110,8 @@ func tagOf(group grouptypes.AutoScalingGroup, key string) string {
 	return ""
 }
 
-// owner is who sets the desired capacity of the group: ECS, or a scaling policy of its own.
-func (g Groups) owner(ctx context.Context, group grouptypes.AutoScalingGroup) (*scaling.Owner, error) {
+// Owner is who sets the desired capacity of the group: ECS, or a scaling policy of its own; nil where nobody does.
+func (g Groups) Owner(ctx context.Context, group grouptypes.AutoScalingGroup) (*scaling.Owner, error) {
 	owner := &scaling.Owner{Min: int(aws.ToInt32(group.MinSize)), Max: int(aws.ToInt32(group.MaxSize))}
 	for _, tag := range group.Tags {
 		if aws.ToString(tag.Key) == managedTag {
@@ -149,5 +149,5 @@ func (g Groups) Set(ctx context.Context, observation scaling.Observation, lever 
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("scale %s: %w", observation.Workload, answered(ledger.LeverHosts, name, err))
+	return fmt.Errorf("scale %s: %w", observation.Workload, g.driver.answered(ledger.LeverHosts, name, err))
 }

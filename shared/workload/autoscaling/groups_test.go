@@ -31,7 +31,7 @@ func newFleet(t *testing.T, name, policy string) *fleet {
 	client := groups.NewFromConfig(config)
 	reference, err := workload.AutoScalingGroup(name)
 	f := &fleet{t: t, ctx: within(t), client: client, reference: reference,
-		driver: autoscaling.NewGroups(autoscaling.New(autoscaling.Clients{Groups: client, CloudWatch: cloudwatch.NewFromConfig(configuration(cloud))}))}
+		driver: autoscaling.NewGroups(autoscaling.New(autoscaling.Clients{Groups: client, CloudWatch: cloudwatch.NewFromConfig(configuration(cloud))}, names.TagScaling))}
 	f.must(err)
 	_, err = client.CreateLaunchConfiguration(f.ctx, &groups.CreateLaunchConfigurationInput{LaunchConfigurationName: &name,
 		ImageId: aws.String("ami-12c6146b"), InstanceType: aws.String("m6i.large")})

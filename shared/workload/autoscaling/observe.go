@@ -75,7 +75,7 @@ func (d *Driver) observe(ctx context.Context, subject scaling.Subject) (scaling.
 	if seen.Alarms, err = d.Alarms(ctx, subject.Alarms); err != nil || seen.Policy == "" {
 		return seen, err
 	}
-	if seen.Owner, err = d.owner(ctx, subject.Workload); err != nil {
+	if seen.Owner, err = d.Owner(ctx, subject.Workload); err != nil {
 		return seen, err
 	}
 	if seen.Task, err = d.task(ctx, service); err != nil {
@@ -109,8 +109,8 @@ func (d *Driver) service(ctx context.Context, reference workload.Reference) (typ
 	return types.Service{}, false, nil
 }
 
-// owner is Application Auto Scaling's scalable target of the service, if it is registered as one.
-func (d *Driver) owner(ctx context.Context, reference workload.Reference) (*scaling.Owner, error) {
+// Owner is Application Auto Scaling where it has the service as a scalable target; nil where it does not.
+func (d *Driver) Owner(ctx context.Context, reference workload.Reference) (*scaling.Owner, error) {
 	described, err := d.clients.Targets.DescribeScalableTargets(ctx, &applicationautoscaling.DescribeScalableTargetsInput{
 		ServiceNamespace: targettypes.ServiceNamespaceEcs, ResourceIds: []string{resourceID(reference)},
 		ScalableDimension: targettypes.ScalableDimensionECSServiceDesiredCount})

@@ -13,7 +13,6 @@ import (
 	"github.com/aws/smithy-go"
 
 	"davit/shared/ledger"
-	"davit/shared/names"
 	"davit/shared/rollout"
 	"davit/shared/scaling"
 )
@@ -34,7 +33,7 @@ func (d *Driver) Set(ctx context.Context, observation scaling.Observation, lever
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("scale %s: %w", observation.Workload, answered(lever, target, err))
+	return fmt.Errorf("scale %s: %w", observation.Workload, d.answered(lever, target, err))
 }
 
 func (d *Driver) setCount(ctx context.Context, observation scaling.Observation, count int) error {
@@ -63,14 +62,14 @@ func (d *Driver) setHosts(ctx context.Context, group string, to ledger.Extent) e
 }
 
 // answered turns what AWS will say again however often it is asked into a refusal.
-func answered(lever ledger.Lever, target string, err error) error {
+func (d *Driver) answered(lever ledger.Lever, target string, err error) error {
 	var answer smithy.APIError
 	if !errors.As(err, &answer) {
 		return err
 	}
 	switch answer.ErrorCode() {
 	case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation":
-		return rollout.Refusef("IAM forbids it: %s; davit may only change what carries the tag %s%s", answer.ErrorMessage(), names.TagScaling, whereToTag(lever, target))
+		return rollout.Refusef("IAM forbids it: %s; davit may only change what carries the tag %s%s", answer.ErrorMessage(), d.optIn, whereToTag(lever, target))
 	case "ValidationException", "ValidationError", "InvalidParameterException", "ClientException", "ServiceNotFoundException",
 		"ServiceNotActiveException", "ClusterNotFoundException", "ObjectNotFoundException":
 		return rollout.Refusef("AWS does not accept it: %s", answer.ErrorMessage())

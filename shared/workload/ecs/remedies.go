@@ -15,6 +15,7 @@ import (
 	"davit/shared/names"
 	"davit/shared/recovery"
 	"davit/shared/rollout"
+	"davit/shared/scaling"
 	"davit/shared/settings"
 	"davit/shared/workload"
 )
@@ -25,18 +26,29 @@ type Hosts interface {
 	Replace(ctx context.Context, instance string) (recovery.Done, error)
 }
 
+// Bounds knows who owns the counts of services, and moves their bounds.
+type Bounds interface {
+	// Owner is who owns the count; nil where nobody does.
+	Owner(ctx context.Context, reference workload.Reference) (*scaling.Owner, error)
+	// Set moves a lever to an extent, whatever it is at. What cannot be done is a *rollout.Refused.
+	Set(ctx context.Context, observation scaling.Observation, lever ledger.Lever, target string, to ledger.Extent) error
+}
+
 // Remedies does to ECS services what their playbooks say.
 type Remedies struct {
 	driver *Driver
 	hosts  Hosts
+	bounds Bounds
 }
 
 var _ recovery.Driver = Remedies{}
 
 // NewRemedies makes the driver of remedies from that of rollouts, with its clients and caches. It makes no call.
-func NewRemedies(driver *Driver, hosts Hosts) Remedies { return Remedies{driver, hosts} }
+func NewRemedies(driver *Driver, hosts Hosts, bounds Bounds) Remedies {
+	return Remedies{driver, hosts, bounds}
+}
 
-// Observe says what ECS knows of the service, whether all is well with it, and which steps it cannot take: two calls, and
+// Observe says what ECS knows of the service, whether all is well with it, and which steps it cannot take: three calls, and
 // one more for a revision that this process has not seen yet. Of a service on hosts it asks three more about the host to
 // blame.
 func (r Remedies) Observe(ctx context.Context, reference workload.Reference) (recovery.Observation, error) {
@@ -50,6 +62,9 @@ func (r Remedies) Observe(ctx context.Context, reference workload.Reference) (re
 		return seen, nil
 	}
 	seen.Healthy, seen.Why = health(seen.Observation)
+	if seen.Owner, err = r.bounds.Owner(ctx, reference); err != nil {
+		return recovery.Observation{}, fmt.Errorf("observe %s: %w", reference, err)
+	}
 	if seen.Revision == "" {
 		seen.Cannot = r.cannot(seen, "it runs nothing yet")
 		return seen, nil
@@ -167,19 +182,13 @@ func (r Remedies) Act(ctx context.Context, seen recovery.Observation, act ledger
 	var done recovery.Done
 	var err error
 	switch do := settings.Do(act.Do); {
-	case act.Undoes != nil && do == settings.ScaleOut:
-		_, err = r.update(ctx, seen.Workload, &ecs.UpdateServiceInput{DesiredCount: count(act.Undoes.From)})
-		done.Text = fmt.Sprintf("set the desired count from %d back to %d", act.Undoes.To, act.Undoes.From)
 	// The client of a chain node that runs as a service is its task.
 	case do == settings.Restart, do == settings.RestartClient:
 		done, err = r.restart(ctx, seen, act, resume)
 	case do == settings.ReplaceHosts:
 		done, err = r.hosts.Replace(ctx, act.Before.Host)
 	case do == settings.ScaleOut:
-		wanted := act.Before.Desired + max(1, act.Before.Desired/4)
-		_, err = r.update(ctx, seen.Workload, &ecs.UpdateServiceInput{DesiredCount: count(wanted)})
-		done.Text = fmt.Sprintf("set the desired count from %d to %d", act.Before.Desired, wanted)
-		done.Undo = &ledger.Undo{Do: act.Do, From: act.Before.Desired, To: wanted}
+		done, err = r.scaleOut(ctx, seen, act)
 	case do == settings.RaiseMemory:
 		done, err = r.raiseMemory(ctx, seen, act, resume)
 	default:
@@ -189,6 +198,18 @@ func (r Remedies) Act(ctx context.Context, seen recovery.Observation, act ledger
 		return recovery.Done{}, fmt.Errorf("%s: %s: %w", seen.Workload, act.Do, err)
 	}
 	return done, nil
+}
+
+// scaleOut adds a quarter to the count, or has its owner do so.
+func (r Remedies) scaleOut(ctx context.Context, seen recovery.Observation, act ledger.Act) (recovery.Done, error) {
+	step := recovery.Outwards{Unit: "desired count", By: recovery.Quarter(act.Before.Desired), Set: func(lever ledger.Lever, to ledger.Extent) error {
+		if lever == ledger.LeverBounds {
+			return r.bounds.Set(ctx, scaling.Observation{Workload: seen.Workload}, lever, "", to)
+		}
+		_, err := r.update(ctx, seen.Workload, &ecs.UpdateServiceInput{DesiredCount: count(*to.Count)})
+		return err
+	}}
+	return step.Take(act)
 }
 
 func count(desired int) *int32 {

@@ -295,9 +295,6 @@ func TestScalingMovesTheBoundsOfAnAutoscaler(t *testing.T) {
 	r.annotate(t, web, "davit/scaling=min=1 max=4", "davit/playbook=service-unhealthy")
 	r.ready(t, web)
 	r.on.ApplyTo(t, r.namespace, hpa)
-	if why := r.suffers(t, web).Cannot[settings.ScaleOut]; !strings.Contains(why, "HorizontalPodAutoscaler shopping owns its count") {
-		t.Errorf("a remedy may scale it out: %q", why)
-	}
 	seen := r.counted(t, web)
 	decision := decideCount(seen)
 	if decision.Action != scaling.Scale || decision.Lever != ledger.LeverBounds || !strings.Contains(decision.Reason, "HorizontalPodAutoscaler shopping") {
@@ -327,6 +324,58 @@ func TestScalingMovesTheBoundsOfAnAutoscaler(t *testing.T) {
 	}
 }
 
+func TestARemedyMovesTheBoundsOfAnAutoscalerAndBack(t *testing.T) {
+	r := newRigOf(t, eks.RecoverGroup)
+	_, image := r.repository(t)
+	web := r.deploy(t, workload.ControllerDeployment, manifest("Deployment", image, "  replicas: 2", ""))
+	r.annotate(t, web, "davit/policy-", "davit/container-", "davit/playbook=service-unhealthy")
+	r.ready(t, web)
+	r.on.ApplyTo(t, r.namespace, hpa)
+	if why := r.suffers(t, web).Cannot[settings.ScaleOut]; !strings.Contains(why, "HorizontalPodAutoscaler shopping owns its count; annotate that") {
+		t.Errorf("an autoscaler that did not opt in is no obstacle: %q", why)
+	}
+	r.on.Kubectl(t, "-n", r.namespace, "annotate", "hpa", "shopping", "davit/playbook=default")
+	seen := r.suffers(t, web)
+	step := intent(seen, settings.ScaleOut)
+	step.Before.Owner, step.Before.Bounds = seen.Owner.Name, seen.Owner.Bounds()
+	bounds := func() string {
+		return r.on.Kubectl(t, "-n", r.namespace, "get", "hpa", "shopping", "-o", "jsonpath={.spec.minReplicas} {.spec.maxReplicas}")
+	}
+	act := func(step ledger.Act) (done recovery.Done) {
+		t.Helper()
+		for _, resume := range []bool{false, true} {
+			var err error
+			if done, err = eks.NewRemedies(r.driver).Act(t.Context(), seen, step, resume); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return done
+	}
+	done := act(step)
+	want := ledger.Undo{Do: string(settings.ScaleOut), Owner: "the HorizontalPodAutoscaler shopping", FromBounds: ledger.Extent{Min: 1, Max: 2},
+		ToBounds: ledger.Extent{Min: 3, Max: 3}}
+	if have := bounds(); have != "3 3" || done.Undo == nil || *done.Undo != want || !strings.Contains(done.Text, "HorizontalPodAutoscaler shopping, which owns") {
+		t.Errorf("the bounds are %s after %q, and the undo is %+v", have, done.Text, done.Undo)
+	}
+	if count := r.get(t, web, ".spec.replicas"); count != "2" {
+		t.Errorf("the count is %s", count)
+	}
+	step.Undoes = done.Undo
+	if act(step); bounds() != "1 2" {
+		t.Errorf("taken back the bounds are %s", bounds())
+	}
+	// The cluster itself keeps davit from an autoscaler whose opt-in went.
+	r.on.Kubectl(t, "-n", r.namespace, "annotate", "hpa", "shopping", "davit/playbook-", "davit/scaling=yes")
+	step.Undoes = nil
+	r.refused(t, web, "davit/playbook", func() error {
+		_, err := eks.NewRemedies(r.driver).Act(t.Context(), seen, step, false)
+		return err
+	})
+	if have := bounds(); have != "1 2" {
+		t.Errorf("without the annotation the bounds became %s", have)
+	}
+}
+
 func TestWhatTheManifestDoesNotGiveIsForbidden(t *testing.T) {
 	deployment := "PATCH /apis/apps/v1/namespaces/%s/deployments/web"
 	daemons := "PATCH /apis/apps/v1/namespaces/%s/daemonsets/web"
@@ -336,11 +385,12 @@ func TestWhatTheManifestDoesNotGiveIsForbidden(t *testing.T) {
 		"DELETE /apis/apps/v1/namespaces/%s/deployments/web", "PUT /apis/apps/v1/namespaces/%s/deployments/web",
 		"POST /apis/apps/v1/namespaces/%s/deployments", "PUT /apis/apps/v1/namespaces/%s/deployments/web/scale",
 		"PATCH /apis/apps/v1/namespaces/%s/deployments/web/status", "PATCH /apis/apps/v1/namespaces/%s/replicasets/web",
-		"PATCH /api/v1/namespaces/%s", "GET /api/v1/nodes"}
+		"PATCH /api/v1/namespaces/%s", "DELETE /api/v1/namespaces/%s/pods/web", "DELETE /api/v1/nodes/web", "PATCH /api/v1/nodes/web/status"}
+	nodes := []string{"GET /api/v1/nodes", "PATCH /api/v1/nodes/web", "POST /api/v1/namespaces/%s/pods/web/eviction"}
 	for group, forbidden := range map[string][]string{
-		eks.Group:        {deployment + "/scale", autoscaler},
-		eks.RecoverGroup: {autoscaler},
-		eks.ScaleGroup:   {deployment, daemons},
+		eks.Group:        append([]string{deployment + "/scale", autoscaler}, nodes...),
+		eks.RecoverGroup: nil,
+		eks.ScaleGroup:   append([]string{deployment, daemons}, nodes...),
 	} {
 		t.Run(group, func(t *testing.T) {
 			r := newRigOf(t, group)

@@ -270,9 +270,6 @@ func TestWhatTheClusterForbidsIsRefused(t *testing.T) {
 func TestAnAutoscalerOwnsTheCountAndItsBoundsAreMoved(t *testing.T) {
 	p, driver, reference := newPeer(t, 2, document{"davit/playbook": "default", "davit/scaling": "min=1 max=10"})
 	p.scaler = document{"metadata": document{"name": "web"}, "spec": document{"maxReplicas": 4, "scaleTargetRef": document{"kind": "Deployment", "name": "web"}}}
-	if why := observe(t, driver, reference).Cannot[settings.ScaleOut]; !strings.Contains(why, "HorizontalPodAutoscaler web owns its count") {
-		t.Errorf("a remedy may scale it out: %q", why)
-	}
 	counts := NewCounts(driver, quiet{})
 	look := func() scaling.Observation {
 		t.Helper()

@@ -38,6 +38,11 @@ func (a autoscaler) least() int {
 	return *a.Spec.MinReplicas
 }
 
+// owner is the autoscaler as the owner of a count.
+func (a autoscaler) owner() *scaling.Owner {
+	return &scaling.Owner{Name: "the HorizontalPodAutoscaler " + a.Metadata.Name, Min: a.least(), Max: a.Spec.MaxReplicas}
+}
+
 // kinds are the names that a scale target has.
 var kinds = map[workload.Controller]string{
 	workload.ControllerDeployment: "Deployment", workload.ControllerStatefulSet: "StatefulSet", workload.ControllerDaemonSet: "DaemonSet",
@@ -128,7 +133,7 @@ func (c Counts) observe(ctx context.Context, subject scaling.Subject) (scaling.O
 	}
 	scaler, err := c.driver.autoscaler(ctx, subject.Workload)
 	if scaler != nil {
-		seen.Owner = &scaling.Owner{Name: "the HorizontalPodAutoscaler " + scaler.Metadata.Name, Min: scaler.least(), Max: scaler.Spec.MaxReplicas}
+		seen.Owner = scaler.owner()
 	}
 	return seen, err
 }
@@ -140,7 +145,7 @@ func (c Counts) Set(ctx context.Context, observation scaling.Observation, lever 
 	case lever == ledger.LeverCount && to.Count != nil:
 		err = c.driver.setReplicas(ctx, observation.Workload, *to.Count)
 	case lever == ledger.LeverBounds:
-		err = c.setBounds(ctx, observation.Workload, to)
+		err = c.driver.setBounds(ctx, observation.Workload, to)
 	default:
 		err = rollout.Refusef("a workload of Kubernetes has no lever %q", lever)
 	}
@@ -156,8 +161,9 @@ func (c Counts) Set(ctx context.Context, observation scaling.Observation, lever 
 	return nil
 }
 
-func (c Counts) setBounds(ctx context.Context, reference workload.Reference, to ledger.Extent) error {
-	scaler, err := c.driver.autoscaler(ctx, reference)
+// setBounds moves the bounds of the workload's autoscaler.
+func (d *Driver) setBounds(ctx context.Context, reference workload.Reference, to ledger.Extent) error {
+	scaler, err := d.autoscaler(ctx, reference)
 	if err != nil {
 		return err
 	}
@@ -169,7 +175,7 @@ func (c Counts) setBounds(ctx context.Context, reference workload.Reference, to 
 	if err != nil {
 		return err
 	}
-	return c.driver.clusters.Do(ctx, reference.Cluster(), cluster.Request{Method: http.MethodPatch,
+	return d.clusters.Do(ctx, reference.Cluster(), cluster.Request{Method: http.MethodPatch,
 		Path: autoscalersOf(reference.Namespace()) + "/" + scaler.Metadata.Name, Query: url.Values{"fieldManager": {fieldManager}},
 		Body: body, Content: mergePatch}, nil)
 }

@@ -58,6 +58,9 @@ func (r Remedies) Observe(ctx context.Context, reference workload.Reference) (re
 		return recovery.Observation{}, fmt.Errorf("observe %s: %w", reference, err)
 	}
 	seen.Healthy, seen.Why = health(seen.Observation)
+	if scaler != nil {
+		seen.Owner = scaler.owner()
+	}
 	grows, why := hungry(read, pods)
 	if why == "" {
 		seen.Memory = grows.MiB
@@ -95,8 +98,8 @@ func cannot(seen recovery.Observation, scaler *autoscaler, frugal, stuck string)
 	switch {
 	case seen.Workload.Controller() == workload.ControllerDaemonSet:
 		cannot[settings.ScaleOut] = "a DaemonSet has a pod on each node, and no count"
-	case scaler != nil:
-		cannot[settings.ScaleOut] = "the HorizontalPodAutoscaler " + scaler.Metadata.Name + " owns its count"
+	case scaler != nil && scaler.Metadata.Annotations[names.TagPlaybook] == "":
+		cannot[settings.ScaleOut] = seen.Owner.Name + " owns its count; annotate that with " + names.TagPlaybook + ", too, to have its bounds moved"
 	}
 	limit, err := strconv.Atoi(seen.Settings.MemoryLimit)
 	switch {
@@ -131,18 +134,19 @@ func (r Remedies) Act(ctx context.Context, seen recovery.Observation, act ledger
 
 func (r Remedies) act(ctx context.Context, seen recovery.Observation, act ledger.Act) (recovery.Done, error) {
 	switch do := settings.Do(act.Do); {
-	case act.Undoes != nil && do == settings.ScaleOut:
-		return recovery.Done{Text: fmt.Sprintf("set the replicas from %d back to %d", act.Undoes.To, act.Undoes.From)},
-			r.driver.setReplicas(ctx, seen.Workload, act.Undoes.From)
 	case do == settings.Restart, do == settings.RestartClient:
 		at := act.IntendedAt.UTC().Format(time.RFC3339)
 		done, err := r.change(ctx, seen.Workload, map[string]any{"metadata": map[string]any{"annotations": map[string]string{annotationRestarted: at}}})
 		done.Text = "restarted its pods, as template " + done.Deployment
 		return done, err
 	case do == settings.ScaleOut:
-		wanted := act.Before.Desired + max(1, act.Before.Desired/4)
-		return recovery.Done{Text: fmt.Sprintf("set the replicas from %d to %d", act.Before.Desired, wanted),
-			Undo: &ledger.Undo{Do: act.Do, From: act.Before.Desired, To: wanted}}, r.driver.setReplicas(ctx, seen.Workload, wanted)
+		step := recovery.Outwards{Unit: "count of replicas", By: recovery.Quarter(act.Before.Desired), Set: func(lever ledger.Lever, to ledger.Extent) error {
+			if lever == ledger.LeverBounds {
+				return r.driver.setBounds(ctx, seen.Workload, to)
+			}
+			return r.driver.setReplicas(ctx, seen.Workload, *to.Count)
+		}}
+		return step.Take(act)
 	case do == settings.RaiseMemory:
 		return r.raiseMemory(ctx, seen, act)
 	}

@@ -28,6 +28,9 @@ type containerInstance struct {
 	tasks int
 }
 
+// drained tells whether nothing runs on it any more, and nothing may.
+func (c containerInstance) drained() bool { return c.ARN != "" && c.status == draining && c.tasks == 0 }
+
 // containerInstance asks each cluster for the host, until one has it. Who has it is remembered.
 func (d *Driver) containerInstance(ctx context.Context, host string) (containerInstance, error) {
 	if known, found := d.registered.Load(host); found {

@@ -21,16 +21,23 @@ import (
 	"davit/shared/names"
 	"davit/shared/recovery"
 	"davit/shared/rollout"
+	"davit/shared/scaling"
 	"davit/shared/settings"
 	"davit/shared/workload"
+	sizes "davit/shared/workload/autoscaling"
+	"davit/shared/workload/eks"
 )
 
 // Clients are what the driver talks to. Retries are the clients' own.
 type Clients struct {
 	EC2    *EC2
 	Groups *autoscaling.Client
-	ECS    *ecs.Client
-	SSM    *ssm.Client
+	// Sizes knows who owns the sizes of groups, and sets them.
+	Sizes sizes.Groups
+	ECS   *ecs.Client
+	SSM   *ssm.Client
+	// Nodes are hosts as clusters of EKS know them.
+	Nodes *eks.Nodes
 	// Tagging counts; a driver that is never asked to needs none.
 	Tagging *resourcegroupstaggingapi.Client
 }
@@ -71,6 +78,7 @@ type place struct {
 	hasHost   bool
 	ails      string
 	container containerInstance
+	worker    worker
 	node      node
 }
 
@@ -88,10 +96,14 @@ func (d *Driver) Observe(ctx context.Context, reference workload.Reference) (rec
 	seen.Settings = settingsOf(found.host.Tags, found.group.tags)
 	seen.Desired, seen.Running, seen.Host = found.group.desired, found.group.inService, found.host.ID
 	if reference.Kind() == workload.ASG {
+		if seen.Owner, err = d.clients.Sizes.Owner(ctx, found.group.described); err != nil {
+			return recovery.Observation{}, fmt.Errorf("observe %s: %w", reference, err)
+		}
 		seen.Settings = settingsOf(found.group.tags, nil)
 		seen.Healthy, seen.Why = found.group.whole()
 	} else {
-		seen.Drained = found.container.ARN != "" && found.container.status == draining && found.container.tasks == 0
+		seen.Drained = found.container.drained() || found.worker.drained()
+		seen.Evicts = found.worker.evicts()
 		seen.Replaced, seen.Healthy, seen.Why = found.health()
 	}
 	seen.Volume, err = found.node.volume()
@@ -125,14 +137,17 @@ func (d *Driver) look(ctx context.Context, reference workload.Reference) (found 
 	if found.ails, err = d.clients.EC2.ailing(ctx, id); err != nil {
 		return found, false, err
 	}
-	if found.container, err = d.containerInstance(ctx, id); err != nil {
-		return found, false, err
+	if found.worker = d.worker(ctx, found.host); found.worker.cluster == "" {
+		if found.container, err = d.containerInstance(ctx, id); err != nil {
+			return found, false, err
+		}
 	}
 	found.node, err = d.node(ctx, found.group)
 	return found, true, err
 }
 
-// health judges a host: one that is gone by its group, one that lives by its own checks and by the agent's connection.
+// health judges a host: one that is gone by its group, one that lives by its own checks, and by the agent's connection or
+// what its kubelet says.
 func (p place) health() (replaced, healthy bool, why string) {
 	switch {
 	case p.host.gone():
@@ -146,6 +161,10 @@ func (p place) health() (replaced, healthy bool, why string) {
 		return false, false, "the ECS agent is not connected"
 	case p.container.status == draining && p.container.tasks > 0:
 		return false, false, fmt.Sprintf("%d tasks are yet to leave it", p.container.tasks)
+	case p.worker.Name != "" && !p.worker.Ready:
+		return false, false, "its node is not ready: " + p.worker.Reason
+	case p.worker.evicts():
+		return false, false, fmt.Sprintf("%d pods are yet to leave it", p.worker.Pods)
 	}
 	return false, true, ""
 }
@@ -173,8 +192,11 @@ func (p place) cannot(kind workload.Kind, noVolume error) map[settings.Do]string
 	if !p.hasHost || p.host.gone() {
 		no(p.noHost(kind), settings.ReplaceHosts, settings.Drain, settings.RestartClient, settings.GrowVolume, settings.RestoreSnapshot)
 	}
-	if p.container.ARN == "" {
-		no("it is no container instance of an ECS cluster", settings.Drain)
+	if why := p.worker.cannot; why != "" {
+		no(why, settings.Drain)
+	}
+	if p.container.ARN == "" && p.worker.cluster == "" {
+		no("it is no container instance of an ECS cluster, and no node of an EKS cluster", settings.Drain)
 	}
 	if p.node.name == "" {
 		no("it is no chain node", settings.RestartClient, settings.GrowVolume, settings.RestoreSnapshot)
@@ -213,19 +235,16 @@ func (d *Driver) Act(ctx context.Context, seen recovery.Observation, act ledger.
 func (d *Driver) act(ctx context.Context, seen recovery.Observation, act ledger.Act, resume bool) (recovery.Done, error) {
 	switch do := settings.Do(act.Do); {
 	case act.Undoes != nil && do == settings.Drain:
-		return d.takeBack(ctx, act.Undoes.Target)
-	case act.Undoes != nil && do == settings.ScaleOut:
-		return recovery.Done{Text: fmt.Sprintf("set the desired capacity from %d back to %d", act.Undoes.To, act.Undoes.From)},
-			d.setDesired(ctx, seen.Workload.Name(), act.Undoes.From)
+		return d.refill(ctx, act.Undoes.Target)
 	case do == settings.Drain:
-		return d.drain(ctx, act.Before.Host)
+		return d.empty(ctx, act.Before.Host)
 	case do == settings.ReplaceHosts:
 		return d.replace(ctx, act.Before.Host)
 	case do == settings.ScaleOut:
-		wanted := act.Before.Desired + 1
-		return recovery.Done{Text: fmt.Sprintf("set the desired capacity from %d to %d", act.Before.Desired, wanted),
-				Undo: &ledger.Undo{Do: act.Do, From: act.Before.Desired, To: wanted}},
-			d.setDesired(ctx, seen.Workload.Name(), wanted)
+		step := recovery.Outwards{Unit: "desired capacity", By: 1, Set: func(lever ledger.Lever, to ledger.Extent) error {
+			return d.clients.Sizes.Set(ctx, scaling.Observation{Workload: seen.Workload}, lever, "", to)
+		}}
+		return step.Take(act)
 	case do == settings.RestartClient:
 		return d.restartClient(ctx, act, resume)
 	case do == settings.GrowVolume:
@@ -234,6 +253,30 @@ func (d *Driver) act(ctx context.Context, seen recovery.Observation, act ledger.
 		return d.restoreSnapshot(ctx, act, resume)
 	}
 	return recovery.Done{}, rollout.Refusef("davit cannot %s a host", act.Do)
+}
+
+// empty drains the host of what its cluster runs on it.
+func (d *Driver) empty(ctx context.Context, host string) (recovery.Done, error) {
+	found, _, err := d.clients.EC2.instance(ctx, host)
+	if err != nil {
+		return recovery.Done{}, err
+	}
+	if name := clusterOf(found.Tags); name != "" {
+		return d.drainNode(ctx, name, host)
+	}
+	return d.drain(ctx, host)
+}
+
+// refill lets the host's cluster run things on it again.
+func (d *Driver) refill(ctx context.Context, host string) (recovery.Done, error) {
+	found, _, err := d.clients.EC2.instance(ctx, host)
+	if err != nil {
+		return recovery.Done{}, err
+	}
+	if name := clusterOf(found.Tags); name != "" {
+		return d.takeBackNode(ctx, name, host)
+	}
+	return d.takeBack(ctx, host)
 }
 
 // newestFirst sorts by time, the latest first.

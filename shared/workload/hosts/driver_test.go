@@ -23,6 +23,7 @@ import (
 	"davit/shared/recovery"
 	"davit/shared/settings"
 	"davit/shared/workload"
+	sizes "davit/shared/workload/autoscaling"
 	"davit/shared/workload/hosts"
 )
 
@@ -49,7 +50,8 @@ func newSite(t *testing.T, count int, tags map[string]string) *site {
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
 	s := &site{t: t, name: fmt.Sprintf("hosts-%d", time.Now().UnixNano()), ec2: hosts.NewEC2(configuration),
 		groups: autoscaling.NewFromConfig(configuration), ecs: ecs.NewFromConfig(configuration), ssm: ssm.NewFromConfig(configuration)}
-	s.driver = hosts.New(hosts.Clients{EC2: s.ec2, Groups: s.groups, ECS: s.ecs, SSM: s.ssm})
+	s.driver = hosts.New(hosts.Clients{EC2: s.ec2, Groups: s.groups, ECS: s.ecs, SSM: s.ssm,
+		Sizes: sizes.NewGroups(sizes.New(sizes.Clients{Groups: s.groups}, names.TagPlaybook))})
 	input := &autoscaling.CreateAutoScalingGroupInput{AutoScalingGroupName: &s.name, MinSize: aws.Int32(0), MaxSize: aws.Int32(3),
 		DesiredCapacity: aws.Int32(int32(count))} // #nosec G115 -- a few
 	for key, value := range tags {

@@ -16,6 +16,7 @@ import (
 // group is what EC2 Auto Scaling says of a group.
 type group struct {
 	name          string
+	described     types.AutoScalingGroup
 	tags          tags
 	desired, most int
 	// inService counts the hosts that are in service and healthy.
@@ -37,7 +38,7 @@ func (d *Driver) group(ctx context.Context, name string) (group, bool, error) {
 }
 
 func read(found types.AutoScalingGroup) group {
-	made := group{name: aws.ToString(found.AutoScalingGroupName), desired: int(aws.ToInt32(found.DesiredCapacity)), most: int(aws.ToInt32(found.MaxSize))}
+	made := group{described: found, name: aws.ToString(found.AutoScalingGroupName), desired: int(aws.ToInt32(found.DesiredCapacity)), most: int(aws.ToInt32(found.MaxSize))}
 	for _, each := range found.Tags {
 		made.tags = append(made.tags, tag{aws.ToString(each.Key), aws.ToString(each.Value)})
 	}
@@ -88,13 +89,16 @@ func (d *Driver) Replace(ctx context.Context, host string) (recovery.Done, error
 	return d.replace(ctx, host)
 }
 
-// replace ends the host; its group starts another one. Ending one that is gone already is no fault.
+// replace ends the host; its group starts another one. Ending one that is gone already is no fault. A node of Kubernetes is
+// cordoned and its pods are asked to leave before.
 func (d *Driver) replace(ctx context.Context, host string) (recovery.Done, error) {
 	done := recovery.Done{Text: "ended " + host + ", and its group starts another host"}
-	if found, exists, err := d.clients.EC2.instance(ctx, host); err != nil || !exists || found.gone() {
+	found, exists, err := d.clients.EC2.instance(ctx, host)
+	if err != nil || !exists || found.gone() {
 		return done, err
 	}
-	_, err := d.clients.Groups.TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{
+	done.Text += d.evacuate(ctx, found)
+	_, err = d.clients.Groups.TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{
 		InstanceId: &host, ShouldDecrementDesiredCapacity: aws.Bool(false)})
 	if hasCode(err, "ValidationError") {
 		return recovery.Done{}, rollout.Refusef("EC2 Auto Scaling does not end %s: %s", host, message(err))
@@ -103,16 +107,4 @@ func (d *Driver) replace(ctx context.Context, host string) (recovery.Done, error
 		return recovery.Done{}, fmt.Errorf("autoscaling:TerminateInstanceInAutoScalingGroup: %w", err)
 	}
 	return done, nil
-}
-
-func (d *Driver) setDesired(ctx context.Context, name string, wanted int) error {
-	_, err := d.clients.Groups.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &name,
-		DesiredCapacity: aws.Int32(int32(wanted)), HonorCooldown: aws.Bool(false)}) // #nosec G115 -- at most the group's maximum
-	if hasCode(err, "ValidationError") {
-		return rollout.Refusef("EC2 Auto Scaling refuses a desired capacity of %d: %s", wanted, message(err))
-	}
-	if err != nil {
-		return fmt.Errorf("autoscaling:SetDesiredCapacity: %w", err)
-	}
-	return nil
 }
