@@ -30,22 +30,38 @@ type deployment struct {
 	stacks        []string
 	// without are types that the local cloud has nothing for. Nothing else refers to resources of them.
 	without []string
+	// only are the types that are deployed, where the local cloud cannot hold most of the stack; nil for all.
+	only []string
 }
 
 // deployments bring what local.yaml leaves out.
 var deployments = []deployment{
-	{existing, []string{registryStack, ecsStack}, nil},
-	{isolated, []string{networkStack, registryStack, ecsStack},
-		[]string{"AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy"}},
-	{chosen, []string{networkStack, automationStack, chainwatchStack}, nil},
-	{"chain-ecs-ec2", []string{networkStack, automationStack, chainStack}, []string{"AWS::DLM::LifecyclePolicy", "AWS::SSM::Document"}},
+	{configuration: existing, stacks: []string{registryStack, ecsStack}},
+	{configuration: isolated, stacks: []string{networkStack, registryStack, ecsStack},
+		without: []string{"AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy"}},
+	{configuration: chosen, stacks: []string{networkStack, automationStack, chainwatchStack}},
+	{configuration: "chain-ecs-ec2", stacks: []string{networkStack, automationStack, chainStack},
+		without: []string{"AWS::DLM::LifecyclePolicy", "AWS::SSM::Document"}},
+	{configuration: "web-eks-ec2", stacks: []string{networkStack, automationStack, eksStack}},
+	{configuration: "web-eks-fargate", stacks: []string{networkStack, automationStack, eksStack},
+		without: []string{"AWS::EKS::FargateProfile"}},
+	{configuration: autoCluster, stacks: []string{networkStack, automationStack, eksStack}},
+	{configuration: "ml-ecs-ec2", stacks: []string{networkStack, storageStack, automationStack, mlStack},
+		without: []string{"AWS::SageMaker::NotebookInstance", "AWS::SageMaker::NotebookInstanceLifecycleConfig"}},
+	{configuration: "ml-eks-ec2", stacks: []string{networkStack, automationStack, eksStack, mlStack}},
+	{configuration: "chain-eks-ec2", stacks: []string{networkStack, automationStack, eksStack, chainStack},
+		without: []string{"AWS::DLM::LifecyclePolicy", "AWS::SSM::Document"}},
+	// The VPC has no IPv6 block there, which the subnets are parts of.
+	{configuration: regional, stacks: []string{networkStack}, only: []string{"AWS::EC2::VPC", "AWS::EC2::EgressOnlyInternetGateway"}},
 }
 
 // template is the stack's, without the types that are left out.
 func (d deployment) template(stack string) template {
 	have := synthesised[d.configuration][stack]
 	have.Resources = maps.Clone(have.Resources)
-	maps.DeleteFunc(have.Resources, func(_ string, one resource) bool { return slices.Contains(d.without, one.Type) })
+	maps.DeleteFunc(have.Resources, func(_ string, one resource) bool {
+		return slices.Contains(d.without, one.Type) || d.only != nil && !slices.Contains(d.only, one.Type)
+	})
 	return have
 }
 
@@ -172,6 +188,12 @@ func (a *account) uploadFunctions(t *testing.T, have template) {
 		if _, err := a.objects.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(program.Bytes())}); err != nil {
 			t.Fatal(err)
 		}
+		// Its name is the same for all that the configurations deploy in this region, and only one account may have it.
+		t.Cleanup(func() {
+			ctx := context.WithoutCancel(t.Context())
+			_, _ = a.objects.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key})
+			_, _ = a.objects.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket})
+		})
 	}
 }
 

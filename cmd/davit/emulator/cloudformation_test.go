@@ -348,6 +348,29 @@ func TestFlowLogExistsAsLongAsTheStack(t *testing.T) {
 	lacks(t, describeEC2(t, "DescribeFlowLogs"), made["Log"], replaced["Log"])
 }
 
+func TestEgressOnlyInternetGatewayExistsAsLongAsTheStack(t *testing.T) {
+	parts := func(vpc, stage string) resources {
+		return network.
+			with("Other", "AWS::EC2::VPC", map[string]any{"CidrBlock": "10.9.0.0/16"}).
+			with("Gateway", "AWS::EC2::EgressOnlyInternetGateway", map[string]any{"VpcId": ref(vpc), "Tags": tag(stage)})
+	}
+	s := newStack(t)
+	made := s.deploy(parts("Network", "first"), map[string]any{"GatewayID": attribute("Gateway", "Id")})
+	if made["Gateway"] != made["GatewayID"] || !strings.HasPrefix(made["Gateway"], "eigw-") {
+		t.Errorf("Ref is %q and Id %q", made["Gateway"], made["GatewayID"])
+	}
+	contains(t, describeEC2(t, "DescribeEgressOnlyInternetGateways"), made["Gateway"], made["Network"], "<value>first</value>")
+	updated := s.deploy(parts("Network", "second"), nil)
+	contains(t, describeEC2(t, "DescribeEgressOnlyInternetGateways"), "<value>second</value>")
+	replaced := s.deploy(parts("Other", "second"), nil)
+	if updated["Gateway"] != made["Gateway"] || replaced["Gateway"] == made["Gateway"] {
+		t.Errorf("a tag must keep the gateway and another VPC replace it: %s, %s, %s", made["Gateway"], updated["Gateway"],
+			replaced["Gateway"])
+	}
+	s.remove()
+	lacks(t, describeEC2(t, "DescribeEgressOnlyInternetGateways"), made["Gateway"], replaced["Gateway"])
+}
+
 func TestVolumeExistsAsLongAsTheStack(t *testing.T) {
 	parts := func(size int) resources {
 		return resources{}.with("Disk", "AWS::EC2::Volume", map[string]any{

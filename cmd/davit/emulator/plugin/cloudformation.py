@@ -165,6 +165,28 @@ def flow_log_delete(physical_id, props):
     _query(ec2._delete_flow_logs, {"FlowLogId.1": physical_id})
 
 
+# AWS::EC2::EgressOnlyInternetGateway
+
+
+def egress_gateway_create(logical_id, props, stack_name):
+    """Create the gateway, attached to its VPC."""
+    answer = _query(ec2._create_egress_only_igw, {"VpcId": props["VpcId"], **_tags("egress-only-internet-gateway", props)})
+    gateway = _text(answer, "egressOnlyInternetGatewayId")
+    return gateway, {"Id": gateway}
+
+
+def egress_gateway_update(physical_id, old_props, new_props, stack_name):
+    """Set the tags."""
+    _retag(physical_id, old_props, new_props)
+    return physical_id, {"Id": physical_id}
+
+
+def egress_gateway_delete(physical_id, props):
+    """Delete the gateway."""
+    _query(ec2._delete_egress_only_igw, {"EgressOnlyInternetGatewayId": physical_id},
+           gone="InvalidGatewayID.NotFound")
+
+
 # AWS::EC2::Volume
 
 
@@ -558,6 +580,8 @@ _TYPES = {
     "AWS::EC2::FlowLog": (flow_log_create, flow_log_update, flow_log_delete,
                           ("ResourceId", "ResourceType", "TrafficType", "LogDestinationType", "LogDestination",
                            "LogGroupName", "DeliverLogsPermissionArn", "LogFormat", "MaxAggregationInterval"), "list"),
+    "AWS::EC2::EgressOnlyInternetGateway": (egress_gateway_create, egress_gateway_update, egress_gateway_delete,
+                                            ("VpcId",), "list"),
     "AWS::EC2::Volume": (volume_create, volume_update, volume_delete,
                          ("AvailabilityZone", "Encrypted", "KmsKeyId", "SnapshotId", "OutpostArn"), "list"),
     "AWS::ECS::CapacityProvider": (capacity_provider_create, capacity_provider_update, capacity_provider_delete,
@@ -589,6 +613,7 @@ _HANDLERS = {
         "_associate_address": ("p",), "_disassociate_address": ("p",),
         "_create_nat_gateway": ("params",), "_delete_nat_gateway": ("params",),
         "_create_flow_logs": ("params",), "_delete_flow_logs": ("params",),
+        "_create_egress_only_igw": ("params",), "_delete_egress_only_igw": ("params",),
         "_create_volume": ("p",), "_modify_volume": ("p",), "_delete_volume": ("p",),
     },
     ecs: {
