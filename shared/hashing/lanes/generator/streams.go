@@ -36,6 +36,8 @@ type stream struct {
 	// before is where the state before the block waits, where it is not the same for all messages.
 	before operand.Mem
 	fresh  bool
+	// last is where the beginning of a second block waits.
+	last operand.Mem
 }
 
 // streams writes SHA-256 with the SHA extensions of x86, some messages side by side. Every instruction is of SSE, so that
@@ -43,7 +45,8 @@ type stream struct {
 type streams struct {
 	*build.Context
 	pool *pool
-	all  [streamCount]*stream
+	// all are the streams that are written for.
+	all []*stream
 	// mixed is the register that the round instruction takes words from, free are those that hold nothing.
 	mixed reg.VecPhysical
 	free  []reg.VecPhysical
@@ -51,7 +54,7 @@ type streams struct {
 
 func newStreams() *streams {
 	s := &streams{Context: build.NewContext(), pool: newPool("constantsSHANI"), mixed: reg.X0}
-	s.all = [streamCount]*stream{{one: reg.X1, two: reg.X2}, {one: reg.X3, two: reg.X4}, {one: reg.X5, two: reg.X6}, {one: reg.X7, two: reg.X8}}
+	s.all = []*stream{{one: reg.X1, two: reg.X2}, {one: reg.X3, two: reg.X4}, {one: reg.X5, two: reg.X6}, {one: reg.X7, two: reg.X8}}
 	s.free = []reg.VecPhysical{reg.X9, reg.X10, reg.X11, reg.X12, reg.X13, reg.X14, reg.X15}
 	return s
 }
@@ -79,33 +82,21 @@ func (s *streams) hold(stream *stream, words *four, register reg.VecPhysical) {
 // write is all of the file.
 func (s *streams) write() {
 	groups := fmt.Sprintf("digests of groups of %d ", streamCount)
-	s.overGroups("pairs", "computes the "+groups+"pairs of digests", 2*digestSize, func(from operand.Mem) {
-		s.fresh()
-		s.message(from, 2*digestSize)
-		s.hash()
-		s.constants(padding(0, 512))
-		s.hash()
-	})
-	s.overGroups("doublePairs", "computes the double "+groups+"pairs of digests", 2*digestSize, func(from operand.Mem) {
-		s.fresh()
-		s.message(from, 2*digestSize)
-		s.hash()
-		s.constants(padding(0, 512))
-		s.hash()
-		s.digest()
-		s.hash()
-	})
-	s.overGroups("prefixedPairs", "computes the "+groups+"pairs of digests after a byte 1", 2*digestSize, s.prefixed)
-	s.overGroups("headers", "computes the double "+groups+"messages of 80 bytes", headerSize, func(from operand.Mem) {
-		s.fresh()
-		s.message(from, headerSize)
-		s.hash()
+	message := func(stride int) func(operand.Mem) {
+		return func(from operand.Mem) {
+			s.fresh()
+			s.message(from, stride)
+		}
+	}
+	end := func(operand.Mem) { s.constants(padding(0, 2*digestSize*8)) }
+	again := func(operand.Mem) { s.digest() }
+	s.overStages("pairs", "computes the "+groups+"pairs of digests", 2*digestSize, message(2*digestSize), end)
+	s.overStages("doublePairs", "computes the double "+groups+"pairs of digests", 2*digestSize, message(2*digestSize), end, again)
+	s.overStages("prefixedPairs", "computes the "+groups+"pairs of digests after a byte 1", 2*digestSize, s.prefixed, s.prefixedEnd)
+	s.overStages("headers", "computes the double "+groups+"messages of 80 bytes", headerSize, message(headerSize), func(from operand.Mem) {
 		s.constants(padding(4, headerSize*8))
 		s.words(0, from.Offset(blockSize), headerSize)
-		s.hash()
-		s.digest()
-		s.hash()
-	})
+	}, again)
 	s.overGroups("rehash", "computes the "+groups+"digests", digestSize, func(from operand.Mem) {
 		s.fresh()
 		s.constants(padding(8, 256))
@@ -123,7 +114,7 @@ func (s *streams) begin(name, doc, signature string) {
 	s.Doc(name + "SHANI " + doc + ".")
 	s.Pragma("noescape")
 	s.SignatureExpr(signature)
-	const each = 2*quad + 4*quad
+	const each = (2 + 4 + 1) * quad
 	frame, base := s.AllocLocal(streamCount*each+quad), s.GP64()
 	s.LEAQ(frame.Offset(quad-1), base)
 	s.ANDQ(operand.I8(-quad), base)
@@ -132,6 +123,7 @@ func (s *streams) begin(name, doc, signature string) {
 		for place := range stream.places {
 			stream.places[place] = stream.before.Offset((2 + place) * quad)
 		}
+		stream.last = stream.before.Offset(6 * quad)
 	}
 }
 
@@ -146,6 +138,65 @@ func (s *streams) overGroups(name, doc string, stride int, write func(from opera
 	s.DECQ(groups)
 	s.JNZ(operand.LabelRef("group"))
 	s.RET()
+}
+
+// part is some of the streams, and the block that they are at: a stage of their messages, which are at from.
+type part struct {
+	streams []*stream
+	stage   func(from operand.Mem)
+	from    operand.Mem
+}
+
+// overStages writes messages of several blocks. Half of the streams are a block behind the others, so that while the words of
+// one block are extended there is another that has none to extend, and the round instruction has work all the time. Those
+// that are ahead begin with the next group before this one ends; after the last group they read what is not used.
+func (s *streams) overStages(name, doc string, stride int, stages ...func(from operand.Mem)) {
+	const half = streamCount / 2
+	s.begin(name, doc, "func(to *byte, from *byte, groups uint64)")
+	to, from, groups := s.Load(s.Param("to"), s.GP64()), s.Load(s.Param("from"), s.GP64()), s.Load(s.Param("groups"), s.GP64())
+	next, unused := s.GP64(), s.GP64()
+	s.LEAQ(s.AllocLocal(half*stride), unused)
+	behind, ahead, here := s.all[:half], s.all[half:], operand.Mem{Base: from}
+	s.turn(part{ahead, stages[0], here.Offset(half * stride)})
+	s.Label("group")
+	for index, stage := range stages {
+		if index < len(stages)-1 {
+			s.turn(part{behind, stage, here}, part{ahead, stages[index+1], here.Offset(half * stride)})
+			continue
+		}
+		s.storeOf(ahead, operand.Mem{Base: to, Disp: half * digestSize})
+		s.LEAQ(here.Offset((streamCount+half)*stride), next)
+		s.CMPQ(groups, operand.U8(1))
+		s.CMOVQEQ(unused, next)
+		s.turn(part{behind, stage, here}, part{ahead, stages[0], operand.Mem{Base: next}})
+		s.storeOf(behind, operand.Mem{Base: to})
+	}
+	s.ADDQ(operand.I32(streamCount*stride), from)
+	s.ADDQ(operand.I32(streamCount*digestSize), to)
+	s.DECQ(groups)
+	s.JNZ(operand.LabelRef("group"))
+	s.RET()
+}
+
+// turn does a block of each part, side by side.
+func (s *streams) turn(parts ...part) {
+	all, taken := s.all, []*stream(nil)
+	for _, part := range parts {
+		s.all = part.streams
+		part.stage(part.from)
+		taken = append(taken, part.streams...)
+	}
+	s.all = taken
+	s.hash()
+	s.all = all
+}
+
+// storeOf writes the digests of some of the streams.
+func (s *streams) storeOf(some []*stream, to operand.Mem) {
+	all := s.all
+	s.all = some
+	s.store(to)
+	s.all = all
 }
 
 // upper and lower are the halves of a state as the instructions hold it.
@@ -253,17 +304,19 @@ func (s *streams) hash() {
 // rounds goes from one pair of rounds to another.
 func (s *streams) rounds(first, last int) {
 	for group := first / 2; group <= last/2; group++ {
-		same := s.all[0].schedule[group%4].known
-		if same {
-			s.fourRounds(s.all[:], group, first, last)
-		}
-		for index, stream := range s.all {
-			if !same {
-				s.fourRounds(s.all[index:index+1], group, first, last)
+		for rest := s.all; len(rest) > 0; {
+			// Those with the same words go together.
+			words, count := rest[0].schedule[group%4], 1
+			for words.known && count < len(rest) && rest[count].schedule[group%4].values == words.values && rest[count].schedule[group%4].known {
+				count++
 			}
-			if group >= 3 && group < last/2 {
-				s.extend(stream, group+1)
+			s.fourRounds(rest[:count], group, first, last)
+			for _, each := range rest[:count] {
+				if group >= 3 && group < last/2 {
+					s.extend(each, group+1)
+				}
 			}
+			rest = rest[count:]
 		}
 	}
 	for _, stream := range s.all {
@@ -413,9 +466,11 @@ func extended(oldest, second, third, newest four) [4]uint32 {
 	return values
 }
 
-// prefixed is the digest of 65 bytes: all of them move by one.
+// prefix is the length of what nodes of RFC 6962 begin with: all that follows moves by it.
+const prefix = 1
+
+// prefixed is the first block of 65 bytes. The last byte is kept for the second one, since a digest may be where it was.
 func (s *streams) prefixed(from operand.Mem) {
-	const prefix = 1
 	s.fresh()
 	s.message(from.Offset(-prefix), 2*digestSize)
 	for index, stream := range s.all {
@@ -426,19 +481,22 @@ func (s *streams) prefixed(from operand.Mem) {
 			s.POR(s.pool.four([4]uint32{prefix}), to)
 			s.PSHUFB(s.pool.swap(quad), to)
 		}
+		last := s.take()
+		s.MOVOU(at.Offset(2*digestSize-quad), last)
+		s.PSRLO(operand.U8(quad-prefix), last) // the lowest now
+		s.PSLLL(operand.U8(24), last)
+		s.POR(s.pool.four([4]uint32{0x00800000}), last)
+		s.MOVOA(last, stream.last)
+		s.release(last)
 	}
-	s.hash()
+}
+
+// prefixedEnd is the second block.
+func (s *streams) prefixedEnd(operand.Mem) {
 	s.constants(padding(0, (prefix+2*digestSize)*8))
-	for index, stream := range s.all {
-		at := from.Offset(2*digestSize*(index+1) - quad)
-		stream.schedule[0] = four{place: stream.places[0], read: func(to reg.VecPhysical) {
-			s.MOVOU(at, to)
-			s.PSRLO(operand.U8(quad-prefix), to) // the last byte, the lowest now
-			s.PSLLL(operand.U8(24), to)
-			s.POR(s.pool.four([4]uint32{0x00800000}), to)
-		}}
+	for _, stream := range s.all {
+		stream.schedule[0] = four{place: stream.last}
 	}
-	s.hash()
 }
 
 // messages writes the function for messages of any length, already padded.
