@@ -28,7 +28,8 @@ _DEFINITION_ACTIONS = frozenset({
 })
 _UNBOUND_ACTIONS = _DEFINITION_ACTIONS | {"ListClusters", "ListServices"}
 # The actions without a cluster: of task definitions, of tags, of clusters themselves.
-_OUTSIDE_CLUSTERS = _DEFINITION_ACTIONS | _TAG_ACTIONS | {"CreateCluster", "ListClusters", "RegisterTaskDefinition"}
+_OUTSIDE_CLUSTERS = _DEFINITION_ACTIONS | _TAG_ACTIONS | {
+    "CreateCluster", "DescribeCapacityProviders", "DescribeClusters", "ListClusters", "RegisterTaskDefinition"}
 _PASSING_ACTIONS = frozenset({"RegisterTaskDefinition"}) | _START_ACTIONS
 _CREATING_ACTIONS = frozenset({"CreateCluster", "CreateService", "RegisterTaskDefinition"}) | _START_ACTIONS
 
@@ -271,6 +272,10 @@ def _ecs_resources(action, request, cluster):
         return [f"task-definition/{request.get('family', '')}:*"]
     if action == "CreateCluster":
         return [f"cluster/{request.get('clusterName', 'default')}"]
+    if action == "DescribeClusters":
+        return [_under(name, "cluster") for name in request.get("clusters") or ["default"]]
+    if action == "DescribeCapacityProviders":
+        return [_under(name, "capacity-provider") for name in request.get("capacityProviders") or ["*"]]
     if action == "ListContainerInstances":
         return [f"cluster/{cluster}"]
     if action in ("DescribeContainerInstances", "UpdateContainerInstancesState"):
