@@ -88,7 +88,7 @@ func TestAnAnchorOfAnObjectThatIsGoneFailsAndLeavesNothingLocked(t *testing.T) {
 	asked.Input.S3.Prefix, asked.Input.S3.Keys = "", []string{"in/0000", "in/9999"}
 	runner := &hashjob.Runner{Objects: objects, Store: objects, Signer: newSigner(t), Now: time.Now}
 	_, err := runner.Run(t.Context(), asked, hashjob.Invocation{})
-	if err == nil || !strings.Contains(err.Error(), "input.s3[1]: s3://media/in/9999") || len(objects.locked) > 0 {
+	if err == nil || !strings.Contains(err.Error(), "input.s3.keys[1]: s3://media/in/9999") || len(objects.locked) > 0 {
 		t.Errorf("%v, and %d objects are locked", err, len(objects.locked))
 	}
 }

@@ -80,6 +80,8 @@ func (b *bucket) Open(_ context.Context, object hashjob.Object, offset int64) (i
 		return nil, hashjob.ErrNoObject
 	case object.ETag != "" && object.ETag != tag(body):
 		return nil, hashjob.ErrChanged
+	case offset > 0 && offset >= int64(len(body)) && offset != object.Size:
+		return nil, errors.New("InvalidRange") // as S3 says; who knows the size need not ask
 	}
 	return io.NopCloser(bytes.NewReader(body[offset:])), nil
 }

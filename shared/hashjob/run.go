@@ -201,6 +201,9 @@ func (r *run) readAll(handler handler, err error) (Step, error) {
 // source is the input from where the invocation before stopped.
 func (r *run) source() (*source, error) {
 	list, err := resolve(r.ctx, r.Objects, r.job.Input)
+	if err == nil {
+		err = r.measure(r.ctx, list) // by which a later invocation sees whether they changed
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -458,19 +458,45 @@ func TestErrorsNameFieldAndIndex(t *testing.T) {
 
 func TestAJobDoesNotGoOnWithOtherInputs(t *testing.T) {
 	raw, _ := hashes(9000)
-	objects := newBucket().put("in/1", raw)
-	runner := &hashjob.Runner{Objects: objects, Now: newClock().now}
-	asked := job(t, events.MerkleRoot, func(j *events.Job) {
-		j.Tree, j.Input = &events.TreeOptions{Shape: "bitcoin", Leaves: events.LeafHashes}, s3(events.FormRecords, 32)
-	})
-	step, err := runner.Run(t.Context(), asked, hashjob.Invocation{Until: runner.Now().Add(1500 * time.Millisecond)})
-	if err != nil || step.Next == nil {
-		t.Fatalf("%+v, %v", step, err)
+	for name, input := range map[string]events.S3Input{
+		"a prefix": {Prefix: "in/"}, "a key": {Key: "in/1"}, "a list of keys": {Keys: []string{"in/1"}},
+	} {
+		objects := newBucket().put("in/1", raw)
+		runner := &hashjob.Runner{Objects: objects, Now: newClock().now}
+		input.Bucket, input.Form, input.RecordBytes = "media", events.FormRecords, 32
+		asked := job(t, events.MerkleRoot, func(j *events.Job) {
+			j.Tree, j.Input = &events.TreeOptions{Shape: "bitcoin", Leaves: events.LeafHashes}, &events.Input{S3: &input}
+		})
+		step, err := runner.Run(t.Context(), asked, hashjob.Invocation{Until: runner.Now().Add(1500 * time.Millisecond)})
+		if err != nil || step.Next == nil {
+			t.Fatalf("%s: %+v, %v", name, step, err)
+		}
+		objects.put("in/1", append(raw, 0))
+		_, err = runner.Run(t.Context(), asked, hashjob.Invocation{From: step.Next})
+		if err == nil || !strings.Contains(err.Error(), hashjob.ErrChanged.Error()) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
-	objects.put("in/1", append(raw, 0))
-	_, err = runner.Run(t.Context(), asked, hashjob.Invocation{From: step.Next})
-	if err == nil || !strings.Contains(err.Error(), hashjob.ErrChanged.Error()) {
-		t.Errorf("%v", err)
+}
+
+// A chunk may end where its object does, which the invocation that stops there has not seen.
+func TestAJobGoesOnAtTheEndOfAnObject(t *testing.T) {
+	raw, _ := hashes(3 * 4096)
+	for name, input := range map[string]events.S3Input{
+		"a prefix": {Prefix: "in/"}, "a list of keys": {Keys: []string{"in/1", "in/2"}},
+	} {
+		objects := newBucket().put("in/1", raw[:32*8192]).put("in/2", raw[32*8192:])
+		runner := &hashjob.Runner{Objects: objects, Now: newClock().now}
+		input.Bucket, input.Form, input.RecordBytes = "media", events.FormRecords, 32
+		asked := job(t, events.MerkleRoot, func(j *events.Job) {
+			j.Tree, j.Input = &events.TreeOptions{Shape: "bitcoin", Leaves: events.LeafHashes}, &events.Input{S3: &input}
+		})
+		want := inOne(t, runner, asked)
+		for looks := range 6 {
+			if got, _ := inSteps(t, runner, asked, looks+1); cmp.Diff(want, got) != "" {
+				t.Errorf("%s, %d looks: %+v, want %+v", name, looks+1, got.Root, want.Root)
+			}
+		}
 	}
 }
 
