@@ -2,11 +2,15 @@ package main
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -62,7 +66,7 @@ func alarmedIn(have template) []alarmed {
 
 func TestEveryAlarmLooksAtAMetricThatIsPublished(t *testing.T) {
 	looked := map[string]bool{}
-	ours := literals(t)
+	ours := publishedByDavit(t)
 	for configuration, stacks := range synthesised {
 		for stack, have := range stacks {
 			agents := agentMetrics(t, have)
@@ -77,8 +81,8 @@ func TestEveryAlarmLooksAtAMetricThatIsPublished(t *testing.T) {
 						t.Errorf("%s looks at %s by %s, the agent publishes it by %q", where, one.key, dimensions, agents[one.key])
 					}
 				case namespace == names.MetricNamespace:
-					if !ours[name] {
-						t.Errorf("%s looks at %s, which nothing of davit counts", where, one.key)
+					if by, counted := ours[name]; !counted || by != dimensions {
+						t.Errorf("%s looks at %s by %q, davit publishes it: %t, by %q", where, one.key, dimensions, counted, by)
 					}
 				case metricsOfAWS[one.key] != dimensions:
 					t.Errorf("%s looks at %s by %s, AWS publishes it by %q", where, one.key, dimensions, metricsOfAWS[one.key])
@@ -192,25 +196,154 @@ func plainText(value any) string {
 	return ""
 }
 
-// literals are the words in quotes of the functions and of what they share: the metrics of davit are among them.
-func literals(t *testing.T) map[string]bool {
+// lookedAtByQuestion are davit's metrics that no alarm and no dashboard shows, each with what it is there for.
+var lookedAtByQuestion = map[string]string{
+	"Decisions":  "how many refusals of which code there were, in Logs or Metrics Insights",
+	"Height":     "what a node that is behind was at, which has an alarm",
+	"Syncing":    "why a node is behind, which has an alarm",
+	"WrongChain": "why a node is unhealthy, which has an alarm",
+}
+
+// dashboardMetric is one of davit's metrics in the body of a dashboard, with its dimensions.
+var dashboardMetric = regexp.MustCompile(`\["` + names.MetricNamespace + `","([A-Za-z]+)"((?:,"[^"]*")*)`)
+
+// TestWhatDavitPublishesIsLookedAt is the other way round for davit's own metrics. Each is paid for.
+func TestWhatDavitPublishesIsLookedAt(t *testing.T) {
+	published, looked := publishedByDavit(t), map[string]bool{}
+	for configuration, stacks := range synthesised {
+		for stack, have := range stacks {
+			for _, one := range alarmedIn(have) {
+				if namespace, name, _ := strings.Cut(one.key, " "); namespace == names.MetricNamespace {
+					looked[name] = true
+				}
+			}
+			for id, dashboard := range have.of("AWS::CloudWatch::Dashboard") {
+				for _, metric := range dashboardMetric.FindAllStringSubmatch(plainText(dashboard.Properties["DashboardBody"]), -1) {
+					looked[metric[1]] = true
+					if by, counted := published[metric[1]]; !counted || by != "" || metric[2] != "" {
+						t.Errorf("%s/%s: %s shows %s%s, davit publishes it: %t, by %q", configuration, stack, id, metric[1], metric[2], counted, by)
+					}
+				}
+			}
+		}
+	}
+	if len(published) < 15 {
+		t.Errorf("only %v are found", published)
+	}
+	for name := range published {
+		if _, told := lookedAtByQuestion[name]; looked[name] == told {
+			t.Errorf("%s: an alarm or a dashboard looks at it: %t, and it is said to have none: %t", name, looked[name], told)
+		}
+	}
+	for name := range lookedAtByQuestion {
+		if _, there := published[name]; !there {
+			t.Errorf("%s is not published", name)
+		}
+	}
+}
+
+// publishedByDavit are the metrics that davit's functions publish, read from their code, with the dimensions: counts of
+// telemetry.Metric, and gauges of blockchain nodes.
+func publishedByDavit(t *testing.T) map[string]string {
+	t.Helper()
+	files := parsed(t, "../shared", "../functions")
+	values := map[string]string{} // of constants
+	for _, file := range files {
+		ast.Inspect(file, func(node ast.Node) bool {
+			if constant, is := node.(*ast.ValueSpec); is && len(constant.Values) == 1 {
+				if literal, text := constant.Values[0].(*ast.BasicLit); text && literal.Kind == token.STRING {
+					values[constant.Names[0].Name], _ = strconv.Unquote(literal.Value)
+				}
+			}
+			return true
+		})
+	}
+	counts := countedMetrics(t)
+	found := map[string]string{}
+	for _, file := range files {
+		ast.Inspect(file, func(node ast.Node) bool {
+			if call, is := node.(*ast.CallExpr); is {
+				switch name, arguments := called(call), call.Args; {
+				case name == "Count" && len(arguments) > 1:
+					by := []string{}
+					for _, argument := range arguments[1:] {
+						if dimension, is := argument.(*ast.CallExpr); is {
+							by = append(by, called(dimension))
+						}
+					}
+					found[values[selected(arguments[0])]] = strings.Join(by, ",")
+					return false // What it counts is no count without dimensions.
+				case name == "gauge" && len(arguments) > 1:
+					found[values[selected(arguments[0])]] = names.DimensionNode
+				}
+			}
+			if selector, is := node.(*ast.SelectorExpr); is && counts[selector.Sel.Name] && qualifier(selector) == "telemetry" {
+				found[values[selector.Sel.Name]] = ""
+			}
+			return true
+		})
+	}
+	delete(found, "") // calls of the same names that are about no constant
+	return found
+}
+
+// countedMetrics are the names of the constants of type telemetry.Metric.
+func countedMetrics(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
-	for _, folder := range []string{"../shared", "../functions"} {
+	for _, file := range parsed(t, "../shared/telemetry") {
+		ast.Inspect(file, func(node ast.Node) bool {
+			if constant, is := node.(*ast.ValueSpec); is {
+				if kind, named := constant.Type.(*ast.Ident); named && kind.Name == "Metric" {
+					found[constant.Names[0].Name] = true
+				}
+			}
+			return true
+		})
+	}
+	return found
+}
+
+// called is the name of what a call calls, without its package or receiver.
+func called(call *ast.CallExpr) string {
+	if name := selected(call.Fun); name != "" {
+		return name
+	}
+	name, _ := call.Fun.(*ast.Ident)
+	if name == nil {
+		return ""
+	}
+	return name.Name
+}
+
+// selected is what an expression selects, as Sum of math.Sum; empty where it selects nothing.
+func selected(expression ast.Expr) string {
+	if selector, is := expression.(*ast.SelectorExpr); is {
+		return selector.Sel.Name
+	}
+	return ""
+}
+
+// qualifier is what it selects from, as math of math.Sum.
+func qualifier(selector *ast.SelectorExpr) string {
+	if name, is := selector.X.(*ast.Ident); is {
+		return name.Name
+	}
+	return ""
+}
+
+// parsed are the files of the folders, without their tests.
+func parsed(t *testing.T, folders ...string) []*ast.File {
+	t.Helper()
+	var found []*ast.File
+	for _, folder := range folders {
 		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
 			}
-			source, err := os.ReadFile(path) // #nosec G304 -- of this repository
-			if err != nil {
-				return err
-			}
-			for i, part := range strings.Split(string(source), `"`) {
-				if i%2 == 1 {
-					found[part] = true
-				}
-			}
-			return nil
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+			found = append(found, file)
+			return err
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -395,7 +395,7 @@ var published = map[string]struct {
 	"AWS/DynamoDB": {"TableName", "AWS::DynamoDB::Table", []string{"ConsumedReadCapacityUnits",
 		"ConsumedWriteCapacityUnits"}},
 	"davit": {"", "", []string{"RolloutsStarted", "RolloutsCompleted", "RolloutsFailed", "RolloutsOverdue", "Refusals",
-		"Conflicts"}},
+		"IncidentsOpened", "IncidentActs", "IncidentsPaged", "IncidentsEnded", "IncidentStorms", "ScalingsDone", "ScalingsRefused"}},
 }
 
 func TestEveryAlarmWatchesAMetricThatExists(t *testing.T) {

@@ -37,8 +37,6 @@ const (
 	IncidentsPaged  Metric = "IncidentsPaged"
 	IncidentsEnded  Metric = "IncidentsEnded"
 	IncidentStorms  Metric = "IncidentStorms"
-	// Conflicts counts writes of the ledger that another invocation won.
-	Conflicts Metric = "Conflicts"
 )
 
 // Dimension is a dimension of a metric. There are only the kinds that the constructors make, and none of them can be a

@@ -239,7 +239,8 @@ func TestADocumentDefinesOnlySoManyMetrics(t *testing.T) {
 // all are davit's metrics.
 func all() []Metric {
 	return []Metric{
-		Decisions, RolloutsStarted, RolloutsCompleted, RolloutsFailed, RolloutsOverdue, Refusals, Conflicts,
+		Decisions, RolloutsStarted, RolloutsCompleted, RolloutsFailed, RolloutsOverdue, Refusals, IncidentsOpened, IncidentActs, IncidentsPaged, IncidentsEnded,
+		IncidentStorms, ScalingsDone, ScalingsRefused,
 	}
 }
 
@@ -258,7 +259,7 @@ func TestCountingSideBySideLosesNothing(t *testing.T) {
 	for range 8 {
 		group.Go(func() {
 			for range 500 {
-				metrics.Count(Conflicts)
+				metrics.Count(Refusals)
 			}
 		})
 	}
@@ -266,7 +267,7 @@ func TestCountingSideBySideLosesNothing(t *testing.T) {
 	if err := metrics.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if counts, err := counted(writer.String()); err != nil || counts["Conflicts"] != 4000 {
+	if counts, err := counted(writer.String()); err != nil || counts["Refusals"] != 4000 {
 		t.Errorf("the counts are %v, and %v", counts, err)
 	}
 }
@@ -277,7 +278,7 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("no room") }
 
 func TestAFlushThatCannotBeWrittenIsAnError(t *testing.T) {
 	metrics := NewMetrics(broken{})
-	metrics.Count(Conflicts)
+	metrics.Count(Refusals)
 	if err := metrics.Flush(); err == nil {
 		t.Error("the flush is no error")
 	}
