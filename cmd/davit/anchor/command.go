@@ -89,7 +89,9 @@ you see: the time of its block does not depend on the signer.`,
 		RunE: func(given *cobra.Command, arguments []string) error {
 			found, err := verifyFile(given, arguments[0], proofPath, keyPath)
 			if err == nil && transactionPath != "" {
-				err = verifyTransaction(&found, transactionPath)
+				if err = verifyTransaction(&found, transactionPath); err != nil { // what was asked for does not hold
+					found.Valid, found.Reason = false, err.Error()
+				}
 			}
 			if found.File == "" {
 				return err
@@ -157,7 +159,6 @@ func verifyTransaction(found *verdict, path string) error {
 	}
 	hash, chainID, err := anchorproof.VerifyTransaction(raw, root)
 	if err != nil {
-		found.Valid, found.Reason = false, err.Error()
 		return fmt.Errorf("%s: not verified: %w", path, err)
 	}
 	found.Transaction, found.ChainID = hash.String(), chainID
