@@ -224,6 +224,9 @@ func TestAPushCostsCallsByItsMatchesAndNotByTheFleet(t *testing.T) {
 			if limit := 4 + 3*size.following; calls.deciding > limit {
 				t.Errorf("finding and deciding took %d calls, more than %d: %v", calls.deciding, limit, calls.calls)
 			}
+			if limit := 7 + 6*size.following; calls.total > limit {
+				t.Errorf("the push took %d calls, more than %d: %v", calls.total, limit, calls.calls)
+			}
 			t.Logf("%d calls to find and decide, %d in all: %v", calls.deciding, calls.total, calls.calls)
 		})
 	}

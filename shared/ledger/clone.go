@@ -7,6 +7,10 @@ func (r Record) Clone() Record {
 	r.Repositories = slices.Clone(r.Repositories)
 	r.Good = slices.Clone(r.Good)
 	r.SetAside = slices.Clone(r.SetAside)
+	r.PassedOver = clonePointer(r.PassedOver)
+	if r.PassedOver != nil {
+		r.PassedOver.Images = slices.Clone(r.PassedOver.Images)
+	}
 	r.Rollout = clonePointer(r.Rollout)
 	if r.Rollout != nil {
 		r.Rollout.Containers = slices.Clone(r.Rollout.Containers)

@@ -1,6 +1,11 @@
 package ledger
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+
+	"davit/shared/workload"
+)
 
 // MaximumReason is how many bytes of the reason a record keeps for an image that is set aside; the history has it
 // whole. It keeps a record with MaximumSetAside of them below MaximumBytes.
@@ -35,28 +40,88 @@ func newestFirst[T any](newest T, older []T, limit int, digest func(T) string) [
 	return list
 }
 
-// IsSetAside tells whether the digest is not to be tried again, and why.
-func (r Record) IsSetAside(digest string) (SetAside, bool) {
-	for _, image := range r.SetAside {
-		if image.Digest == digest {
-			return image, true
+// PassOver leaves the images behind for the sake of the request, instead of what the request before left behind. Those that
+// failed are set aside for that and stay so.
+func (r *Record) PassOver(request Request, images []Image) {
+	passed := PassedOver{Request: request, Images: []Image{}}
+	for _, image := range images {
+		if _, failed := r.failed(image.Digest); failed || image.Digest == request.Image.Digest {
+			continue
 		}
+		if passed.Rest = len(passed.Images) == MaximumPassedOver; passed.Rest {
+			break
+		}
+		passed.Images = append(passed.Images, image)
+	}
+	if r.PassedOver = nil; len(passed.Images) > 0 {
+		r.PassedOver = &passed
+	}
+}
+
+// IsSetAside tells whether the image is not to be tried again, and why.
+func (r Record) IsSetAside(image Image) (SetAside, bool) {
+	if failed, found := r.failed(image.Digest); found {
+		return failed, true
+	}
+	if r.PassedOver != nil && r.PassedOver.passes(image) {
+		return r.PassedOver.setAside(image), true
 	}
 	return SetAside{}, false
 }
 
-// Forgive lets the digest be tried again, or every digest where it is empty. It answers how many were forgiven. Copies
-// of the record that were made before keep what they had.
-func (r *Record) Forgive(digest string) int {
-	var kept []SetAside
-	for _, image := range r.SetAside {
-		if digest != "" && image.Digest != digest {
-			kept = append(kept, image)
+// AllSetAside are the images that are not to be tried again, those that failed or were superseded first.
+func (r Record) AllSetAside() []SetAside {
+	all := slices.Clone(r.SetAside)
+	if r.PassedOver != nil {
+		for _, image := range r.PassedOver.Images {
+			all = append(all, r.PassedOver.setAside(image))
 		}
 	}
-	forgiven := len(r.SetAside) - len(kept)
-	r.SetAside = kept
-	return forgiven
+	return all
+}
+
+// Forgive lets the digest be tried again, or every image where it is empty. Copies of the record that were made before keep
+// what they had.
+func (r *Record) Forgive(digest string) {
+	if digest == "" {
+		r.SetAside, r.PassedOver = nil, nil
+		return
+	}
+	r.SetAside = slices.DeleteFunc(slices.Clone(r.SetAside), func(aside SetAside) bool { return aside.Digest == digest })
+	if r.PassedOver == nil {
+		return
+	}
+	passed := *r.PassedOver
+	passed.Images = slices.DeleteFunc(slices.Clone(passed.Images), func(image Image) bool { return image.Digest == digest })
+	if r.PassedOver = &passed; len(passed.Images) == 0 {
+		r.PassedOver = nil
+	}
+}
+
+func (r Record) failed(digest string) (SetAside, bool) {
+	index := slices.IndexFunc(r.SetAside, func(aside SetAside) bool { return aside.Digest == digest })
+	if index < 0 {
+		return SetAside{}, false
+	}
+	return r.SetAside[index], true
+}
+
+// passes tells whether the request left the image behind. Of the rest that is not named only the push time tells: an old
+// image whose tag is new counts as old.
+func (p PassedOver) passes(image Image) bool {
+	if slices.ContainsFunc(p.Images, func(passed Image) bool { return passed.Digest == image.Digest }) {
+		return true
+	}
+	return p.Rest && image.Digest != p.Request.Image.Digest && !image.PushedAt.IsZero() && !image.PushedAt.After(p.Request.At)
+}
+
+func (p PassedOver) setAside(image Image) SetAside {
+	image.At = p.Request.At
+	asked := p.Request.Image.Tag
+	if asked == "" {
+		asked = workload.ShortDigest(p.Request.Image.Digest)
+	}
+	return SetAside{Image: image, Reason: cut(p.Request.Who+" went to "+asked+" instead: "+p.Request.Why, MaximumReason)}
 }
 
 // cut keeps at most limit bytes of the text, in whole characters, and shows where something is missing.

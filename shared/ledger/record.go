@@ -28,6 +28,18 @@ type SetAside struct {
 	Reason string `json:"reason"`
 }
 
+// PassedOver are the images that a human's request, or an incident's rollback, left behind: they ranked above the one that
+// was asked for. They are not tried again, so that the request stands until something newer is pushed.
+type PassedOver struct {
+	// Request is who asked for what, and why.
+	Request Request `json:"request"`
+	// Images are what was passed over, best first, at most MaximumPassedOver.
+	Images []Image `json:"images"`
+	// Rest is true where there were more of them. Then everything that was pushed before the request is passed over, but for
+	// what was asked for.
+	Rest bool `json:"rest,omitempty"`
+}
+
 // Phase is how far a rollout has come.
 type Phase string
 
@@ -107,8 +119,10 @@ type Announcement struct {
 const (
 	// MaximumGood is how many proven images a record remembers, newest first.
 	MaximumGood = 20
-	// MaximumSetAside is how many set-aside images a record remembers, newest first.
+	// MaximumSetAside is how many images that failed or were superseded a record remembers, newest first.
 	MaximumSetAside = 200
+	// MaximumPassedOver is how many passed-over images a record names.
+	MaximumPassedOver = 200
 )
 
 // AnnouncementAge is how old an announcement is when its writer is taken to have died.
@@ -123,8 +137,10 @@ type Record struct {
 	Repositories []workload.Repository `json:"repositories,omitempty"`
 	// Good are the images that were proved by a completed rollout, newest first.
 	Good []Image `json:"good,omitempty"`
-	// SetAside are the images that are not tried again, newest first.
+	// SetAside are the images that failed or were superseded, newest first. They are not tried again.
 	SetAside []SetAside `json:"setAside,omitempty"`
+	// PassedOver are the images that the last request left behind. They are not tried again either.
+	PassedOver *PassedOver `json:"passedOver,omitempty"`
 	// Rollout is the one in progress, if any.
 	Rollout *Rollout `json:"rollout,omitempty"`
 	Hold    *Hold    `json:"hold,omitempty"`

@@ -24,7 +24,7 @@ func digests[T any](list []T, digest func(T) string) string {
 func good(r Record) string { return digests(r.Good, func(i Image) string { return i.Digest }) }
 
 func setAside(r Record) string {
-	return digests(r.SetAside, func(s SetAside) string { return s.Digest })
+	return digests(r.AllSetAside(), func(s SetAside) string { return s.Digest })
 }
 
 func TestAddGoodKeepsTheNewestFirstAndEachOnce(t *testing.T) {
@@ -46,10 +46,10 @@ func TestAddSetAsideKeepsTheNewestReason(t *testing.T) {
 	record.AddSetAside(SetAside{Image: Image{Digest: "a"}, Reason: "first"})
 	record.AddSetAside(SetAside{Image: Image{Digest: "b"}})
 	record.AddSetAside(SetAside{Image: Image{Digest: "a"}, Reason: "second"})
-	if image, found := record.IsSetAside("a"); !found || image.Reason != "second" || setAside(record) != "a b" {
+	if image, found := record.IsSetAside(Image{Digest: "a"}); !found || image.Reason != "second" || setAside(record) != "a b" {
 		t.Errorf("set aside are %s, a because %q", setAside(record), image.Reason)
 	}
-	if _, found := record.IsSetAside("c"); found {
+	if _, found := record.IsSetAside(Image{Digest: "c"}); found {
 		t.Error("c is set aside")
 	}
 }
@@ -71,23 +71,57 @@ func TestRecordsRememberOnlySoMany(t *testing.T) {
 
 func TestForgive(t *testing.T) {
 	for name, test := range map[string]struct {
-		digest   string
-		forgiven int
-		left     string
+		digest string
+		left   string
 	}{
-		"one image":                  {"b", 1, "c a"},
-		"every image":                {"", 3, ""},
-		"an image that is not there": {"d", 0, "c b a"},
+		"one image that failed":          {"b", "c a e f"},
+		"one image that was passed over": {"e", "c b a f"},
+		"every image":                    {"", ""},
+		"an image that is not there":     {"d", "c b a e f"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var record Record
 			for _, digest := range []string{"a", "b", "c"} {
 				record.AddSetAside(SetAside{Image: Image{Digest: digest}})
 			}
-			if forgiven := record.Forgive(test.digest); forgiven != test.forgiven || setAside(record) != test.left {
-				t.Errorf("%d were forgiven and %q is left", forgiven, setAside(record))
+			record.PassOver(Request{Image: Image{Digest: "g"}}, []Image{{Digest: "e"}, {Digest: "b"}, {Digest: "f"}})
+			if record.Forgive(test.digest); setAside(record) != test.left {
+				t.Errorf("%q is left, want %q", setAside(record), test.left)
 			}
 		})
+	}
+}
+
+func TestWhatARequestPassesOverIsNotTriedAgainHoweverMuchItIs(t *testing.T) {
+	at := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	var record Record
+	record.AddSetAside(SetAside{Image: Image{Digest: "crashed"}, Reason: "exit code 1"})
+	var images []Image
+	for i := range 3 * MaximumPassedOver {
+		images = append(images, Image{Digest: fmt.Sprint(i), PushedAt: at.Add(-time.Hour)})
+	}
+	images = append(images, Image{Digest: "crashed", PushedAt: at.Add(-time.Hour)})
+	record.PassOver(Request{Image: Image{Digest: "asked", Tag: "1.2.0"}, Who: "kim", Why: "errors", At: at}, images)
+	for _, image := range images {
+		aside, found := record.IsSetAside(image)
+		want := "kim went to 1.2.0 instead: errors"
+		if image.Digest == "crashed" {
+			want = "exit code 1"
+		}
+		if !found || aside.Reason != want {
+			t.Fatalf("%s: got %t %q, want it set aside: %s", image.Digest, found, aside.Reason, want)
+		}
+	}
+	for _, image := range []Image{{Digest: "asked", PushedAt: at.Add(-time.Hour)}, {Digest: "newer", PushedAt: at.Add(time.Second)}, {Digest: "unknown"}} {
+		if _, found := record.IsSetAside(image); found {
+			t.Errorf("%s is set aside", image.Digest)
+		}
+	}
+	if len(record.PassedOver.Images) != MaximumPassedOver {
+		t.Errorf("%d images are named, want %d", len(record.PassedOver.Images), MaximumPassedOver)
+	}
+	if record.PassOver(Request{Image: Image{Digest: "0"}, At: at}, images[:1]); record.PassedOver != nil {
+		t.Errorf("a request that leaves nothing behind left %+v", record.PassedOver)
 	}
 }
 
@@ -98,13 +132,15 @@ func TestChangingARecordLeavesItsCopiesAlone(t *testing.T) {
 		for range rapid.IntRange(0, 30).Draw(t, "changes") {
 			copied, goodBefore, asideBefore := record, good(record), setAside(record)
 			digest := rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "digest")
-			switch rapid.IntRange(0, 2).Draw(t, "change") {
+			switch rapid.IntRange(0, 3).Draw(t, "change") {
 			case 0:
 				record.AddGood(Image{Digest: digest})
 			case 1:
 				record.AddSetAside(SetAside{Image: Image{Digest: digest}})
 			case 2:
 				record.Forgive(digest)
+			case 3:
+				record.PassOver(Request{Image: Image{Digest: "e"}}, []Image{{Digest: digest}, {Digest: "f"}})
 			}
 			if good(copied) != goodBefore || setAside(copied) != asideBefore {
 				t.Fatalf("the copy was %q %q and is %q %q", goodBefore, asideBefore, good(copied), setAside(copied))
@@ -119,6 +155,7 @@ func TestCloneSharesNothing(t *testing.T) {
 			Repositories: []workload.Repository{{Name: "web"}},
 			Good:         []Image{{Digest: "a"}},
 			SetAside:     []SetAside{{Reason: "a"}},
+			PassedOver:   &PassedOver{Images: []Image{{Digest: "a"}}},
 			Rollout:      &Rollout{Containers: []string{"a"}},
 			Hold:         &Hold{Who: "a"}, Request: &Request{Who: "a"}, Refusal: &Refusal{Text: "a"},
 		}
@@ -137,6 +174,7 @@ func TestCloneSharesNothing(t *testing.T) {
 	}
 	clone.Repositories[0].Name, clone.Good[0].Digest, clone.SetAside[0].Reason = "b", "b", "b"
 	clone.Rollout.Containers[0], clone.Rollout.ID = "b", "b"
+	clone.PassedOver.Rest, clone.PassedOver.Images[0].Digest = true, "b"
 	clone.Hold.Who, clone.Request.Who, clone.Refusal.Text = "b", "b", "b"
 	if text(record) != text(original()) {
 		t.Errorf("changing the clone changed the record: %s", text(record))

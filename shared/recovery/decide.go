@@ -348,7 +348,7 @@ func (v view) formerImage() (*ledger.Image, string) {
 		}
 	}
 	for _, good := range v.record.Good {
-		_, aside := v.record.IsSetAside(good.Digest)
+		_, aside := v.record.IsSetAside(good)
 		blamed := good.Digest == target.Digest || current != nil && good.Digest == current.Image.Digest
 		if !aside && !blamed {
 			image := good

@@ -91,14 +91,19 @@ func decideRequest(now time.Time, configured settings.Settings, record ledger.Re
 	wanted := imagepolicy.Candidate{Digest: request.Image.Digest, Tag: request.Image.Tag, PushedAt: request.Image.PushedAt}
 	if view.runs(wanted) {
 		return Decision{Action: Settle, Code: AlreadyRunning, Image: &request.Image,
-			Reason:   fmt.Sprintf("%s runs already", describe(wanted.Tag, wanted.Digest)),
-			SetAside: view.passedOver(*request)}
+			Reason:     fmt.Sprintf("%s runs already", describe(wanted.Tag, wanted.Digest)),
+			PassedOver: view.passedOver(*request)}
 	}
 	if gate, closed := stopped(configured); closed {
 		gate.Image = &request.Image
 		return gate
 	}
 	if !request.Override {
+		if newer, found := view.newer(*request); found {
+			return Decision{Action: Settle, Code: Superseded, Image: &request.Image,
+				Reason: fmt.Sprintf("%s asked for %s, and %s was pushed since", request.Who, describe(wanted.Tag, wanted.Digest),
+					describe(newer.Tag, newer.Digest))}
+		}
 		if busy, reason := foreignDeployment(now, configured, view.observation); busy {
 			return Decision{Action: Wait, Code: InProgress, Reason: reason, Image: &request.Image}
 		}
@@ -109,7 +114,7 @@ func decideRequest(now time.Time, configured settings.Settings, record ledger.Re
 		}
 	}
 	decision := view.roll(wanted, Requested, fmt.Sprintf("%s asked for %s: %s", request.Who, describe(wanted.Tag, wanted.Digest), request.Why))
-	decision.SetAside = view.passedOver(*request)
+	decision.PassedOver = view.passedOver(*request)
 	return decision
 }
 
@@ -228,6 +233,11 @@ func decideStarted(now time.Time, configured settings.Settings, current *ledger.
 		return decideUnderWay(now, configured, current, deployment, observation)
 	case primary.ID == "":
 		return Decision{Action: Wait, Code: InProgress, Reason: "the service lists no primary deployment"}
+	case found && deployment.State == workload.InProgress && deployment.CreatedAt.After(primary.CreatedAt):
+		return decideUnderWay(now, configured, current, deployment, observation)
+	case !found && primary.Revision == current.From && settling(now, current, primary):
+		return Decision{Action: Wait, Code: InProgress, Again: leaseLook,
+			Reason: fmt.Sprintf("the service does not list deployment %s yet", current.Deployment)}
 	case runsImage(observation, current):
 		return Decision{Action: Adopt, Code: Elsewhere, Deployment: primary.ID, Revision: primary.Revision,
 			Reason: "deployment " + primary.ID + " brings the same image up now"}
@@ -242,6 +252,13 @@ func decideStarted(now time.Time, configured settings.Settings, current *ledger.
 		Reason: fmt.Sprintf("deployment %s of %s, which davit did not start, replaced it", primary.ID, revisionName(primary.Revision))}
 }
 
+// settling tells whether what the platform lists may be older than the start of the rollout: ECS is eventually consistent, and
+// a deployment that puts the service back is made after the one that it ends
+// (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html).
+func settling(now time.Time, current *ledger.Rollout, primary workload.Deployment) bool {
+	return now.Sub(current.StartedAt) < time.Minute && primary.CreatedAt.Before(current.StartedAt)
+}
+
 // decideUnderWay judges a deployment that has no outcome yet.
 func decideUnderWay(now time.Time, configured settings.Settings, current *ledger.Rollout, deployment workload.Deployment,
 	observation workload.Observation) Decision {
@@ -251,7 +268,7 @@ func decideUnderWay(now time.Time, configured settings.Settings, current *ledger
 	case !putsBack && deployment.FailedTasks >= threshold:
 		return putBack(Decision{Code: TasksFailing, Reason: fmt.Sprintf("%d of its tasks failed, %d fail a deployment, and %s",
 			deployment.FailedTasks, threshold, whyNotPutBack(deployment, observation))}, observation)
-	case late && !putsBack:
+	case late && !putsBack && !shifting(deployment, observation):
 		return putBack(Decision{Code: TimedOut, Reason: fmt.Sprintf("no outcome within %s, and %s",
 			outcomeTimeout(configured), whyNotPutBack(deployment, observation))}, observation)
 	case late && !current.Overdue:
@@ -264,6 +281,12 @@ func decideUnderWay(now time.Time, configured settings.Settings, current *ledger
 		reason += ": " + deployment.Waits
 	}
 	return Decision{Action: Wait, Code: InProgress, Reason: reason}
+}
+
+// shifting tells whether all tasks of the deployment run while its traffic goes to them step by step: that takes as long as
+// the service's owner chose.
+func shifting(deployment workload.Deployment, observation workload.Observation) bool {
+	return observation.ShiftsTraffic && deployment.Running >= deployment.Desired
 }
 
 // begun is from when on a deployment's time counts: its start, or when the last of its tasks found a place.
@@ -378,6 +401,10 @@ func refusal(err error) (string, bool) {
 	var refused *Refused
 	if errors.As(err, &refused) {
 		return refused.Reason, true
+	}
+	var denied *Denied
+	if errors.As(err, &denied) {
+		return denied.statement(), true
 	}
 	return "", false
 }

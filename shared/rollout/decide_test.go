@@ -247,7 +247,7 @@ func TestDecide(t *testing.T) {
 		}, Roll, Requested, ""},
 		{"a request without override does not", func(s *scene) {
 			s.record.Hold = &ledger.Hold{Who: "lee", Why: "x", At: noon}
-			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors"}
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", At: noon.Add(time.Hour), Why: "errors"}
 		}, Refuse, Held, "kim asked for 0.9.0"},
 		{"a request for what runs is settled", func(s *scene) {
 			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "kim", Why: "stay"}
@@ -265,6 +265,13 @@ func TestDecide(t *testing.T) {
 			s.seen.Workload.Deployments[0].State = workload.InProgress
 			s.seen.Workload.Deployments[0].CreatedAt = s.now.Add(-time.Minute)
 			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", Override: true}
+		}, Roll, Requested, ""},
+		{"a request that waited gives way to what was pushed since", func(s *scene) {
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", At: noon}
+			s.seen.Images[1].PushedAt = noon.Add(time.Minute)
+		}, Settle, Superseded, "kim asked for 0.9.0 (000000000000), and 1.1.0 (000000000000) was pushed since"},
+		{"a request stands against what was pushed before it", func(s *scene) {
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", At: noon.Add(time.Hour)}
 		}, Roll, Requested, ""},
 		{"a completed deployment is a success", func(s *scene) {
 			s.rolling()
@@ -304,6 +311,47 @@ func TestDecide(t *testing.T) {
 			rollout := s.rolling()
 			rollout.StartedAt, rollout.Overdue = s.now.Add(-time.Hour), true
 		}, Wait, InProgress, ""},
+		{"a green deployment that is not primary yet is in progress", func(s *scene) {
+			s.rolling()
+			green := s.seen.Workload.Deployments[0]
+			s.back()
+			green.Primary = false
+			s.seen.Workload.Deployments = append(s.seen.Workload.Deployments, green)
+		}, Wait, InProgress, "ecs-svc/2 is in progress"},
+		{"a green deployment whose tasks fail is put back where ECS does not", func(s *scene) {
+			s.rolling()
+			green := s.seen.Workload.Deployments[0]
+			s.back()
+			green.Primary, green.FailedTasks = false, 3
+			s.seen.Workload.RollsBack, s.seen.Workload.ShiftsTraffic = false, true
+			s.seen.Workload.Deployments = append(s.seen.Workload.Deployments, green)
+		}, PutBack, TasksFailing, "3 of its tasks failed"},
+		{"a late deployment whose tasks all run while its traffic shifts is reported", func(s *scene) {
+			s.rolling().StartedAt = s.now.Add(-time.Hour)
+			s.seen.Workload.RollsBack, s.seen.Workload.ShiftsTraffic = false, true
+			s.seen.Workload.Deployments[0].Running = 2
+		}, ReportOverdue, TimedOut, ""},
+		{"a late deployment whose tasks do not run is put back, though its traffic would shift", func(s *scene) {
+			s.rolling().StartedAt = s.now.Add(-time.Hour)
+			s.seen.Workload.RollsBack, s.seen.Workload.ShiftsTraffic = false, true
+		}, PutBack, TimedOut, ""},
+		{"put back on the old revision while ours is in progress supersedes", func(s *scene) {
+			s.rolling()
+			ours := s.seen.Workload.Deployments[0]
+			s.back()
+			ours.Primary = false
+			s.seen.Workload.Deployments[0].ID, s.seen.Workload.Deployments[0].CreatedAt = "ecs-svc/3", s.now
+			s.seen.Workload.Deployments = append(s.seen.Workload.Deployments, ours)
+		}, Fail, RolledBack, "back on web:1"},
+		{"a deployment that the service does not list yet is waited for", func(s *scene) {
+			s.rolling().StartedAt = s.now.Add(-time.Second)
+			s.back()
+		}, Wait, InProgress, "does not list deployment ecs-svc/2 yet"},
+		{"a service that is back soon after the start is a failure all the same", func(s *scene) {
+			s.rolling().StartedAt = s.now.Add(-30 * time.Second)
+			s.back()
+			s.seen.Workload.Deployments[0].ID, s.seen.Workload.Deployments[0].CreatedAt = "ecs-svc/3", s.now
+		}, Fail, RolledBack, "back on web:1"},
 		{"somebody else's deployment supersedes", func(s *scene) {
 			s.rolling()
 			s.back()
@@ -360,16 +408,16 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func TestARequestSetsAsideAllThatRanksAboveIt(t *testing.T) {
+func TestARequestPassesOverAllThatRanksAboveIt(t *testing.T) {
 	scene := newScene()
 	scene.seen.Workload.Containers[0].Image = base + "@" + digest("b")
 	scene.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", Override: true}
 	var tags []string
-	for _, aside := range scene.decide().SetAside {
+	for _, aside := range scene.decide().PassedOver {
 		tags = append(tags, aside.Tag)
 	}
 	if got := strings.Join(tags, " "); got != "1.1.0 1.0.0" {
-		t.Errorf("set aside %q, want 1.1.0 and 1.0.0", got)
+		t.Errorf("passed over %q, want 1.1.0 and 1.0.0", got)
 	}
 }
 

@@ -123,8 +123,8 @@ type Decision struct {
 	Containers []string            `json:"containers,omitempty"`
 	Base       string              `json:"base,omitempty"`
 	Repository workload.Repository `json:"-"`
-	// SetAside are the images that a human's request passes over.
-	SetAside []ledger.SetAside `json:"setAside,omitempty"`
+	// PassedOver are the images that a request leaves behind; nil where the decision is not about a request's image.
+	PassedOver []ledger.Image `json:"passedOver,omitempty"`
 	// Deployment and Revision complete an Adopt.
 	Deployment string `json:"deployment,omitempty"`
 	Revision   string `json:"revision,omitempty"`

@@ -53,6 +53,29 @@ type Refused struct {
 // Error is the reason.
 func (r *Refused) Error() string { return r.Reason }
 
+// Denied says that IAM forbids a call that davit needs, and what would allow it. Like a Refused it is an answer: nothing that
+// is tried again changes it before a human does.
+type Denied struct {
+	// Action is the IAM action, such as "iam:GetRole".
+	Action string
+	// Resource is the ARN that the call was about, or "*" where the action knows no resource.
+	Resource string
+	// Err is the error of AWS.
+	Err error
+}
+
+// Error names the action and the policy statement to add.
+func (d *Denied) Error() string {
+	return d.statement() + ": " + d.Err.Error()
+}
+
+// Unwrap is the error of AWS.
+func (d *Denied) Unwrap() error { return d.Err }
+
+func (d *Denied) statement() string {
+	return fmt.Sprintf(`%s is denied; allow it with {"Effect":"Allow","Action":"%s","Resource":"%s"}`, d.Action, d.Action, d.Resource)
+}
+
 // Refusef makes a Refused.
 func Refusef(format string, arguments ...any) error {
 	return &Refused{Reason: fmt.Sprintf(format, arguments...)}

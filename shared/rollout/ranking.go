@@ -60,7 +60,7 @@ func withRunning(images []imagepolicy.Image, record ledger.Record, running strin
 // best is the best candidate that may run: not set aside, unless it runs already.
 func (v view) best() (imagepolicy.Candidate, bool) {
 	for _, candidate := range v.ranking.Candidates {
-		if _, aside := v.record.IsSetAside(candidate.Digest); !aside || candidate.Digest == v.running {
+		if _, aside := v.record.IsSetAside(*imageOf(candidate)); !aside || candidate.Digest == v.running {
 			return candidate, true
 		}
 	}
@@ -132,7 +132,7 @@ func (v view) refuseCause(cause Cause, decision Decision) Decision {
 		return decision
 	}
 	image := &ledger.Image{Digest: cause.Digest, Tag: cause.Tag}
-	if aside, found := v.record.IsSetAside(cause.Digest); found {
+	if aside, found := v.record.IsSetAside(v.pushed(cause)); found {
 		return Decision{Action: Refuse, Code: BadDigest, Image: image, Reason: describeSetAside(aside)}
 	}
 	if at := v.position(cause.Digest); at >= 0 {
@@ -158,28 +158,39 @@ func (v view) refuseBetter(decision Decision) Decision {
 		return decision
 	}
 	top := v.ranking.Candidates[0]
-	aside, found := v.record.IsSetAside(top.Digest)
+	aside, found := v.record.IsSetAside(*imageOf(top))
 	if !found {
 		return decision
 	}
 	return Decision{Action: Refuse, Code: BadDigest, Image: imageOf(top), Reason: describeSetAside(aside)}
 }
 
-// passedOver are the candidates that a human's request leaves behind: all that rank above the one asked for, and what
-// runs. They are set aside so that the request stands until something newer is pushed.
-func (v view) passedOver(request ledger.Request) []ledger.SetAside {
-	reason := fmt.Sprintf("%s went to %s instead: %s", request.Who, describe(request.Image.Tag, request.Image.Digest), request.Why)
-	var aside []ledger.SetAside
+// passedOver are the candidates that a request leaves behind: all that rank above the one asked for, and what runs. They
+// are not tried again, so that the request stands until something newer is pushed.
+func (v view) passedOver(request ledger.Request) []ledger.Image {
+	passed := []ledger.Image{}
 	for _, candidate := range v.ranking.Candidates {
 		if candidate.Digest == request.Image.Digest {
 			break
 		}
-		if _, already := v.record.IsSetAside(candidate.Digest); already {
-			continue
-		}
-		aside = append(aside, ledger.SetAside{Image: *imageOf(candidate), Reason: reason})
+		passed = append(passed, *imageOf(candidate))
 	}
-	return aside
+	return passed
+}
+
+// newer is the best candidate if it was pushed after the request was made: then the request has had its time.
+func (v view) newer(request ledger.Request) (imagepolicy.Candidate, bool) {
+	best, found := v.best()
+	return best, found && best.Digest != request.Image.Digest && best.PushedAt.After(request.At)
+}
+
+// pushed is the image of the cause, with its push time if the registry lists it.
+func (v view) pushed(cause Cause) ledger.Image {
+	image := ledger.Image{Digest: cause.Digest, Tag: cause.Tag}
+	if at := slices.IndexFunc(v.images, func(image imagepolicy.Image) bool { return image.Digest == cause.Digest }); at >= 0 {
+		image.PushedAt = v.images[at].PushedAt
+	}
+	return image
 }
 
 func (v view) pinnedImage(digest string) string { return v.target.Base + "@" + digest }
@@ -189,7 +200,7 @@ func (v view) verdicts() []Verdict {
 	for place, candidate := range v.ranking.Candidates {
 		verdict := Verdict{Digest: candidate.Digest, Tag: candidate.Tag, Running: candidate.Digest == v.running, Qualifies: true,
 			Reason: fmt.Sprintf("number %d by %s", place+1, v.observation.Settings.Policy)}
-		if aside, found := v.record.IsSetAside(candidate.Digest); found {
+		if aside, found := v.record.IsSetAside(*imageOf(candidate)); found {
 			verdict.Qualifies, verdict.Reason = false, describeSetAside(aside)
 		}
 		verdicts = append(verdicts, verdict)

@@ -37,11 +37,16 @@ const (
 // faults are the chances of what goes wrong, a call or a message.
 type faults struct {
 	crashBefore, crashAfter, throttle, failAfter, interleave float64
-	lost, doubled, reordered                                 float64
+	// stale is the chance that ECS lists a service as it was before a deployment that began within staleFor.
+	stale                    float64
+	lost, doubled, reordered float64
 }
 
-var heavyFaults = faults{crashBefore: 0.02, crashAfter: 0.02, throttle: 0.03, failAfter: 0.02, interleave: 0.02,
+var heavyFaults = faults{crashBefore: 0.02, crashAfter: 0.02, throttle: 0.03, failAfter: 0.02, interleave: 0.02, stale: 0.2,
 	lost: 0.10, doubled: 0.15, reordered: 0.30}
+
+// staleFor is how long what ECS lists may be out of date.
+const staleFor = 30 * time.Second
 
 var (
 	// errDied is what every call answers, without effect, from the moment its invocation died.
@@ -61,6 +66,9 @@ type modelService struct {
 	// startedBy has the deployment that first ran a revision, as the stopped tasks of ECS tell it; on Kubernetes the one
 	// that a rollout started, as the history of its ReplicaSets tells it.
 	startedBy map[string]string
+	// before has the deployments as they were before the newest that davit started, at changedAt.
+	before    []workload.Deployment
+	changedAt time.Time
 	// former is what a Kubernetes workload ran before its newest revision, where `kubectl rollout undo` goes.
 	former string
 }
@@ -118,6 +126,8 @@ type world struct {
 	// watched counts the looks at deployments of which no event tells; undone has what humans put back, a workload.
 	watched int
 	undone  map[string]bool
+	// forbidden are what Verify and Start answer, if not nil.
+	forbidden struct{ verify, start error }
 	// settling is true once faults have ended and there is capacity for all.
 	settling bool
 	// planted is the bug that this world has, if any.
@@ -452,13 +462,19 @@ func (w *world) check() {
 	}
 }
 
-// checkTold sees to it that every outcome in the history was told.
+// checkTold sees to it that every outcome in the history was told, and the start before it.
 func (w *world) checkTold(reference workload.Reference) {
 	entries, err := w.memory.History(context.Background(), reference, ledger.MaximumHistory, "")
 	if err != nil {
 		panic(err)
 	}
 	for _, entry := range entries {
+		switch Action(entry.Action) {
+		case Succeed, Fail:
+			if w.told[entry.Rollout+" "+string(Roll)] == 0 {
+				w.violate("%s: nobody was told of the start of %s", reference, entry.Rollout)
+			}
+		}
 		switch Action(entry.Action) {
 		case Succeed, Fail, Supersede, Abandon, ReportOverdue:
 			if w.told[entry.Rollout+" "+entry.Action] == 0 {
@@ -526,15 +542,26 @@ func (s *modelService) observe(w *world) workload.Observation {
 		defer func(primary *modelDeployment, id string) { primary.ID = id }(s.primary(), s.primary().ID)
 		s.primary().ID = current.Deployment
 	}
-	primary := s.primary()
+	primary := s.primary().Deployment
+	deployments := s.listed()
+	if !s.quiet() && w.now.Sub(s.changedAt) < staleFor && w.random.Float64() < w.faults.stale {
+		deployments = s.before
+		primary = deployments[slices.IndexFunc(deployments, func(d workload.Deployment) bool { return d.Primary })]
+	}
 	image := imageName(s.digest(primary.Revision))
 	observation := workload.Observation{Workload: s.reference, Exists: true, Settings: s.settings, Account: w.repository.Registry,
 		Region: w.repository.Region, RollsBack: s.rollsBack, Quiet: s.quiet(), Revision: primary.Revision,
-		Containers: []workload.Container{{Name: "web", Image: image}}, Desired: 2, Running: 2}
-	for _, deployment := range s.deployments {
-		observation.Deployments = append(observation.Deployments, deployment.Deployment)
-	}
+		Containers: []workload.Container{{Name: "web", Image: image}}, Desired: 2, Running: 2, Deployments: deployments}
 	return observation
+}
+
+// listed are the deployments as they are now.
+func (s *modelService) listed() []workload.Deployment {
+	var listed []workload.Deployment
+	for _, deployment := range s.deployments {
+		listed = append(listed, deployment.Deployment)
+	}
+	return listed
 }
 
 func (d modelDriver) ReadAhead(context.Context, workload.Repository, string) {
@@ -542,7 +569,7 @@ func (d modelDriver) ReadAhead(context.Context, workload.Repository, string) {
 }
 
 func (d modelDriver) Verify(context.Context, workload.Observation, Change) error {
-	return d.world.call(func() {})
+	return errors.Join(d.world.call(func() {}), d.world.forbidden.verify)
 }
 
 func (d modelDriver) Prepare(_ context.Context, observation workload.Observation, change Change, resume bool) (Prepared, error) {
@@ -578,6 +605,9 @@ func (d modelDriver) Prepare(_ context.Context, observation workload.Observation
 
 func (d modelDriver) Start(_ context.Context, observation workload.Observation, start Start) (string, error) {
 	w, service := d.world, d.world.services[observation.Workload]
+	if w.forbidden.start != nil {
+		return "", w.forbidden.start
+	}
 	reference, revision := observation.Workload, start.Revision
 	var deployment string
 	err := w.call(func() {
@@ -600,6 +630,7 @@ func (d modelDriver) Start(_ context.Context, observation workload.Observation, 
 			State: workload.InProgress, CreatedAt: w.now, Desired: 2}, returned: returned,
 			endsAt: w.now.Add(time.Duration(30+w.random.IntN(240)) * time.Second)}
 		former := service.primary()
+		service.before, service.changedAt = service.listed(), w.now
 		former.Primary = false
 		service.deployments = []*modelDeployment{started, former}
 		deployment = started.ID
@@ -756,6 +787,99 @@ func TestEveryWorldEndsAsItsPoliciesAsk(t *testing.T) {
 	t.Logf("%d worlds, %d events, %d calls, %d rollouts", worlds, events, calls, rollouts)
 	if rollouts < events/100 {
 		t.Errorf("only %d rollouts happened: the simulation does not exercise what it should", rollouts)
+	}
+}
+
+// rest lets sweeps and time pass until nothing more happens.
+func (w *world) rest() {
+	for range 3 {
+		w.sweep()
+		for range 4 {
+			w.work()
+			w.advance(2 * time.Minute)
+		}
+	}
+}
+
+func TestARequestStandsUntilSomethingNewerIsPushedHoweverManyImagesThereAre(t *testing.T) {
+	w := newWorld(1, 1, faults{})
+	service := w.services[w.order[0]]
+	service.settings.Policy, service.rollsBack = "semver:1.x", true
+	digests := map[string]string{}
+	add := func(tag string) {
+		digests[tag] = fmt.Sprintf("sha256:%064x", len(digests)+1)
+		w.images = append(w.images, imagepolicy.Image{Digest: digests[tag], Tags: []string{tag}, PushedAt: w.now})
+	}
+	ask := func(tag string) {
+		record := w.record(service.reference)
+		record.Request = &ledger.Request{Image: ledger.Image{Digest: digests[tag], Tag: tag}, Who: "kim", Why: "errors", Override: true, At: w.now}
+		if _, err := w.memory.Write(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runs := func(tag string) {
+		t.Helper()
+		w.rest()
+		if got := service.digest(service.primary().Revision); got != digests[tag] {
+			t.Fatalf("it runs %s, want %s (%s)", got, digests[tag], tag)
+		}
+	}
+	for minor := range 3 * ledger.MaximumPassedOver {
+		add(fmt.Sprintf("1.%d.0", minor))
+	}
+	add("hotfix")
+	last, crashed := fmt.Sprintf("1.%d.0", 3*ledger.MaximumPassedOver-2), fmt.Sprintf("1.%d.0", 3*ledger.MaximumPassedOver-1)
+	w.bad[digests[crashed]] = true
+	runs(last)
+	for _, asked := range []string{"1.5.0", "hotfix", last, "1.7.0"} {
+		w.advance(time.Minute)
+		ask(asked)
+		runs(asked)
+	}
+	if aside, found := w.record(service.reference).IsSetAside(ledger.Image{Digest: digests[crashed]}); !found || aside.Reason != "circuit breaker" {
+		t.Errorf("%s is set aside: %t, %q", crashed, found, aside.Reason)
+	}
+	w.advance(time.Minute)
+	add("1.9999.0")
+	runs("1.9999.0")
+	if w.started[service.reference.String()+" "+digests[crashed]] != 1 {
+		t.Errorf("%s was deployed %d times", crashed, w.started[service.reference.String()+" "+digests[crashed]])
+	}
+}
+
+func TestWhatIAMForbidsIsToldOnceAndTriedAgain(t *testing.T) {
+	denied := fmt.Errorf("ecs:production/web-0: %w", &Denied{Action: "iam:PassRole", Resource: "arn:aws:iam::123456789012:role/web", Err: errors.New("AccessDenied")})
+	for name, forbid := range map[string]func(*world){
+		"before the intent": func(w *world) { w.forbidden.verify = denied },
+		"in the act":        func(w *world) { w.forbidden.start = denied },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(1, 1, faults{})
+			service := w.services[w.order[0]]
+			service.settings.Policy = "newest"
+			w.push()
+			clear(w.bad)
+			clear(w.visible)
+			forbid(w)
+			w.rest()
+			record := w.record(service.reference)
+			const statement = `{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::123456789012:role/web"}`
+			if record.Rollout != nil || record.Refusal == nil || !strings.Contains(record.Refusal.Text, statement) {
+				t.Fatalf("the record has the rollout %+v and the refusal %+v, want none and %s", record.Rollout, record.Refusal, statement)
+			}
+			told := 0
+			for _, times := range w.told {
+				told += times
+			}
+			if told != 1 {
+				t.Errorf("it was told %d times: %v", told, w.told)
+			}
+			w.forbidden.verify, w.forbidden.start = nil, nil
+			w.rest()
+			if running := service.digest(service.primary().Revision); running != w.images[0].Digest || w.record(service.reference).Refusal != nil {
+				t.Errorf("once it is allowed it runs %q, and the refusal is %+v", running, w.record(service.reference).Refusal)
+			}
+		})
 	}
 }
 

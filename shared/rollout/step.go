@@ -82,10 +82,10 @@ func (s *step) roll(ctx context.Context) (bool, error) {
 	if request := s.record.Request; request != nil {
 		intent.Override = request.Override
 		s.record.Forgive(request.Image.Digest)
+		s.record.PassOver(*request, decision.PassedOver)
 		s.record.Request = nil
 	}
-	s.recordSetAside(decision.SetAside...)
-	s.record.Rollout, s.record.Refusal = intent, nil
+	s.record.Rollout = intent
 	if err := s.write(ctx, s.entry(decision)); err != nil {
 		return false, err
 	}
@@ -117,6 +117,7 @@ func (s *step) start(ctx context.Context, resumed bool) (bool, error) {
 	}
 	current.Phase, current.StartedAt = ledger.Started, s.reconciler.Now()
 	current.Revision, current.Deployment = prepared.Revision, prepared.Deployment
+	s.record.Refusal = nil
 	started := s.look.decision
 	started.Action, started.Deployment = Roll, prepared.Deployment
 	if err := s.reconciler.Reporter.Report(ctx, s.announcement(started, nil)...); err != nil {
@@ -143,23 +144,33 @@ func (s *step) answer(ctx context.Context, err error, code Code) (bool, error) {
 	return false, s.refuse(ctx, Decision{Action: Refuse, Code: code, Reason: reason, Image: s.look.decision.Image})
 }
 
-// abandon drops a rollout that never started. Its image stays a candidate.
+// abandon drops a rollout that never started. Its image stays a candidate, so that it is tried again at the next look; the same
+// end again is told to nobody but a human who asked.
 func (s *step) abandon(ctx context.Context, decision Decision) error {
 	decision.Action = Abandon
 	entry, told := s.entry(decision), s.announcement(decision, nil)
-	s.record.Rollout = nil
-	s.record.Refusal = &ledger.Refusal{Code: string(decision.Code), Digest: decision.Image.Digest, Text: decision.Reason}
+	refusal := ledger.Refusal{Code: string(decision.Code), Digest: decision.Image.Digest, Text: decision.Reason}
+	if last := s.record.Refusal; last != nil && *last == refusal && s.look.decision.Code != Requested {
+		told = nil
+	}
+	s.record.Rollout, s.record.Refusal = nil, &refusal
 	return s.conclude(ctx, entry, told)
 }
 
+// adopt takes a deployment that runs the rollout's image for the rollout's own. The start of one that was never recorded was
+// perhaps never told.
 func (s *step) adopt(ctx context.Context) error {
-	decision := s.look.decision
+	decision, told := s.look.decision, s.look.decision
 	current := s.record.Rollout
+	if current.Phase == ledger.Intended {
+		told.Action = Roll
+	}
 	current.Phase, current.Deployment, current.Revision = ledger.Started, decision.Deployment, decision.Revision
 	if current.StartedAt.IsZero() {
 		current.StartedAt = s.reconciler.Now()
 	}
-	return s.conclude(ctx, s.entry(decision), s.announcement(decision, nil))
+	s.record.Refusal = nil
+	return s.conclude(ctx, s.entry(decision), s.announcement(told, nil))
 }
 
 // succeed proves the image: its parameter is written, then the record.
@@ -217,7 +228,9 @@ func (s *step) setAside(ctx context.Context) error {
 	}
 	entry, told := s.entry(decision), s.announcement(decision, evidence)
 	entry.Evidence = evidence
-	s.recordSetAside(ledger.SetAside{Image: current.Image, Reason: decision.Reason})
+	aside := ledger.SetAside{Image: current.Image, Reason: decision.Reason}
+	aside.At = s.reconciler.Now()
+	s.record.AddSetAside(aside)
 	s.record.Rollout, s.record.Refusal = nil, nil
 	return s.conclude(ctx, entry, told)
 }
@@ -248,18 +261,14 @@ func (s *step) reportOverdue(ctx context.Context) error {
 	return s.conclude(ctx, s.entry(s.look.decision), s.announcement(s.look.decision, nil))
 }
 
-// settleRequest closes a request for what runs already. What it passes over is set aside all the same.
+// settleRequest closes a request for what runs already, or whose time has passed. What the former passes over is passed over
+// all the same.
 func (s *step) settleRequest(ctx context.Context) error {
-	s.record.Request = nil
-	s.recordSetAside(s.look.decision.SetAside...)
-	return s.write(ctx, s.entry(s.look.decision))
-}
-
-func (s *step) recordSetAside(aside ...ledger.SetAside) {
-	for _, image := range slices.Backward(aside) {
-		image.At = s.reconciler.Now()
-		s.record.AddSetAside(image)
+	if passed := s.look.decision.PassedOver; passed != nil {
+		s.record.PassOver(*s.record.Request, passed)
 	}
+	s.record.Request = nil
+	return s.write(ctx, s.entry(s.look.decision))
 }
 
 // conclude writes the record with its line of history and with what must be told of it, and then tells. The fence

@@ -77,9 +77,11 @@ type Observation struct {
 	Quiet bool `json:"quiet,omitempty"`
 	// Version is the platform's own version of what was seen, where it has one: a change of another version is refused.
 	Version string `json:"version,omitempty"`
-	// RollsBack is true when the platform itself puts a failed deployment back: a circuit breaker with rollback, or
-	// one of ECS's blue/green, linear and canary strategies.
+	// RollsBack is true when the platform itself puts a failed deployment back: a circuit breaker with rollback.
 	RollsBack bool `json:"rollsBack"`
+	// ShiftsTraffic is true where a deployment keeps the old tasks beside the new ones and moves the traffic from these to
+	// those, by ECS's strategies blue/green, linear and canary.
+	ShiftsTraffic bool `json:"shiftsTraffic,omitempty"`
 	// Revision is what runs, by a name that can be started again: the ARN of a task definition, or the images of the
 	// containers of a pod template.
 	Revision   string      `json:"revision"`

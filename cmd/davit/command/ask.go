@@ -106,7 +106,7 @@ func (s *session) ask(ctx context.Context, wanted request, seen sight, image led
 
 // mention says what a human should know of the request: what it passes over, and what it has to wait for.
 func (s *session) mention(wanted request, seen sight, image ledger.Image) {
-	if aside, found := seen.Record.IsSetAside(image.Digest); found {
+	if aside, found := seen.Record.IsSetAside(image); found {
 		s.say("It was set aside since %s: %s", show.Time(aside.At), aside.Reason)
 	}
 	if current := seen.Record.Rollout; current != nil {

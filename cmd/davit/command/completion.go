@@ -72,7 +72,7 @@ func (e environment) completeForgiven(given *flags) completion {
 			return e.workloads(command, given, nil, begun), directive
 		case 1:
 			var offered []cobra.Completion
-			for _, aside := range e.record(command, given, arguments[0]).SetAside {
+			for _, aside := range e.record(command, given, arguments[0]).AllSetAside() {
 				offered = append(offered, described(aside.Image, aside.Reason, begun)...)
 			}
 			return offered, directive

@@ -58,8 +58,11 @@ func (s *session) forgive(ctx context.Context, forgiven act, name string) error 
 	}
 	result := done{Workload: forgiven.workload, Action: forgiven.verb, Who: forgiven.who, Why: forgiven.why}
 	_, err = s.change(ctx, forgiven, func(record *ledger.Record) (entry ledger.Entry, err error) {
-		if result.Forgiven, err = chosen(record.SetAside, name); err != nil {
+		if result.Forgiven, err = chosen(record.AllSetAside(), name); err != nil {
 			return ledger.Entry{}, err
+		}
+		if name == "" {
+			record.Forgive("")
 		}
 		for _, aside := range result.Forgiven {
 			record.Forgive(aside.Digest)

@@ -53,7 +53,7 @@ func (s *session) former(ctx context.Context, seen sight) (ledger.Image, error) 
 		if running != nil && good.Digest == running.Digest {
 			continue
 		}
-		if _, aside := seen.Record.IsSetAside(good.Digest); aside {
+		if _, aside := seen.Record.IsSetAside(good); aside {
 			passed++
 			continue
 		}

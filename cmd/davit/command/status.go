@@ -132,7 +132,7 @@ func (s *session) oneByOne(ctx context.Context, viewer *viewer, batch []workload
 func (s *session) status(ctx context.Context, seen sight) (show.Status, error) {
 	status := show.Status{Workload: seen.Record.Workload, Running: seen.running(), Policy: seen.Observation.Settings.Policy,
 		States: show.States(s.now(), seen.settings, seen.Explanation), Action: seen.Decision.Action, Code: seen.Decision.Code,
-		Reason: seen.Decision.Reason, SetAside: len(seen.Record.SetAside), Hold: seen.Record.Hold, Rollout: seen.Record.Rollout}
+		Reason: seen.Decision.Reason, SetAside: len(seen.Record.AllSetAside()), Hold: seen.Record.Hold, Rollout: seen.Record.Rollout}
 	if seen.fault != nil {
 		status.States, status.Error = []string{"unknown"}, seen.fault.Error()
 		status.Action, status.Code, status.Reason = "", "", ""

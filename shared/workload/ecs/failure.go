@@ -7,26 +7,9 @@ import (
 	"strings"
 
 	"github.com/aws/smithy-go"
+
+	"davit/shared/rollout"
 )
-
-// Denied says that IAM forbids a call that davit needs, and what would allow it.
-type Denied struct {
-	// Action is the IAM action, such as "iam:GetRole".
-	Action string
-	// Resource is the ARN that the call was about, or "*" where the action knows no resource.
-	Resource string
-	// Err is the error of AWS.
-	Err error
-}
-
-// Error names the action and the policy statement to add.
-func (d *Denied) Error() string {
-	return fmt.Sprintf(`%s is denied; allow it with {"Effect":"Allow","Action":"%s","Resource":"%s"}: %v`,
-		d.Action, d.Action, d.Resource, d.Err)
-}
-
-// Unwrap is the error of AWS.
-func (d *Denied) Unwrap() error { return d.Err }
 
 // The codes by which the services say the same things. Most are in each service's API reference under "Common errors".
 var (
@@ -65,7 +48,7 @@ func failed(action, resource string, err error) error {
 
 // denied prefers what AWS itself names: a call may need more than its own action, such as iam:PassRole or
 // ecs:TagResource (docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html).
-func denied(action, resource string, err error) *Denied {
+func denied(action, resource string, err error) *rollout.Denied {
 	_, rest, found := strings.Cut(message(err), "not authorized to perform: ")
 	words := strings.Fields(rest)
 	if found && len(words) > 0 && words[0] != action {
@@ -74,5 +57,5 @@ func denied(action, resource string, err error) *Denied {
 	if len(words) > 3 && words[1] == "on" && words[2] == "resource:" && strings.HasPrefix(words[3], "arn:") {
 		resource = words[3]
 	}
-	return &Denied{Action: action, Resource: resource, Err: err}
+	return &rollout.Denied{Action: action, Resource: resource, Err: err}
 }

@@ -174,7 +174,10 @@ func observation(reference workload.Reference, service types.Service) workload.O
 	if deployedBy != string(types.DeploymentControllerTypeEcs) {
 		observed.Blocked = "its deployment controller is " + deployedBy + ", and davit rolls out only through ECS's own"
 	}
-	observed.RollsBack = rollsBack(deployedBy, service.DeploymentConfiguration)
+	if configuration := service.DeploymentConfiguration; configuration != nil && observed.Blocked == "" {
+		observed.RollsBack = rollsBack(configuration.DeploymentCircuitBreaker)
+		observed.ShiftsTraffic = configuration.Strategy != "" && configuration.Strategy != types.DeploymentStrategyRolling
+	}
 	observed.Revision = runningRevision(service)
 	observed.Deployments = deployments(service.Deployments)
 	observed.Desired, observed.Running = int(service.DesiredCount), int(service.RunningCount)
@@ -212,18 +215,10 @@ func controller(declared *types.DeploymentController) string {
 	return string(declared.Type)
 }
 
-// rollsBack tells whether ECS puts a failed deployment back by itself: its circuit breaker with rollback does, and so
-// do the strategies that keep the old tasks until the new ones are proved. An alarm alone does not: it sees no task
-// that never starts.
-func rollsBack(controller string, configuration *types.DeploymentConfiguration) bool {
-	if configuration == nil || controller != string(types.DeploymentControllerTypeEcs) {
-		return false
-	}
-	switch configuration.Strategy {
-	case types.DeploymentStrategyBlueGreen, types.DeploymentStrategyLinear, types.DeploymentStrategyCanary:
-		return true
-	}
-	breaker := configuration.DeploymentCircuitBreaker
+// rollsBack tells whether ECS puts a failed deployment back by itself. Its circuit breaker with rollback does, whatever the
+// strategy; an alarm alone does not, as it sees no task that never starts
+// (docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-failure-detection.html).
+func rollsBack(breaker *types.DeploymentCircuitBreaker) bool {
 	return breaker != nil && breaker.Enable && breaker.Rollback
 }
 

@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"davit/shared/rollout"
 	"davit/shared/workload"
-	"davit/shared/workload/ecs"
 )
 
 // service is a description as ECS gives it, with the changes of a test.
@@ -123,10 +123,12 @@ func TestObserveReadsTheService(t *testing.T) {
 		{"a circuit breaker without rollback does not put back", breaker(true, false), not(rollsBack)},
 		{"a circuit breaker that is off does not put back", breaker(false, true), not(rollsBack)},
 		{"no deployment configuration does not put back", nil, not(rollsBack)},
-		{"blue/green puts back", strategy("BLUE_GREEN"), rollsBack},
-		{"linear puts back", strategy("LINEAR"), rollsBack},
-		{"canary puts back", strategy("CANARY"), rollsBack},
-		{"rolling alone does not put back", strategy("ROLLING"), not(rollsBack)},
+		{"blue/green shifts traffic and alone does not put back", strategy("BLUE_GREEN"), shiftsTraffic},
+		{"linear shifts traffic and alone does not put back", strategy("LINEAR"), shiftsTraffic},
+		{"canary shifts traffic and alone does not put back", strategy("CANARY"), shiftsTraffic},
+		{"rolling neither shifts traffic nor puts back", strategy("ROLLING"), func(o workload.Observation) bool { return !o.ShiftsTraffic && !o.RollsBack }},
+		{"blue/green with a circuit breaker puts back", object{"deploymentConfiguration": object{"strategy": "BLUE_GREEN",
+			"deploymentCircuitBreaker": object{"enable": true, "rollback": true}}}, rollsBack},
 		{"an alarm alone does not put back",
 			object{"deploymentConfiguration": object{"alarms": object{"enable": true, "rollback": true, "alarmNames": array{}}}},
 			not(rollsBack)},
@@ -187,6 +189,8 @@ func TestObserveReadsTheService(t *testing.T) {
 }
 
 func rollsBack(o workload.Observation) bool { return o.RollsBack }
+
+func shiftsTraffic(o workload.Observation) bool { return o.ShiftsTraffic && !o.RollsBack }
 
 func not(holds func(workload.Observation) bool) func(workload.Observation) bool {
 	return func(o workload.Observation) bool { return !holds(o) }
@@ -316,7 +320,7 @@ func TestObserveFaults(t *testing.T) {
 			web := reference(t, "ecs:davit/web")
 			got, err := w.driver().Observe(t.Context(), []workload.Reference{web})
 			wantError(t, err, test.words...)
-			var denied *ecs.Denied
+			var denied *rollout.Denied
 			if errors.As(err, &denied) != (test.denied != "") || denied != nil && denied.Action != test.denied {
 				t.Errorf("denied is %+v, want %q", denied, test.denied)
 			}

@@ -26,7 +26,7 @@ type check func(context.Context) error
 
 // Verify checks side by side that the change can work: the image exists and has a platform that the task needs, and the
 // execution role, the log groups and the secrets of the revision that it is made from exist. All that is missing is told
-// in one *rollout.Refused; what could not be checked is an error, and one of type *Denied where IAM forbids the check.
+// in one *rollout.Refused; what could not be checked is an error, and one of type *rollout.Denied where IAM forbids the check.
 //
 // What was found is taken as found for a minute, so that workloads which share it share the call. Secrets and parameters
 // of other accounts are not checked: only their own account can tell.

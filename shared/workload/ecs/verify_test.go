@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"davit/shared/workload/ecs"
+	"davit/shared/rollout"
 )
 
 const (
@@ -325,7 +325,7 @@ func TestVerifyFaults(t *testing.T) {
 			if isRefused(err) {
 				t.Errorf("%v is a refusal, want an error", err)
 			}
-			var forbidden *ecs.Denied
+			var forbidden *rollout.Denied
 			if errors.As(err, &forbidden) != (test.denied != "") || forbidden != nil && forbidden.Action != test.denied {
 				t.Errorf("denied is %+v, want %q", forbidden, test.denied)
 			}

@@ -299,7 +299,7 @@ func TestAnImageThatFailsIsPutBackAndRemembered(t *testing.T) {
 			web := r.deploy(t, workload.ControllerDeployment, manifest("Deployment", first, "  replicas: 2", ""))
 			bad := cloud.Push(t, repository, "1.1.0", test.labels)
 			record := r.settle(t, web)
-			aside, found := record.IsSetAside(bad)
+			aside, found := record.IsSetAside(ledger.Image{Digest: bad})
 			if !found || !strings.Contains(aside.Reason, test.want) {
 				t.Fatalf("set aside: %+v", aside)
 			}
@@ -350,7 +350,7 @@ func TestWhatHumansDoMeanwhileSupersedes(t *testing.T) {
 			r.on.Kubectl(t, append([]string{"-n", r.namespace}, arguments...)...)
 			r.look(t, web)
 			record := r.record(t, web)
-			if aside, found := record.IsSetAside(slow); !found || record.Rollout != nil {
+			if aside, found := record.IsSetAside(ledger.Image{Digest: slow}); !found || record.Rollout != nil {
 				t.Errorf("the record says %+v, %+v", aside, record.Rollout)
 			}
 			entries, err := r.memory.History(t.Context(), web, ledger.MaximumHistory, "")
@@ -489,7 +489,7 @@ func TestAWantOfCapacityIsNoFailureOfTheImage(t *testing.T) {
 	r.on.Kubectl(t, "-n", r.namespace, "wait", "--for=condition=Progressing=false", "deployment/web", "--timeout=60s")
 	r.look(t, web)
 	record := r.record(t, web)
-	if _, aside := record.IsSetAside(wanted); aside || record.Rollout == nil {
+	if _, aside := record.IsSetAside(ledger.Image{Digest: wanted}); aside || record.Rollout == nil {
 		t.Errorf("the record says %+v", record)
 	}
 }

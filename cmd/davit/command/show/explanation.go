@@ -102,7 +102,7 @@ func summary(explained Explanation) [][2]string {
 		words := Image(request.Image.Tag, request.Image.Digest) + " by " + request.Who + ": " + request.Why
 		lines = append(lines, [2]string{"asked for", words})
 	}
-	if count := len(record.SetAside); count > 0 {
+	if count := len(record.AllSetAside()); count > 0 {
 		lines = append(lines, [2]string{"set aside", strconv.Itoa(count)})
 	}
 	if observation.Settings.Container != "" {

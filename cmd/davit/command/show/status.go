@@ -50,7 +50,7 @@ func States(now time.Time, configured settings.Settings, explained rollout.Expla
 	if window, frozen := configured.Frozen(observation.Workload.String(), now); frozen && observation.Settings.Policy != "" {
 		states = append(states, "frozen until "+Time(window.Ends))
 	}
-	if count := len(record.SetAside); count > 0 {
+	if count := len(record.AllSetAside()); count > 0 {
 		states = append(states, fmt.Sprintf("%d set aside", count))
 	}
 	return states

@@ -21,7 +21,7 @@ func TestAServiceWithoutACircuitBreakerIsPutBackByDavit(t *testing.T) {
 
 	bad := s.push("1.1.0", s.program.Broken)
 	s.awaitRecord("the broken image to be set aside", func(record ledger.Record) bool {
-		_, aside := record.IsSetAside(bad)
+		_, aside := record.IsSetAside(ledger.Image{Digest: bad})
 		return aside && record.Rollout == nil
 	})
 	after := s.awaitService("the revision that ran before to be back", func(seen sight) bool {

@@ -62,7 +62,7 @@ func TestAnAlarmAfterARolloutRollsBack(t *testing.T) {
 	s.checkTried(ended, "rollback helped")
 	record, err := s.record(s.ctx)
 	s.must(err)
-	if _, aside := record.IsSetAside(bad); !aside {
+	if _, aside := record.IsSetAside(ledger.Image{Digest: bad}); !aside {
 		t.Errorf("1.1.0 is not set aside: %s", describeRecord(record))
 	}
 }

@@ -415,7 +415,7 @@ func describeRecord(record ledger.Record) string {
 	if len(record.Good) > 0 {
 		text += ", newest good " + describeImage(record.Good[0])
 	}
-	for _, aside := range record.SetAside {
+	for _, aside := range record.AllSetAside() {
 		text += fmt.Sprintf(", set aside %s: %s", describeImage(aside.Image), aside.Reason)
 	}
 	if current := record.Rollout; current != nil {
