@@ -56,9 +56,15 @@ func TestTheFunctionIsToldWhereEverythingIs(t *testing.T) {
 			names.EnvironmentDeadLetterQueueURL: "AWS::SQS::Queue",
 			names.EnvironmentSettingsParameter:  "AWS::SSM::Parameter",
 		}
-		if len(variables) != len(kinds) {
+		if len(variables) != len(kinds)+1 {
 			t.Errorf("it has %s", asText(variables))
 		}
+		_, queue := have.with(t, "AWS::SQS::Queue", "QueueName", names.RolloutQueue)
+		receives, _ := at(queue.Properties, "RedrivePolicy", "maxReceiveCount").(float64)
+		if told := variables[names.EnvironmentMaximumReceives]; receives == 0 || told != fmt.Sprint(receives) {
+			t.Errorf("a message becomes a dead letter after %v attempts, and the function is told of %v", receives, told)
+		}
+		delete(variables, names.EnvironmentMaximumReceives)
 		for variable, kind := range kinds {
 			target, _ := at(variables[variable], "Ref").(string)
 			if have.Resources[target].Type != kind {
@@ -169,13 +175,16 @@ func TestAMessageThatFailsAgainAndAgainGoesToTheDeadLetters(t *testing.T) {
 		if !refersTo(at(queue.Properties, "RedrivePolicy", "deadLetterTargetArn"), dead) {
 			t.Errorf("it goes to %s", asText(queue.Properties["RedrivePolicy"]))
 		}
-		if attempts := at(queue.Properties, "RedrivePolicy", "maxReceiveCount"); attempts != 6.0 {
-			t.Errorf("after %v attempts", attempts)
-		}
 		if kept := deadQueue.Properties["MessageRetentionPeriod"]; kept != float64(14*24*3600) {
 			t.Errorf("it is kept for %v s", kept)
 		}
 	})
+	for configuration, want := range map[string]float64{local: 6, development: 6, alone: 6, chosen: 9} {
+		_, queue := synthesised[configuration][automationStack].with(t, "AWS::SQS::Queue", "QueueName", names.RolloutQueue)
+		if attempts := at(queue.Properties, "RedrivePolicy", "maxReceiveCount"); attempts != want {
+			t.Errorf("%s: after %v attempts, want %v", configuration, attempts, want)
+		}
+	}
 }
 
 func TestEveryTriggerReachesTheQueueAndNoOtherRuleMay(t *testing.T) {

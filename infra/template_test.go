@@ -121,6 +121,7 @@ automation:
   passRoles: ["role/davit/*", "arn:aws:iam::111122223333:role/legacy"]
   reservedConcurrency: 20
   maximumConcurrency: 20
+  maximumReceives: 9
   tracing: true
   deletionProtection: false
   subscriptions: [{protocol: email, endpoint: platform@example.com}]

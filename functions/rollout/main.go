@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	_ "time/tzdata" // freeze windows name time zones, and the runtime has no database of them
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -32,13 +33,17 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	receives, err := strconv.Atoi(os.Getenv(names.EnvironmentMaximumReceives))
+	if err != nil {
+		return fmt.Errorf("%s: %w", names.EnvironmentMaximumReceives, err)
+	}
 	log := telemetry.Logger(os.Stdout)
 	davit := installation.Open(configuration, os.Getenv(names.EnvironmentTable), os.Getenv(names.EnvironmentSettingsParameter), log)
 	davit.Reconciler.Reporter = &rollout.Announcer{Metrics: telemetry.NewMetrics(os.Stdout),
 		Publisher: publisher.New(eventbridge.NewFromConfig(configuration), os.Getenv(names.EnvironmentBus))}
 	queue := workqueue.New(sqs.NewFromConfig(configuration), os.Getenv(names.EnvironmentQueueURL),
 		os.Getenv(names.EnvironmentDeadLetterQueueURL), workqueue.WithLogger(log))
-	intake := &rollout.Intake{Reconciler: davit.Reconciler, Fleet: davit.Fleet, Enqueue: queue.Enqueue, Log: log}
+	intake := &rollout.Intake{Reconciler: davit.Reconciler, Fleet: davit.Fleet, Enqueue: queue.Enqueue, MaximumReceives: receives, Log: log}
 	lambda.Start(queue.Handle(intake.Handle))
 	return nil
 }

@@ -2,6 +2,7 @@ package automation
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
@@ -40,6 +41,7 @@ func newFunction(made *Automation, configuration *config.Configuration, function
 			names.EnvironmentQueueURL:           made.Queue.QueueUrl(),
 			names.EnvironmentDeadLetterQueueURL: made.DeadLetterQueue.QueueUrl(),
 			names.EnvironmentSettingsParameter:  made.Settings.ParameterName(),
+			names.EnvironmentMaximumReceives:    jsii.String(strconv.Itoa(settings.MaximumReceives)),
 		},
 	}, batchSize, settings.MaximumConcurrency)
 }

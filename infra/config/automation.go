@@ -33,7 +33,10 @@ type Automation struct {
 	// ReservedConcurrency takes this many of the account's concurrent executions for the function alone, at least
 	// MaximumConcurrency; 0 reserves none. Default 0.
 	ReservedConcurrency int `yaml:"reservedConcurrency"`
-	// MaximumReceives is after how many attempts a message goes to the dead-letter queue, 2 to 1000. Default 6.
+	// MaximumReceives is after how many attempts a message goes to the dead-letter queue, 5 to 1000. Default 6. What is not
+	// there yet, such as an image that ECR does not list, is waited for twice as long each time, and left to the sweep one
+	// attempt before; with fewer than 5, which "Using Lambda with Amazon SQS" of the Lambda developer guide asks for at least,
+	// little would be waited for.
 	MaximumReceives int `yaml:"maximumReceives"`
 	// LogDays is for how many days the function's log is kept; see LogDays. Default 90.
 	LogDays int `yaml:"logDays"`
@@ -75,6 +78,10 @@ type Subscription struct {
 	// Endpoint is the address in the form of the protocol. Required.
 	Endpoint string `yaml:"endpoint"`
 }
+
+// minimumReceives is what "Using Lambda with Amazon SQS" of the Lambda developer guide asks for at least
+// (docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
+const minimumReceives = 5
 
 var (
 	// repositoriesPattern is a repository's name with * for any text.
@@ -125,7 +132,7 @@ func (a *Automation) validate(p *problems, account string) {
 		p.add("automation.reservedConcurrency", "%d is below maximumConcurrency, %d: the queue's messages would be throttled",
 			a.ReservedConcurrency, a.MaximumConcurrency)
 	}
-	p.between("automation.maximumReceives", a.MaximumReceives, 2, 1000)
+	p.between("automation.maximumReceives", a.MaximumReceives, minimumReceives, 1000)
 	p.logDays("automation.logDays", a.LogDays)
 	oneOf(p, "automation.logLevel", a.LogLevel, Debug, Info, Warn, Error)
 	if a.VPC != nil {

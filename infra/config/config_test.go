@@ -167,6 +167,7 @@ func TestErrorsNameTheField(t *testing.T) {
 		{"every role of the account", "automation: {}", `automation: {passRoles: ["role/*"]}`, []string{"automation.passRoles[0]"}},
 		{"every role of the account by ARN", "automation: {}", `automation: {passRoles: ["arn:aws:iam::111122223333:role/*"]}`, []string{"automation.passRoles[0]"}},
 		{"a role of another account", "automation: {}", `automation: {passRoles: ["arn:aws:iam::999999999999:role/task"]}`, []string{"automation.passRoles[0]", "999999999999"}},
+		{"too few attempts to wait between them", "automation: {}", "automation: {maximumReceives: 4}", []string{"automation.maximumReceives: want 5 to 1000, have 4"}},
 		{"a sweep too often", "automation: {}", "automation: {sweepMinutes: 1}", []string{"automation.sweepMinutes: want 5 to 1440, have 1"}},
 		{"less reserved than the queue uses", "automation: {}", "automation: {reservedConcurrency: 5}", []string{"automation.reservedConcurrency"}},
 		{"a subscription without an address", "automation: {}", "automation: {subscriptions: [{protocol: email}]}", []string{"automation.subscriptions[0].endpoint"}},

@@ -11,7 +11,13 @@ import (
 // (aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter), which is anything up to first doubled at
 // each attempt after the first, and never above most. It is never 0.
 func Delay(first, most time.Duration, attempt int) time.Duration {
-	return 1 + rand.N(max(Window(first, most, attempt), 1)) // #nosec G404 -- jitter is no secret
+	return Jitter(Window(first, most, attempt))
+}
+
+// Jitter is a time drawn evenly from the window: more than 0, and at most the window. A window of 0 or less is one of a
+// nanosecond.
+func Jitter(window time.Duration) time.Duration {
+	return 1 + rand.N(max(window, 1)) // #nosec G404 -- jitter is no secret
 }
 
 // Window is the longest that Delay can be.

@@ -175,7 +175,7 @@ func intake(calls *counter) (*rollout.Intake, *installation.Installation) {
 	davit := installation.Open(counted, suffix, "/davit/settings/"+suffix, log)
 	davit.Reconciler.Reporter = &rollout.Announcer{Metrics: telemetry.NewMetrics(io.Discard),
 		Publisher: publisher.New(eventbridge.NewFromConfig(counted), suffix)}
-	return &rollout.Intake{Reconciler: davit.Reconciler, Log: log,
+	return &rollout.Intake{Reconciler: davit.Reconciler, Log: log, MaximumReceives: 6,
 		Fleet: func(ctx context.Context) iter.Seq2[workload.Reference, error] { return davit.Fleet(ctx) }}, davit
 }
 

@@ -78,13 +78,15 @@ const (
 	EnvironmentQueueURL           = "DAVIT_QUEUE_URL"
 	EnvironmentDeadLetterQueueURL = "DAVIT_DEAD_LETTER_QUEUE_URL"
 	EnvironmentSettingsParameter  = "DAVIT_SETTINGS_PARAMETER"
-	EnvironmentStopParameter      = "DAVIT_STOP_PARAMETER"
-	EnvironmentRolloutQueueURL    = "DAVIT_ROLLOUT_QUEUE_URL"
-	EnvironmentTopic              = "DAVIT_TOPIC"
-	EnvironmentAccount            = "DAVIT_ACCOUNT"
-	EnvironmentBucket             = "DAVIT_BUCKET"
-	EnvironmentAnchorKey          = "DAVIT_ANCHOR_KEY"
-	EnvironmentStateMachine       = "DAVIT_STATE_MACHINE"
+	// EnvironmentMaximumReceives is after how many attempts the function's queue makes a message a dead letter.
+	EnvironmentMaximumReceives = "DAVIT_MAXIMUM_RECEIVES"
+	EnvironmentStopParameter   = "DAVIT_STOP_PARAMETER"
+	EnvironmentRolloutQueueURL = "DAVIT_ROLLOUT_QUEUE_URL"
+	EnvironmentTopic           = "DAVIT_TOPIC"
+	EnvironmentAccount         = "DAVIT_ACCOUNT"
+	EnvironmentBucket          = "DAVIT_BUCKET"
+	EnvironmentAnchorKey       = "DAVIT_ANCHOR_KEY"
+	EnvironmentStateMachine    = "DAVIT_STATE_MACHINE"
 )
 
 // EventSource is the source of every event that davit publishes, and of the messages it sends to itself.

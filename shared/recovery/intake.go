@@ -207,6 +207,9 @@ func impaired(event events.Event, action *ecs.ServiceAction) ([]Concern, string,
 // lookAt has the incidents of a service looked at.
 func lookAt(event events.Event, service, text string) ([]Concern, string, error) {
 	reference, err := workload.ParseServiceARN(service)
+	if errors.Is(err, workload.ErrNoCluster) {
+		return nil, err.Error(), nil
+	}
 	if err != nil {
 		return nil, "", workqueue.Poison(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"davit/events/ecs"
 	"davit/events/schedule"
 	"davit/events/tag"
+	"davit/shared/backoff"
 	"davit/shared/names"
 	"davit/shared/workload"
 	"davit/shared/workqueue"
@@ -36,12 +37,13 @@ type Intake struct {
 	Fleet Fleet
 	// Enqueue puts messages on the function's own queue.
 	Enqueue func(ctx context.Context, bodies [][]byte, delay time.Duration) error
-	Log     *slog.Logger
+	// MaximumReceives is after how many attempts the queue makes a message a dead letter, as the stack configured it.
+	MaximumReceives int
+	Log             *slog.Logger
 }
 
-// givenUpAt is the attempt at which an image that never became visible is acknowledged. It is below the queue's
-// limit, since an image that was pushed and deleted at once is nobody's fault; the sweep looks at what there is.
-const givenUpAt = 5
+// longestWait bounds one wait for what is not yet.
+const longestWait = 5 * time.Minute
 
 // Handle handles one message. It is a workqueue.Handler: "not mine" is acknowledged with a line in the log, "not yet"
 // comes again, and what cannot be read goes to the dead-letter queue with its reason.
@@ -208,17 +210,19 @@ func reconciled(event events.Event, message *davit.Reconcile) ([]workload.Refere
 	return references, cause, err
 }
 
-// again turns a wish to look again into a delay of the message.
+// again turns a wish to look again into a delay of the message, which doubles with each attempt. The last attempt before the queue makes the message a
+// dead letter is not waited for: an image that was pushed and deleted at once, or a record that many want, is nobody's
+// fault, and the sweep looks at what there is.
 func (i *Intake) again(ctx context.Context, err error, attempt int) error {
 	var later *Later
 	if !errors.As(err, &later) {
 		return err
 	}
-	if onlyLater(err) && attempt >= givenUpAt {
-		i.Log.WarnContext(ctx, "left to the sweep", slog.String("reason", err.Error()))
+	if onlyLater(err) && attempt >= i.MaximumReceives-1 {
+		i.Log.WarnContext(ctx, "left to the sweep", slog.Int("attempt", attempt), slog.String("reason", err.Error()))
 		return nil
 	}
-	return workqueue.Later(err, later.After*time.Duration(attempt))
+	return workqueue.Later(err, backoff.Window(later.After, longestWait, attempt))
 }
 
 // onlyLater tells whether every error joined in err is a *Later, so that nothing failed.
@@ -232,6 +236,9 @@ func onlyLater(err error) bool {
 
 func one(arn string, cause Cause) ([]workload.Reference, Cause, error) {
 	reference, err := workload.ParseServiceARN(arn)
+	if errors.Is(err, workload.ErrNoCluster) {
+		return nil, Cause{ID: cause.ID, Text: err.Error()}, nil
+	}
 	if err != nil {
 		return nil, cause, workqueue.Poison(err)
 	}

@@ -29,7 +29,7 @@ func quietWorld(t *testing.T) (*world, *Intake, *[][]byte) {
 	service.settings.Policy, service.rollsBack = "semver:>=0.0.0", true
 	w.alive = []bool{true}
 	var queued [][]byte
-	intake := &Intake{Reconciler: w.reconciler, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	intake := &Intake{Reconciler: w.reconciler, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), MaximumReceives: 6,
 		Fleet: func(context.Context) iter.Seq2[workload.Reference, error] {
 			return func(yield func(workload.Reference, error) bool) {
 				for range 2 {
@@ -58,7 +58,11 @@ func pushEvent(letter, tag, result string) []byte {
 		`{"action-type":"PUSH","result":%q,"repository-name":"web","image-digest":%q,"image-tag":%q}`, result, digest(letter), tag))
 }
 
-const serviceARN = "arn:aws:ecs:eu-west-1:123456789012:service/production/web-0"
+const (
+	serviceARN = "arn:aws:ecs:eu-west-1:123456789012:service/production/web-0"
+	// olderARN is of the form that services had before 2021.
+	olderARN = "arn:aws:ecs:eu-west-1:123456789012:service/web-0"
+)
 
 func TestAPushRollsOutAndItsCompletionIsProved(t *testing.T) {
 	w, intake, _ := quietWorld(t)
@@ -101,7 +105,14 @@ func TestIntakeAnswers(t *testing.T) {
 			bytes.Replace(pushEvent("e", "2.0.0", "SUCCESS"), []byte(`,"image-tag":"2.0.0"`), nil, 1), 1, ""},
 		{"a push that no workload follows is acknowledged", bytes.ReplaceAll(pushEvent("a", "1.0.0", "SUCCESS"), []byte(`"web"`), []byte(`"other"`)), 1, ""},
 		{"a push that is not visible yet comes again", pushEvent("e", "2.0.0", "SUCCESS"), 1, "does not list 2.0.0"},
-		{"a push that never becomes visible is left to the sweep", pushEvent("e", "2.0.0", "SUCCESS"), givenUpAt, ""},
+		{"a push that is not visible yet comes again up to the last attempt but two", pushEvent("e", "2.0.0", "SUCCESS"), 4, "does not list 2.0.0"},
+		{"a push that never becomes visible is left to the sweep before it is a dead letter", pushEvent("e", "2.0.0", "SUCCESS"), 5, ""},
+		{"a deployment of a service whose ARN names no cluster is acknowledged", event("aws.ecs", "ECS Deployment State Change", olderARN,
+			`{"eventType":"INFO","eventName":"SERVICE_DEPLOYMENT_COMPLETED","deploymentId":"ecs-svc/1","reason":"done"}`), 1, ""},
+		{"an action of such a service has the cluster", event("aws.ecs", "ECS Service Action", olderARN,
+			`{"eventType":"INFO","eventName":"SERVICE_STEADY_STATE","clusterArn":"arn:aws:ecs:eu-west-1:123456789012:cluster/production"}`), 1, ""},
+		{"a deployment of what has no such ARN at all is refused with its reason", event("aws.ecs", "ECS Deployment State Change", serviceARN+"/more",
+			`{"eventType":"INFO","eventName":"SERVICE_DEPLOYMENT_COMPLETED","deploymentId":"ecs-svc/1","reason":"done"}`), 1, "names no cluster and service"},
 		{"an unknown kind of event is acknowledged", event("aws.s3", "Object Deleted", "", `{}`), 1, ""},
 		{"a tag change elsewhere is acknowledged", event("aws.tag", "Tag Change on Resource", "arn:aws:ec2:eu-west-1:123456789012:instance/i-1",
 			`{"changed-tag-keys":["davit/policy"],"service":"ec2","resource-type":"instance","version":1}`), 1, ""},
@@ -329,7 +340,7 @@ func TestADeploymentOfWhichNoEventTellsIsEnqueuedAgain(t *testing.T) {
 		delay time.Duration
 	}
 	var queued []sent
-	intake := &Intake{Reconciler: w.reconciler, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	intake := &Intake{Reconciler: w.reconciler, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), MaximumReceives: 6,
 		Enqueue: func(_ context.Context, bodies [][]byte, delay time.Duration) error {
 			for _, body := range bodies {
 				queued = append(queued, sent{body, delay})

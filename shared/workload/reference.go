@@ -46,6 +46,12 @@ type Reference struct {
 // ErrReference is wrapped by every error of ParseReference and of the constructors.
 var ErrReference = errors.New("not a workload reference")
 
+// ErrNoCluster is wrapped by the error of ParseServiceARN for an ARN of the older form, which names no cluster. ECS takes
+// no tags of such a service, so that it cannot have opted in
+// (docs.aws.amazon.com/AmazonECS/latest/developerguide/service-arn-migration.html).
+var ErrNoCluster = errors.New("an ARN of the older form, which names no cluster: ECS takes no tags of such a service, so it has not " +
+	"opted in; migrate it to the long ARN to tag it")
+
 // The limits are not in the expressions, whose counted repetitions would cost a millisecond of every cold start.
 const (
 	maximumECSName        = 255
@@ -141,14 +147,17 @@ func ParseReference(text string) (Reference, error) {
 }
 
 // ParseServiceARN reads the ARN of an ECS service in the form that names its cluster
-// (arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/SERVICE). The older form without the cluster is refused: it does not
-// say which service is meant.
+// (arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/SERVICE). The older form without the cluster is refused with an error that
+// wraps ErrNoCluster too: it does not say which service is meant.
 func ParseServiceARN(arn string) (Reference, error) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "ecs" {
 		return Reference{}, fmt.Errorf("%w: %q is not the ARN of an ECS service", ErrReference, abbreviate(arn))
 	}
 	path := strings.Split(parts[5], "/")
+	if len(path) == 2 && path[0] == "service" && within(path[1], maximumECSName, ecsName) {
+		return Reference{}, fmt.Errorf("%w: %s is %w", ErrReference, abbreviate(arn), ErrNoCluster)
+	}
 	if len(path) != 3 || path[0] != "service" {
 		return Reference{}, fmt.Errorf("%w: %q names no cluster and service", ErrReference, abbreviate(arn))
 	}

@@ -106,6 +106,9 @@ func TestServiceARNsAreReadWhereTheyNameTheCluster(t *testing.T) {
 		if got.String() != want || (err == nil) != (want != "") || err != nil && !errors.Is(err, workload.ErrReference) {
 			t.Errorf("%q: got %q, %v; want %q", arn, got, err, want)
 		}
+		if older := arn == "arn:aws:ecs:us-west-2:111122223333:service/web"; errors.Is(err, workload.ErrNoCluster) != older {
+			t.Errorf("%q: of the older form: %t, but %v", arn, older, err)
+		}
 	}
 }
 

@@ -33,6 +33,10 @@ const (
 	// firstBackoff and longestBackoff bound the time before a failed message comes again.
 	firstBackoff   = 2 * time.Second
 	longestBackoff = 10 * time.Minute
+	// leastJitter and mostJitter bound the window of what is added to a delay that was asked for. SQS hides messages for
+	// whole seconds, so that with less than a few there is one moment at which all come again.
+	leastJitter = 3 * time.Second
+	mostJitter  = time.Minute
 	// longestHidden keeps a message under the 12 hours that SQS allows from its receipt
 	// (docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html), with the 15
 	// minutes that an invocation can last taken off.
@@ -167,7 +171,7 @@ func (b *Batch) handleOne(ctx context.Context, message *message) bool {
 		return q.bury(ctx, message, err)
 	}
 	q.logger.WarnContext(ctx, "a message failed and comes again", message.identity(), slog.Any("error", err))
-	q.hide(ctx, message, delayOf(err, message.attempt()))
+	q.hide(ctx, message, q.delayOf(err, message.attempt()))
 	return false
 }
 
@@ -189,12 +193,17 @@ func (b *Batch) call(ctx context.Context, message *message) (err error) {
 }
 
 // delayOf is when a failed message comes again.
-func delayOf(err error, attempt int) time.Duration {
+func (q *Queue) delayOf(err error, attempt int) time.Duration {
 	var asked *later
 	if errors.As(err, &asked) && asked.delay > 0 {
-		return min(asked.delay, longestHidden)
+		return min(asked.delay+q.jitter(jitterWindow(asked.delay)).Truncate(time.Second), longestHidden)
 	}
 	return backoff.Delay(firstBackoff, longestBackoff, attempt)
+}
+
+// jitterWindow is the longest that is added to a delay that was asked for: half of it within bounds.
+func jitterWindow(delay time.Duration) time.Duration {
+	return min(max(delay/2, leastJitter), mostJitter)
 }
 
 // hide sets when the message comes again. Where that fails the queue's own visibility timeout holds.

@@ -42,7 +42,7 @@ func (q *Queue) bury(ctx context.Context, message *message, cause error) bool {
 	if err != nil {
 		q.logger.ErrorContext(ctx, "could not move a message to the dead-letter queue", message.identity(),
 			slog.Any("reason", cause), slog.Any("error", err))
-		q.hide(ctx, message, delayOf(cause, message.attempt()))
+		q.hide(ctx, message, q.delayOf(cause, message.attempt()))
 		return false
 	}
 	q.logger.ErrorContext(ctx, "a message went to the dead-letter queue", message.identity(),

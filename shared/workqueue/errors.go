@@ -16,9 +16,10 @@ type later struct {
 func (l *later) Unwrap() error { return l.error }
 
 // Later says that the message cannot be handled yet: it stays in the queue and comes again after delay, or after the
-// usual backoff where delay is 0 or less. Each time counts as an attempt: the queue's own limit moves the message to
-// the dead-letter queue in the end. The delay is rounded up to seconds and is at most 11 h 45 min, since SQS hides a
-// message for 12 hours in all.
+// usual backoff where delay is 0 or less. Some seconds are added at random, up to half of the delay and never more than a
+// minute, so that messages that got in one another's way do not come again together. Each time counts as an attempt: the
+// queue's own limit moves the message to the dead-letter queue in the end. The whole is rounded up to seconds and is at
+// most 11 h 45 min, since SQS hides a message for 12 hours in all.
 func Later(err error, delay time.Duration) error {
 	if err == nil {
 		err = errNoReason

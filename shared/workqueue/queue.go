@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"davit/shared/backoff"
 )
 
 // SQSAPI is the part of the SQS client that a Queue uses.
@@ -29,6 +31,7 @@ type Queue struct {
 	margin        time.Duration
 	logger        *slog.Logger
 	now           func() time.Time
+	jitter        func(window time.Duration) time.Duration
 	pause         func(ctx context.Context, attempt int) error
 }
 
@@ -62,6 +65,7 @@ func New(client SQSAPI, url, deadLetterURL string, options ...Option) *Queue {
 		margin:        5 * time.Second,
 		logger:        slog.Default(),
 		now:           time.Now,
+		jitter:        backoff.Jitter,
 		pause:         pause,
 	}
 	for _, option := range options {

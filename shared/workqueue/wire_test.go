@@ -208,6 +208,7 @@ func TestAFailedMessageComesAgainAfterABackoff(t *testing.T) {
 		"then later":                           {5, boom, 1, 32},
 		"in the end after ten minutes at most": {30, boom, 1, 600},
 		"as asked":                             {1, Later(boom, 90*time.Second), 90, 90},
+		"as asked at each attempt":             {7, Later(boom, 90*time.Second), 90, 90},
 		"as asked, rounded up":                 {1, Later(boom, 1500*time.Millisecond), 2, 2},
 		"as asked, but within what SQS allows": {1, Later(boom, 48*time.Hour), 42300, 42300},
 		"as usual where no delay is asked":     {1, Later(boom, 0), 1, 2},
@@ -215,6 +216,7 @@ func TestAFailedMessageComesAgainAfterABackoff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := new(server)
 			queue, _ := newQueue(t, server)
+			queue.jitter = func(time.Duration) time.Duration { return 1 }
 			batch := queue.Handle(func(context.Context, []byte, int) error { return test.err })
 			if _, err := batch.Invoke(t.Context(), payload(test.attempt, "x")); err != nil {
 				t.Error(err)
@@ -275,6 +277,55 @@ func TestPoisonGoesToTheDeadLetterQueueWithItsReason(t *testing.T) {
 				t.Errorf("the message ID is %q", value(AttributeMessageID))
 			}
 		})
+	}
+}
+
+func TestJitterIsAddedToWhatIsAskedFor(t *testing.T) {
+	for name, test := range map[string]struct {
+		asked time.Duration
+		want  float64
+	}{
+		"at least a few seconds":                {time.Second, 1 + 3},
+		"half of it":                            {40 * time.Second, 40 + 20},
+		"at most a minute":                      {time.Hour, 3600 + 60},
+		"and never more than what SQS allows":   {48 * time.Hour, 42300},
+		"in whole seconds, as the queue counts": {7 * time.Second, 7 + 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := new(server)
+			queue, _ := newQueue(t, server)
+			queue.jitter = func(window time.Duration) time.Duration { return window } // the most of it
+			batch := queue.Handle(func(context.Context, []byte, int) error { return Later(errors.New("boom"), test.asked) })
+			if _, err := batch.Invoke(t.Context(), payload(1, "x")); err != nil {
+				t.Error(err)
+			}
+			if hidden := server.hidden()["r-0"]; hidden != test.want {
+				t.Errorf("the message is hidden for %v s, not %v", hidden, test.want)
+			}
+		})
+	}
+}
+
+// Thirty messages about one workload that was taken do not come again in step.
+func TestMessagesThatWereTurnedAwayTogetherComeAgainApart(t *testing.T) {
+	const messages = 30
+	server := new(server)
+	queue, _ := newQueue(t, server)
+	batch := queue.Handle(func(context.Context, []byte, int) error { return Later(errors.New("taken"), time.Second) })
+	if _, err := batch.Invoke(t.Context(), payload(1, slices.Repeat([]string{"x"}, messages)...)); err != nil {
+		t.Error(err)
+	}
+	at := map[float64]int{}
+	for _, seconds := range server.hidden() {
+		at[seconds]++
+	}
+	for seconds, count := range at {
+		if seconds < 1 || seconds > 4 || count > messages*9/10 {
+			t.Errorf("after %v s come %d of %d", seconds, count, messages)
+		}
+	}
+	if len(at) < 2 {
+		t.Errorf("they come again at %v", at)
 	}
 }
 

@@ -253,7 +253,7 @@ func function(t *testing.T) (stop func()) {
 	found, err := client.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(names.RolloutQueue)})
 	fatal(t, err)
 	queue := workqueue.New(client, *found.QueueUrl, "")
-	intake := &rollout.Intake{Reconciler: davit.Reconciler, Fleet: davit.Fleet, Enqueue: queue.Enqueue, Log: log}
+	intake := &rollout.Intake{Reconciler: davit.Reconciler, Fleet: davit.Fleet, Enqueue: queue.Enqueue, MaximumReceives: 6, Log: log}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
