@@ -56,6 +56,7 @@ type Request struct {
 	Content string
 }
 
+// String is the method and the path, for errors.
 func (r Request) String() string {
 	if r.Method == "" {
 		return http.MethodGet + " " + r.Path
