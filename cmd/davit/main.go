@@ -5,6 +5,8 @@ import (
 	"os"
 	_ "time/tzdata" // freeze windows name time zones, and not every machine has a database of them
 
+	"github.com/spf13/cobra"
+
 	"davit/cmd/davit/advise"
 	"davit/cmd/davit/anchor"
 	"davit/cmd/davit/command"
@@ -15,5 +17,10 @@ import (
 )
 
 func main() {
-	os.Exit(command.Execute(os.Args[1:], advise.Command(), job.Command(), anchor.Command(), eks.Command(), local.Command(), restore.Command()))
+	os.Exit(command.Execute(os.Args[1:], groups()...))
+}
+
+// groups are the commands that stand beside the verbs.
+func groups() []*cobra.Command {
+	return []*cobra.Command{advise.Command(), job.Command(), anchor.Command(), eks.Command(), local.Command(), restore.Command()}
 }

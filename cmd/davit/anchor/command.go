@@ -220,8 +220,38 @@ func show(to io.Writer, asJSON bool, found verdict) error {
 	return err
 }
 
+// publicKey is the result of public-key.
+type publicKey struct {
+	// PublicKey is the key in PEM, Key its fingerprint as verify shows it, and Region where its KMS key is.
+	PublicKey string `json:"public_key"`
+	Key       string `json:"key"`
+	Region    string `json:"region"`
+}
+
+// showKey writes the key that KMS gives in DER: in PEM, or as JSON that holds that.
+func showKey(to io.Writer, asJSON bool, public []byte, region string) error {
+	block := &pem.Block{Type: "PUBLIC KEY", Bytes: public}
+	if !asJSON {
+		return pem.Encode(to, block)
+	}
+	key, err := anchorproof.ParsePublicKey(public)
+	if err != nil {
+		return err
+	}
+	encoder := json.NewEncoder(to)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(publicKey{PublicKey: string(pem.EncodeToMemory(block)), Key: key.String(), Region: region})
+}
+
+// documentIsJSON adds the flag to a command whose result is a document that is JSON anyway, so that a script can give it to
+// every command.
+func documentIsJSON(to *cobra.Command) {
+	to.Flags().Bool("json", false, "write the document as JSON, which it is without the flag, too")
+}
+
 func keyCommand() *cobra.Command {
 	var region string
+	var asJSON bool
 	key := &cobra.Command{
 		Use:     "public-key",
 		Short:   "Show the public key of the installation's anchors, in PEM",
@@ -237,10 +267,11 @@ func keyCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("%w: is the stack of hash jobs deployed in %s?", err, configuration.Region)
 			}
-			return pem.Encode(given.OutOrStdout(), &pem.Block{Type: "PUBLIC KEY", Bytes: public})
+			return showKey(given.OutOrStdout(), asJSON, public, configuration.Region)
 		},
 	}
 	key.Flags().StringVar(&region, "region", "", "AWS region; that of the AWS environment if absent")
+	key.Flags().BoolVar(&asJSON, "json", false, "write the key with its fingerprint as JSON")
 	return key
 }
 
@@ -262,6 +293,7 @@ func proofCommand() *cobra.Command {
 		},
 	}
 	proof.Flags().StringVar(&region, "region", "", "AWS region; that of the AWS environment if absent")
+	documentIsJSON(proof)
 	return proof
 }
 
@@ -292,6 +324,7 @@ eth_sendRawTransaction takes.`,
 		},
 	}
 	transaction.Flags().StringVar(&region, "region", "", "AWS region; that of the AWS environment if absent")
+	documentIsJSON(transaction)
 	return transaction
 }
 
