@@ -883,6 +883,42 @@ func TestWhatIAMForbidsIsToldOnceAndTriedAgain(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBePutBackIsAFailureThatIsTold(t *testing.T) {
+	w := newWorld(1, 1, faults{})
+	service := w.services[w.order[0]]
+	service.settings.Policy, service.rollsBack = "newest", false
+	w.push()
+	clear(w.visible)
+	w.bad[w.images[0].Digest] = true
+	w.sweep()
+	w.work()
+	w.forbidden.start = Refusef("web:1 is deregistered")
+	w.rest()
+	record := w.record(service.reference)
+	if record.Rollout != nil || len(record.SetAside) != 1 || !strings.Contains(record.SetAside[0].Reason, "could not be put back on web-0:1: web:1 is deregistered") {
+		t.Errorf("the rollout is %+v, set aside are %+v", record.Rollout, record.SetAside)
+	}
+	if told := w.told[rolloutOf(t, w, service)+" "+string(Fail)]; told != 1 {
+		t.Errorf("the failure was told %d times", told)
+	}
+}
+
+// rolloutOf is the ID of the service's first rollout.
+func rolloutOf(t *testing.T, w *world, service *modelService) string {
+	t.Helper()
+	entries, err := w.memory.History(t.Context(), service.reference, ledger.MaximumHistory, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if entry.Rollout != "" {
+			return entry.Rollout
+		}
+	}
+	t.Fatal("there was no rollout")
+	return ""
+}
+
 func TestAQuietDeploymentIsWatchedToItsEnd(t *testing.T) {
 	for seed := range uint64(40) {
 		w := newWorld(seed, 2, faults{})

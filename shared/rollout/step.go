@@ -250,7 +250,13 @@ func (s *step) putBack(ctx context.Context) error {
 		return err
 	}
 	start := Start{Revision: current.From, Rollout: current.ID, Cause: "put back: " + current.Failure}
-	if _, err := s.reconciler.Driver.Start(ctx, s.look.seen.Workload, start); err != nil {
+	_, err := s.reconciler.Driver.Start(ctx, s.look.seen.Workload, start)
+	if reason, refused := refusal(err); refused {
+		s.look.decision.Action = Fail
+		s.look.decision.Reason = fmt.Sprintf("%s; it could not be put back on %s: %s", current.Failure, revisionName(current.From), reason)
+		return s.setAside(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("putting back %s: %w", revisionName(current.From), err)
 	}
 	return nil

@@ -128,7 +128,7 @@ func wantJSON[T any](t *testing.T, o outcome) T {
 // Authorization Reference.
 func (o outcome) wantOnlyReads(t *testing.T) {
 	t.Helper()
-	reads := []string{"DynamoDB:GetItem", "DynamoDB:BatchGetItem", "DynamoDB:Query", "ECS:DescribeServices",
+	reads := []string{"Application Auto Scaling:DescribeScalableTargets", "DynamoDB:GetItem", "DynamoDB:BatchGetItem", "DynamoDB:Query", "ECS:DescribeServices",
 		"ECS:DescribeTaskDefinition", "ECR:DescribeImages", "ECR:BatchGetImage", "ECR:GetDownloadUrlForLayer", "SSM:GetParameter", "SSM:GetParameters",
 		"Resource Groups Tagging API:GetResources", "STS:GetCallerIdentity"}
 	if len(o.operations) == 0 {
