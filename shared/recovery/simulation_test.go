@@ -350,7 +350,7 @@ func (w *world) advance(by time.Duration) {
 		if w.random.IntN(2000) == 0 {
 			service.held = !service.held
 		}
-		if w.random.IntN(3000) == 0 && service.primary.State == workload.Completed && !w.record(reference).Recovering() {
+		if w.random.IntN(3000) == 0 && !service.host && service.primary.State == workload.Completed && !w.record(reference).Recovering() {
 			w.deploy(service, true)
 		}
 	}
@@ -630,7 +630,9 @@ func (d modelDriver) applyToHost(service *modelService, act ledger.Act) (Done, e
 		service.cordoned, service.kept = true, d.world.random.IntN(4)
 	case service.kept > 0:
 		service.kept--
-		d.world.pressed++
+		if act.Phase == ledger.Started {
+			d.world.pressed++
+		}
 	}
 	service.drained = service.kept == 0
 	return Done{Text: "drained", Undo: &ledger.Undo{Do: act.Do, Target: service.reference.Name()}}, nil
