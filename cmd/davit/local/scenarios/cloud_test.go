@@ -1,5 +1,6 @@
 // Package scenarios holds what happens to services that exist already once davit comes to their account: one local
-// cloud with nothing but the automation stack on it, and a test for each of the situations that such services meet.
+// cloud with the automation, and with remedies, scaling and the watch of nodes beside it, and a test for each of the
+// situations that such services meet. The package automationalone has the automation with nothing beside it.
 //
 // The services are made as their owners make them, by the AWS API; their images are pushed and run as real containers.
 package scenarios
@@ -59,7 +60,7 @@ const (
 	lookEvery = 200 * time.Millisecond
 )
 
-// account is an account with services, and with the automation stack of davit.
+// account is an account with services, and with the stacks of davit that need no platform.
 type account struct {
 	site    cloud.Site
 	program webimage.Program
@@ -171,8 +172,9 @@ func checkBuilt(root string) error {
 	return nil
 }
 
-// writeConfiguration takes the configuration for those who have services already, as it is in the repository, and
-// changes in it what its reader has to change: the account, and for this machine the architecture of the function.
+// writeConfiguration takes the configuration for those who have services already, changes in it what its reader has to
+// change (the account, and for this machine the architecture of the functions), and adds quick remedies, scaling and the
+// watch of nodes.
 func writeConfiguration(site cloud.Site) error {
 	text, err := os.ReadFile(filepath.Join(site.Root, "infra", "configurations", "automation.yaml"))
 	if err != nil {
