@@ -117,6 +117,35 @@ func TestTaskThatExitsPublishesItsExitCode(t *testing.T) {
 	})
 }
 
+func TestServiceStartsATaskForOneThatWasStopped(t *testing.T) {
+	needEngine(t)
+	_, repositoryName := repository(t)
+	pushContainer(t, repositoryName, "1.0.0")
+	client := ecs.NewFromConfig(cloud(t))
+	web := newService(t, client, registryImage(repositoryName, ":1.0.0"))
+	eventually(t, "the deployment completes", func() bool {
+		return web.describe().Deployments[0].RolloutState == ecstypes.DeploymentRolloutStateCompleted
+	})
+	running := func() []string {
+		listed, err := client.ListTasks(t.Context(), &ecs.ListTasksInput{Cluster: &web.name, ServiceName: &web.name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return listed.TaskArns
+	}
+	stopped := running()
+	if len(stopped) != 1 {
+		t.Fatalf("the tasks %q run, want one", stopped)
+	}
+	if _, err := client.StopTask(t.Context(), &ecs.StopTaskInput{Cluster: &web.name, Task: &stopped[0]}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another task runs", func() bool {
+		now := running()
+		return len(now) == 1 && now[0] != stopped[0] && web.describe().RunningCount == 1
+	})
+}
+
 func TestTaskOutsideAServiceIsStoppedByItsUser(t *testing.T) {
 	needEngine(t)
 	_, repositoryName := repository(t)

@@ -35,6 +35,7 @@ def install():
         for name in names:
             hooks.attribute(module, name)
     hooks.function(ecs, "_stop_task", ("data",))
+    hooks.function(ecs, "_reconcile_service_tasks", ("cluster_name", "svc_key"))
     hooks.function(ecs, "_resolve_cluster_name", ("ref",))
     hooks.function(ec2, "_terminate_instances", ("p",))
     hooks.wrap(autoscaling, "_reconcile_instances", ("asg",), reconcile_instances)
@@ -46,6 +47,7 @@ def install():
     if "TerminateInstanceInAutoScalingGroup" in autoscaling._ACTION_MAP or "UpdateContainerInstancesState" in ecs._ACTION_MAP:
         raise hooks.HookError("hook hosts: the emulator has hosts of its own now; remove them from the plugin")
     autoscaling._ACTION_MAP["TerminateInstanceInAutoScalingGroup"] = terminate_in_group
+    ecs._ACTION_MAP["StopTask"] = stop_task
     ecs._ACTION_MAP["ListContainerInstances"] = list_container_instances
     ecs._ACTION_MAP["DescribeContainerInstances"] = describe_container_instances
     ecs._ACTION_MAP["UpdateContainerInstancesState"] = update_container_instances_state
@@ -226,9 +228,20 @@ def _empty(cluster, arn):
         with request_scope(account, region):
             for task in _tasks_on(arn):
                 if task.get("group", "").startswith("service:"):
-                    ecs._stop_task({"cluster": cluster, "task": task["taskArn"], "reason": "Scaling activity initiated by draining"})
+                    stop_task({"cluster": cluster, "task": task["taskArn"], "reason": "Scaling activity initiated by draining"})
 
     spawn_background(stop, thread_name="davit-ecs-drain")
+
+
+def stop_task(data):
+    """Stop a task. Its service starts another one at once; the emulator alone would do so at the next deployment."""
+    answer = ecs._stop_task(data)
+    if answer[0] == 200:
+        task = ecs.json.loads(answer[2])["task"]
+        cluster, group = ecs._cluster_name_from_arn(task["clusterArn"]), task.get("group", "")
+        if group.startswith("service:"):
+            ecs._reconcile_service_tasks(cluster, f"{cluster}/{group.removeprefix('service:')}")
+    return answer
 
 
 def run_task(original, data):
