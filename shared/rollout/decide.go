@@ -235,7 +235,7 @@ func decideStarted(now time.Time, configured settings.Settings, current *ledger.
 		return Decision{Action: Wait, Code: InProgress, Reason: "the service lists no primary deployment"}
 	case found && deployment.State == workload.InProgress && deployment.CreatedAt.After(primary.CreatedAt):
 		return decideUnderWay(now, configured, current, deployment, observation)
-	case !found && primary.Revision == current.From && settling(now, current, primary):
+	case !found && primary.Revision == current.From && !observation.Quiet && settling(now, current, primary):
 		return Decision{Action: Wait, Code: InProgress, Again: leaseLook,
 			Reason: fmt.Sprintf("the service does not list deployment %s yet", current.Deployment)}
 	case runsImage(observation, current):
@@ -252,7 +252,7 @@ func decideStarted(now time.Time, configured settings.Settings, current *ledger.
 		Reason: fmt.Sprintf("deployment %s of %s, which davit did not start, replaced it", primary.ID, revisionName(primary.Revision))}
 }
 
-// settling tells whether what the platform lists may be older than the start of the rollout: ECS is eventually consistent, and
+// settling tells whether what ECS lists may be older than the start of the rollout: ECS is eventually consistent, and
 // a deployment that puts the service back is made after the one that it ends
 // (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html).
 func settling(now time.Time, current *ledger.Rollout, primary workload.Deployment) bool {

@@ -347,6 +347,11 @@ func TestDecide(t *testing.T) {
 			s.rolling().StartedAt = s.now.Add(-time.Second)
 			s.back()
 		}, Wait, InProgress, "does not list deployment ecs-svc/2 yet"},
+		{"what Kubernetes lists is so, however soon", func(s *scene) {
+			s.rolling().StartedAt = s.now.Add(-time.Second)
+			s.back()
+			s.seen.Workload.Quiet = true
+		}, Supersede, Superseded, "somebody put it back on web:1"},
 		{"a service that is back soon after the start is a failure all the same", func(s *scene) {
 			s.rolling().StartedAt = s.now.Add(-30 * time.Second)
 			s.back()
