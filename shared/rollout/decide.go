@@ -235,15 +235,15 @@ func decideStarted(now time.Time, configured settings.Settings, current *ledger.
 		return Decision{Action: Wait, Code: InProgress, Reason: "the service lists no primary deployment"}
 	case found && deployment.State == workload.InProgress && deployment.CreatedAt.After(primary.CreatedAt):
 		return decideUnderWay(now, configured, current, deployment, observation)
-	case !found && primary.Revision == current.From && !observation.Quiet && settling(now, current, primary):
-		return Decision{Action: Wait, Code: InProgress, Again: leaseLook,
-			Reason: fmt.Sprintf("the service does not list deployment %s yet", current.Deployment)}
 	case runsImage(observation, current):
 		return Decision{Action: Adopt, Code: Elsewhere, Deployment: primary.ID, Revision: primary.Revision,
 			Reason: "deployment " + primary.ID + " brings the same image up now"}
 	case primary.Revision == current.From && observation.Quiet:
 		return Decision{Action: Supersede, Code: Superseded, Deployment: primary.ID,
 			Reason: fmt.Sprintf("somebody put it back on %s", revisionName(current.From))}
+	case primary.Revision == current.From && !found && settling(now, current, primary):
+		return Decision{Action: Wait, Code: InProgress, Again: leaseLook,
+			Reason: fmt.Sprintf("the service does not list deployment %s yet", current.Deployment)}
 	case primary.Revision == current.From:
 		return Decision{Action: Fail, Code: RolledBack,
 			Reason: fmt.Sprintf("the service is back on %s", revisionName(current.From))}

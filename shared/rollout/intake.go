@@ -210,9 +210,9 @@ func reconciled(event events.Event, message *davit.Reconcile) ([]workload.Refere
 	return references, cause, err
 }
 
-// again turns a wish to look again into a delay of the message, which doubles with each attempt. The last attempt before the queue makes the message a
-// dead letter is not waited for: an image that was pushed and deleted at once, or a record that many want, is nobody's
-// fault, and the sweep looks at what there is.
+// again turns a wish to look again into a delay of the message, which doubles with each attempt. The last attempt before the
+// queue makes the message a dead letter is not waited for: an image that was pushed and deleted at once, or a record that
+// many want, is nobody's fault, and the sweep looks at what there is.
 func (i *Intake) again(ctx context.Context, err error, attempt int) error {
 	var later *Later
 	if !errors.As(err, &later) {

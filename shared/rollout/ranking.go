@@ -44,7 +44,7 @@ func withRunning(images []imagepolicy.Image, record ledger.Record, running strin
 		return images
 	}
 	known := record.Good[index]
-	at := slices.IndexFunc(images, func(image imagepolicy.Image) bool { return image.Digest == running })
+	at := placeOf(images, running)
 	if at < 0 {
 		return append(slices.Clone(images),
 			imagepolicy.Image{Digest: known.Digest, Tags: []string{known.Tag}, PushedAt: known.PushedAt})
@@ -73,7 +73,7 @@ func (v view) runs(candidate imagepolicy.Candidate) bool {
 }
 
 func (v view) visible(digest string) bool {
-	return slices.ContainsFunc(v.images, func(image imagepolicy.Image) bool { return image.Digest == digest })
+	return placeOf(v.images, digest) >= 0
 }
 
 // position is the candidate's place, best first, or -1.
@@ -187,7 +187,7 @@ func (v view) newer(request ledger.Request) (imagepolicy.Candidate, bool) {
 // pushed is the image of the cause, with its push time if the registry lists it.
 func (v view) pushed(cause Cause) ledger.Image {
 	image := ledger.Image{Digest: cause.Digest, Tag: cause.Tag}
-	if at := slices.IndexFunc(v.images, func(image imagepolicy.Image) bool { return image.Digest == cause.Digest }); at >= 0 {
+	if at := placeOf(v.images, cause.Digest); at >= 0 {
 		image.PushedAt = v.images[at].PushedAt
 	}
 	return image
@@ -214,6 +214,11 @@ func (v view) verdicts() []Verdict {
 // follows tells whether the cause is a push to the repository that the workload follows.
 func follows(cause Cause, target Target) bool {
 	return cause.Digest != "" && cause.Repository == target.Repository
+}
+
+// placeOf is the place of the image with the digest, or -1.
+func placeOf(images []imagepolicy.Image, digest string) int {
+	return slices.IndexFunc(images, func(image imagepolicy.Image) bool { return image.Digest == digest })
 }
 
 func digestOf(images []imagepolicy.Image, tag string) string {

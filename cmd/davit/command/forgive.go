@@ -62,10 +62,11 @@ func (s *session) forgive(ctx context.Context, forgiven act, name string) error 
 			return ledger.Entry{}, err
 		}
 		if name == "" {
-			record.Forgive("")
-		}
-		for _, aside := range result.Forgiven {
-			record.Forgive(aside.Digest)
+			record.Forgive("") // and what is passed over without being named
+		} else {
+			for _, aside := range result.Forgiven {
+				record.Forgive(aside.Digest)
+			}
 		}
 		forgetRefusal(record, rollout.BadDigest)
 		entry.Reason = reasonOfForgiveness(forgiven.why, result.Forgiven)

@@ -257,11 +257,11 @@ func (d *Driver) act(ctx context.Context, seen recovery.Observation, act ledger.
 
 // empty drains the host of what its cluster runs on it.
 func (d *Driver) empty(ctx context.Context, host string) (recovery.Done, error) {
-	found, _, err := d.clients.EC2.instance(ctx, host)
-	if err != nil {
+	name, err := d.clusterOf(ctx, host)
+	switch {
+	case err != nil:
 		return recovery.Done{}, err
-	}
-	if name := clusterOf(found.Tags); name != "" {
+	case name != "":
 		return d.drainNode(ctx, name, host)
 	}
 	return d.drain(ctx, host)
@@ -269,14 +269,20 @@ func (d *Driver) empty(ctx context.Context, host string) (recovery.Done, error) 
 
 // refill lets the host's cluster run things on it again.
 func (d *Driver) refill(ctx context.Context, host string) (recovery.Done, error) {
-	found, _, err := d.clients.EC2.instance(ctx, host)
-	if err != nil {
+	name, err := d.clusterOf(ctx, host)
+	switch {
+	case err != nil:
 		return recovery.Done{}, err
-	}
-	if name := clusterOf(found.Tags); name != "" {
+	case name != "":
 		return d.takeBackNode(ctx, name, host)
 	}
 	return d.takeBack(ctx, host)
+}
+
+// clusterOf asks EC2 for the EKS cluster of a host; empty where it has none.
+func (d *Driver) clusterOf(ctx context.Context, host string) (string, error) {
+	found, _, err := d.clients.EC2.instance(ctx, host)
+	return clusterOf(found.Tags), err
 }
 
 // newestFirst sorts by time, the latest first.
