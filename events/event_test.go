@@ -233,6 +233,11 @@ func TestParseReadsWhatAWSDocuments(t *testing.T) {
 		"s3/testdata/object_created.json": &s3.ObjectCreated{Bucket: s3.Bucket{Name: "amzn-s3-demo-bucket1"}, Reason: "PutObject",
 			Object: s3.Object{Key: "example-key", Size: 5,
 				VersionID: "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"}},
+		"davit/testdata/rollout_held.json": &davit.Rollout{Version: "1", Workload: "ecs:davit/web", Action: "hold", Who: "kim", Code: "requested",
+			Reason: "load test, until 2026-11-22T20:00:00Z", Cause: "davit hold by kim", Command: "davit resume ecs:davit/web"},
+		"davit/testdata/scaling_done.json": &davit.Scaling{Version: "1", Workload: "ecs:davit/web", Action: "scale", Code: "alarm",
+			Reason: "alarm web-load is on", Direction: "out", Lever: "count", From: "1 tasks", To: "2 tasks",
+			Price: "+$10.36 a month (prices of 2026-10-05)", Cause: "alarm web-load went off", Command: "davit history ecs:davit/web"},
 		"davit/testdata/rollout_refused.json": &davit.Rollout{Version: "1", Workload: "ecs:davit/web", Action: "refuse",
 			Code: "older", Reason: "1.0.5 is older than 1.1.0", Cause: "push of web:1.0.5 (success)"},
 	} {

@@ -1,8 +1,15 @@
 package davit
 
 import (
+	_ "embed" // for the schema
+
 	"davit/events/envelope"
 )
+
+// IncidentSchema is the JSON Schema of Incident, for those who listen.
+//
+//go:embed incident.schema.json
+var IncidentSchema []byte
 
 // Incident is the detail of the events that tell what became of an incident.
 type Incident struct {

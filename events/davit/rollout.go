@@ -11,7 +11,7 @@ import (
 //go:embed rollout.schema.json
 var RolloutSchema []byte
 
-// Rollout is the detail of the events that tell what became of a rollout.
+// Rollout is the detail of the events that tell what became of a rollout, and what humans did to its workload.
 type Rollout struct {
 	// Version is the version of this detail, "1".
 	Version string `json:"version"`
@@ -19,6 +19,8 @@ type Rollout struct {
 	Workload string `json:"workload"`
 	// Action is what was decided.
 	Action string `json:"action"`
+	// Who is the human whose act it is, if it is one's.
+	Who string `json:"who,omitempty"`
 	// Code is the reason for programs, Reason the one for people.
 	Code   string `json:"code"`
 	Reason string `json:"reason"`

@@ -99,6 +99,8 @@ func TestSchemasAndStructsSayTheSame(t *testing.T) {
 	}{
 		{davit.RolloutSchema, reflect.TypeFor[davit.Rollout]()},
 		{davit.HashJobSchema, reflect.TypeFor[davit.HashJob]()},
+		{davit.IncidentSchema, reflect.TypeFor[davit.Incident]()},
+		{davit.ScalingSchema, reflect.TypeFor[davit.Scaling]()},
 	} {
 		read := readSchema(t, pair.schema)
 		if read.Dialect != "https://json-schema.org/draft/2020-12/schema" {
@@ -212,21 +214,23 @@ func TestSchemaAndReadingJudgeAlike(t *testing.T) {
 }
 
 func TestExamplesFollowTheSchema(t *testing.T) {
-	paths, err := filepath.Glob("testdata/rollout_*.json")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("found no examples: %v", err)
-	}
-	for _, path := range paths {
-		body, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
+	for kind, document := range map[string][]byte{"rollout": davit.RolloutSchema, "incident": davit.IncidentSchema, "scaling": davit.ScalingSchema} {
+		paths, err := filepath.Glob("testdata/" + kind + "_*.json")
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("found no examples of %s: %v", kind, err)
 		}
-		var event struct{ Detail any }
-		if err := json.Unmarshal(body, &event); err != nil {
-			t.Fatal(err)
-		}
-		if wrong := rolloutSchema(t).violation("detail", event.Detail); wrong != "" {
-			t.Errorf("%s: %s", path, wrong)
+		for _, path := range paths {
+			body, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var event struct{ Detail any }
+			if err := json.Unmarshal(body, &event); err != nil {
+				t.Fatal(err)
+			}
+			if wrong := readSchema(t, document).violation("detail", event.Detail); wrong != "" {
+				t.Errorf("%s: %s", path, wrong)
+			}
 		}
 	}
 }

@@ -1,6 +1,15 @@
 package davit
 
-import "davit/events/envelope"
+import (
+	_ "embed" // for the schema
+
+	"davit/events/envelope"
+)
+
+// ScalingSchema is the JSON Schema of Scaling, for those who listen.
+//
+//go:embed scaling.schema.json
+var ScalingSchema []byte
 
 // The detail types of scaling.
 const (

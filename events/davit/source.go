@@ -25,11 +25,20 @@ const (
 	DetailTypeRolloutSuperseded = "Rollout Superseded"
 	DetailTypeRolloutRefused    = "Rollout Refused"
 	DetailTypeRolloutOverdue    = "Rollout Overdue"
+	// DetailTypeRolloutPuttingBack tells that davit starts what ran before a rollout that failed.
+	DetailTypeRolloutPuttingBack = "Rollout Putting Back"
+	// These tell what humans did by the command line.
+	DetailTypeRolloutRequested = "Rollout Requested"
+	DetailTypeWorkloadHeld     = "Workload Held"
+	DetailTypeWorkloadResumed  = "Workload Resumed"
+	DetailTypeImagesForgiven   = "Images Forgiven"
 	// These tell what became of an incident.
 	DetailTypeIncidentOpened = "Incident Opened"
 	DetailTypeIncidentAct    = "Incident Act"
 	DetailTypeIncidentPaged  = "Incident Paged"
 	DetailTypeIncidentEnded  = "Incident Ended"
+	// DetailTypeIncidentRefused tells that a step is held up by a guard, was left out, or was refused.
+	DetailTypeIncidentRefused = "Incident Step Refused"
 	// DetailTypeStorm tells that there are so many incidents at once that davit stands back.
 	DetailTypeStorm = "Incident Storm"
 	// DetailTypeHashJobRequested asks for a hash job; its detail is the job's document, and its source is whoever asks.

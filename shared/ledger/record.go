@@ -113,6 +113,8 @@ type Refusal struct {
 type Announcement struct {
 	DetailType string        `json:"detailType"`
 	Detail     davit.Rollout `json:"detail"`
+	// Due is from when on whoever looks publishes it. Zero is at once: its writer does not publish.
+	Due time.Time `json:"due,omitzero"`
 }
 
 // Limits of a record, which keep it far below DynamoDB's 400 KB an item.
@@ -123,6 +125,8 @@ const (
 	MaximumSetAside = 200
 	// MaximumPassedOver is how many passed-over images a record names.
 	MaximumPassedOver = 200
+	// MaximumAnnouncements is with how many untold announcements functions no longer act on a workload.
+	MaximumAnnouncements = 50
 )
 
 // AnnouncementAge is how old an announcement is when its writer is taken to have died.
@@ -146,8 +150,8 @@ type Record struct {
 	Hold    *Hold    `json:"hold,omitempty"`
 	Request *Request `json:"request,omitempty"`
 	Refusal *Refusal `json:"refusal,omitempty"`
-	// Announcements are yet to be published. Whoever wrote them publishes them at once; if it died, the next to look
-	// does, once they are AnnouncementAge old.
+	// Announcements are yet to be published. A function that wrote them publishes them at once; if it died, the next to look
+	// does, once they are AnnouncementAge old. What the command line wrote the next look publishes.
 	Announcements []Announcement `json:"announcements,omitempty"`
 	// Recovery is what is known of the workload's incidents.
 	Recovery Recovery `json:"recovery,omitzero"`

@@ -63,11 +63,12 @@ func (a *Announcer) Report(ctx context.Context, announcements ...ledger.Incident
 }
 
 var metrics = map[string]telemetry.Metric{
-	davit.DetailTypeIncidentOpened: telemetry.IncidentsOpened,
-	davit.DetailTypeIncidentAct:    telemetry.IncidentActs,
-	davit.DetailTypeIncidentPaged:  telemetry.IncidentsPaged,
-	davit.DetailTypeIncidentEnded:  telemetry.IncidentsEnded,
-	davit.DetailTypeStorm:          telemetry.IncidentStorms,
+	davit.DetailTypeIncidentOpened:  telemetry.IncidentsOpened,
+	davit.DetailTypeIncidentAct:     telemetry.IncidentActs,
+	davit.DetailTypeIncidentPaged:   telemetry.IncidentsPaged,
+	davit.DetailTypeIncidentEnded:   telemetry.IncidentsEnded,
+	davit.DetailTypeIncidentRefused: telemetry.IncidentRefusals,
+	davit.DetailTypeStorm:           telemetry.IncidentStorms,
 }
 
 // pages tells whether a human is told: of pages and storms, and of the end of what a human was paged for.

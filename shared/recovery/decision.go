@@ -70,6 +70,7 @@ const (
 	UnderWay         Code = "under-way"
 	ActHelped        Code = "helped"
 	ActDidNotHelp    Code = "no-help"
+	ActRefused       Code = "refused"
 	Recovered        Code = "recovered"
 	Undoing          Code = "undoing"
 	LadderEnded      Code = "ladder-ended"

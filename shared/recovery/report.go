@@ -20,6 +20,8 @@ const (
 	acted  kind = davit.DetailTypeIncidentAct
 	paged  kind = davit.DetailTypeIncidentPaged
 	over   kind = davit.DetailTypeIncidentEnded
+	// denied: a step is held up by a guard, was left out, or was refused.
+	denied kind = davit.DetailTypeIncidentRefused
 )
 
 // announcement is what is told of the incident: the whole story so far.
@@ -31,8 +33,11 @@ func announcement(kind kind, current look, incident ledger.Incident, decision De
 	for _, attempt := range incident.Tried {
 		detail.Tried = append(detail.Tried, Describe(attempt))
 	}
-	if kind == paged && decision.Code == Stopped {
+	switch {
+	case kind != over && decision.Code == Stopped:
 		detail.Command = "davit start"
+	case kind == denied && decision.Code == Held:
+		detail.Command = "davit resume " + detail.Workload
 	}
 	return ledger.IncidentAnnouncement{DetailType: string(kind), Detail: detail, Paged: !incident.PagedAt.IsZero()}
 }

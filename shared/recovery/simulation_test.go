@@ -452,9 +452,15 @@ func (w *world) check() {
 		case !incident.EndedAt.IsZero() && w.told[davit.DetailTypeIncidentEnded+" "+incident.ID] == 0:
 			w.violate("nobody was told that %s ended", incident.ID)
 		}
+		if incident.Waits != "" && w.told[davit.DetailTypeIncidentRefused+" "+incident.ID] == 0 {
+			w.violate("nobody was told that %s waits: %s", incident.ID, incident.WaitReason)
+		}
 		for _, attempt := range incident.Tried {
 			if attempt.Act != "" && attempt.Outcome == "" && !incident.EndedAt.IsZero() {
 				w.violate("%s ended with %s under way", incident.ID, attempt.Do)
+			}
+			if (attempt.Outcome == ledger.LeftOut || attempt.Outcome == ledger.Refused) && w.told[davit.DetailTypeIncidentRefused+" "+incident.ID] == 0 {
+				w.violate("nobody was told that %s of %s: %s", attempt.Do, incident.ID, attempt.Outcome)
 			}
 		}
 	}

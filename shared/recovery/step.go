@@ -40,7 +40,7 @@ func (s *step) incident() *ledger.Incident {
 // tidy finishes what others left: announcements untold, a storm unpaged, a slot whose act was never written.
 func (s *step) tidy(ctx context.Context) error {
 	now := s.reconciler.Now()
-	if len(s.record.Recovery.Announcements) > 0 && now.Sub(s.record.UpdatedAt) >= ledger.AnnouncementAge {
+	if now.Sub(s.record.UpdatedAt) >= ledger.AnnouncementAge {
 		if err := s.announce(ctx); err != nil {
 			return err
 		}
@@ -164,7 +164,7 @@ func (s *step) leaveOut(ctx context.Context) error {
 	incident.Tried = append(incident.Tried, ledger.Attempt{Do: string(decision.Do), At: now, EndedAt: now, Outcome: ledger.LeftOut,
 		Reason: decision.Reason})
 	incident.Step++
-	return s.writeAbout(ctx)
+	return s.tell(ctx, *incident, denied)
 }
 
 // holdUp notes which guard holds the next step up. The time that the incident waits goes on when another guard takes
@@ -175,7 +175,7 @@ func (s *step) holdUp(ctx context.Context) error {
 		incident.WaitsSince = s.reconciler.Now()
 	}
 	incident.Waits, incident.WaitReason = code, s.look.decision.Reason
-	return s.writeAbout(ctx)
+	return s.tell(ctx, *incident, denied)
 }
 
 // try takes the next step, or undoes one: a slot of the fleet, the intent, the act, and what came of it.
@@ -255,7 +255,7 @@ func (s *step) perform(ctx context.Context, resumed bool) error {
 	act := s.record.Recovery.Act
 	done, err := s.do(ctx, *act, resumed)
 	if reason, no := refused(err); no {
-		s.look.decision.Outcome, s.look.decision.Reason = ledger.Refused, reason
+		s.look.decision.Code, s.look.decision.Outcome, s.look.decision.Reason = ActRefused, ledger.Refused, reason
 		return s.conclude(ctx)
 	}
 	if err != nil {
@@ -311,10 +311,16 @@ func (s *step) conclude(ctx context.Context) error {
 		incident.HealthySince = now
 	}
 	s.record.Recovery.Act = nil
+	if decision.Outcome == ledger.Refused {
+		s.leave(*incident, denied)
+	}
 	if err := s.writeAbout(ctx); err != nil {
 		return err
 	}
-	return s.release(ctx, act.ID)
+	if err := s.release(ctx, act.ID); err != nil {
+		return err
+	}
+	return s.announce(ctx)
 }
 
 func joinReasons(did, outcome, reason string) string {
@@ -350,14 +356,22 @@ func (s *step) end(ctx context.Context) error {
 // tell writes the record with what must be told of it, and then tells. The fence comes first, so that of two who saw the
 // same one tells it; what a crash leaves untold stands in the record.
 func (s *step) tell(ctx context.Context, incident ledger.Incident, kind kind) error {
-	s.record.Recovery.Announcements = append(s.record.Recovery.Announcements, announcement(kind, s.look, incident, s.look.decision))
+	s.leave(incident, kind)
 	if err := s.writeAbout(ctx); err != nil {
 		return err
 	}
 	return s.announce(ctx)
 }
 
+// leave puts what must be told into the record, for whoever looks should this invocation die.
+func (s *step) leave(incident ledger.Incident, kind kind) {
+	s.record.Recovery.Announcements = append(s.record.Recovery.Announcements, announcement(kind, s.look, incident, s.look.decision))
+}
+
 func (s *step) announce(ctx context.Context) error {
+	if len(s.record.Recovery.Announcements) == 0 {
+		return nil
+	}
 	if err := s.reconciler.Reporter.Report(ctx, s.record.Recovery.Announcements...); err != nil {
 		return fmt.Errorf("telling of an incident: %w", err)
 	}

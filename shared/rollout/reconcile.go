@@ -218,42 +218,15 @@ func (r *Reconciler) settle(ctx context.Context, reference workload.Reference, c
 
 // act carries one decision out and tells whether to look again at once.
 func (r *Reconciler) act(ctx context.Context, current look, cause Cause) (again bool, err error) {
-	decision := current.decision
 	step := step{reconciler: r, look: current, cause: cause, record: current.record.Clone()}
 	step.record.Workload = current.seen.Workload.Workload
 	step.reindex()
-	if err := step.announceLeftovers(ctx); err != nil {
+	untold, err := step.announceLeftovers(ctx)
+	if err != nil {
 		return false, err
 	}
-	switch decision.Action {
-	case Nothing:
-		return false, step.saveIndex(ctx)
-	case Wait:
-		return false, step.wait(ctx)
-	case Refuse:
-		return false, step.refuse(ctx, decision)
-	case Roll:
-		return step.roll(ctx)
-	case Continue:
-		return step.resume(ctx)
-	case Adopt:
-		return true, step.adopt(ctx)
-	case PutBack:
-		return true, step.putBack(ctx)
-	case Remember:
-		return false, step.remember(ctx)
-	case ReportOverdue:
-		return false, step.reportOverdue(ctx)
-	case Settle:
-		return true, step.settleRequest(ctx)
-	case Succeed:
-		return true, step.succeed(ctx)
-	case Fail, Supersede:
-		return true, step.setAside(ctx)
-	case Abandon:
-		return true, step.abandon(ctx, decision)
-	}
-	return false, fmt.Errorf("%s: no way to carry out %q", current.record.Workload, decision.Action)
+	again, err = step.carryOut(ctx)
+	return again, errors.Join(err, untold)
 }
 
 func (r *Reconciler) log(ctx context.Context, reference workload.Reference, decision Decision, cause Cause, err error) {

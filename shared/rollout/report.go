@@ -33,6 +33,12 @@ var kinds = map[Action]struct {
 	Refuse:        {davit.DetailTypeRolloutRefused, telemetry.Refusals},
 	Abandon:       {davit.DetailTypeRolloutRefused, telemetry.Refusals},
 	ReportOverdue: {davit.DetailTypeRolloutOverdue, telemetry.RolloutsOverdue},
+	PutBack:       {davit.DetailTypeRolloutPuttingBack, telemetry.RolloutsPutBack},
+	HumanHold:     {davit.DetailTypeWorkloadHeld, telemetry.HumanActs},
+	HumanResume:   {davit.DetailTypeWorkloadResumed, telemetry.HumanActs},
+	HumanForgive:  {davit.DetailTypeImagesForgiven, telemetry.HumanActs},
+	HumanRollback: {davit.DetailTypeRolloutRequested, telemetry.HumanActs},
+	HumanRollout:  {davit.DetailTypeRolloutRequested, telemetry.HumanActs},
 }
 
 // Report publishes the announcements in one call and counts them. What could not be published is an error, and is
@@ -81,7 +87,7 @@ func command(workload workload.Reference, decision Decision) string {
 	switch {
 	case decision.Action == Fail, decision.Action == Supersede, decision.Code == BadDigest:
 		return "davit forgive " + reference + " " + decision.Image.Digest
-	case decision.Code == Held:
+	case decision.Code == Held, decision.Action == HumanHold:
 		return "davit resume " + reference
 	case decision.Code == Stopped:
 		return "davit start"

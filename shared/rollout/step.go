@@ -20,6 +20,39 @@ type step struct {
 	record     ledger.Record
 }
 
+// carryOut does what the decision asks for and tells whether to look again at once.
+func (s *step) carryOut(ctx context.Context) (again bool, err error) {
+	switch decision := s.look.decision; decision.Action {
+	case Nothing:
+		return false, s.saveIndex(ctx)
+	case Wait:
+		return false, s.wait(ctx)
+	case Refuse:
+		return false, s.refuse(ctx, decision)
+	case Roll:
+		return s.roll(ctx)
+	case Continue:
+		return s.resume(ctx)
+	case Adopt:
+		return true, s.adopt(ctx)
+	case PutBack:
+		return true, s.putBack(ctx)
+	case Remember:
+		return false, s.remember(ctx)
+	case ReportOverdue:
+		return false, s.reportOverdue(ctx)
+	case Settle:
+		return true, s.settleRequest(ctx)
+	case Succeed:
+		return true, s.succeed(ctx)
+	case Fail, Supersede:
+		return true, s.setAside(ctx)
+	case Abandon:
+		return true, s.abandon(ctx, decision)
+	}
+	return false, fmt.Errorf("%s: no way to carry out %q", s.record.Workload, s.look.decision.Action)
+}
+
 // reindex makes the record list the repository that the workload follows, so that a push finds it.
 func (s *step) reindex() {
 	observation := s.look.seen.Workload
@@ -123,7 +156,32 @@ func (s *step) start(ctx context.Context, resumed bool) (bool, error) {
 	if err := s.reconciler.Reporter.Report(ctx, s.announcement(started, nil)...); err != nil {
 		return false, fmt.Errorf("reporting the start: %w", err)
 	}
-	return began, s.write(ctx)
+	return began, s.writeStarted(ctx)
+}
+
+// writeStarted records that the rollout began. Only the holder of its lease comes here, so where somebody changed another part of
+// the record meanwhile, as a human does with a hold, the rollout is put into the record as it is now; otherwise all would wait for
+// the lease to end.
+func (s *step) writeStarted(ctx context.Context) error {
+	const attempts = 3
+	current := s.record.Rollout
+	for attempt := 1; ; attempt++ {
+		err := s.write(ctx)
+		var later *Later
+		if !errors.As(err, &later) || attempt == attempts {
+			return err
+		}
+		records, readErr := s.reconciler.Ledger.Read(ctx, []workload.Reference{s.record.Workload})
+		if readErr != nil {
+			return readErr
+		}
+		record := records[s.record.Workload].Clone()
+		if own := record.Rollout; own == nil || own.ID != current.ID || own.Phase != ledger.Intended || !own.Lease.Equal(current.Lease) {
+			return err
+		}
+		record.Rollout, record.Refusal, record.Repositories = current, nil, s.record.Repositories
+		s.record = record
+	}
 }
 
 // giveUp drops the intent if the driver refused it, and keeps it for another try if the driver failed.
@@ -242,10 +300,13 @@ func (s *step) putBack(ctx context.Context) error {
 	if current.Evidence == nil {
 		current.Evidence = s.evidence(ctx)
 	}
-	current.Phase, current.Lease = ledger.PuttingBack, s.reconciler.lease(ctx)
 	if current.Failure == "" {
 		current.Failure = s.look.decision.Reason
 	}
+	if current.Phase != ledger.PuttingBack {
+		s.leave(s.announcement(s.look.decision, current.Evidence))
+	}
+	current.Phase, current.Lease = ledger.PuttingBack, s.reconciler.lease(ctx)
 	if err := s.write(ctx, s.entry(s.look.decision)); err != nil {
 		return err
 	}
@@ -259,7 +320,7 @@ func (s *step) putBack(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("putting back %s: %w", revisionName(current.From), err)
 	}
-	return nil
+	return s.announce(ctx)
 }
 
 func (s *step) reportOverdue(ctx context.Context) error {
@@ -280,30 +341,54 @@ func (s *step) settleRequest(ctx context.Context) error {
 // conclude writes the record with its line of history and with what must be told of it, and then tells. The fence
 // comes first, so that of two who saw the same outcome one tells it; what a crash leaves untold stands in the record.
 func (s *step) conclude(ctx context.Context, entry ledger.Entry, told []ledger.Announcement) error {
-	s.record.Announcements = append(s.record.Announcements, told...)
+	s.leave(told)
 	if err := s.write(ctx, entry); err != nil {
 		return err
 	}
 	return s.announce(ctx)
 }
 
-// announceLeftovers tells what somebody wrote and did not live to tell.
-func (s *step) announceLeftovers(ctx context.Context) error {
-	if s.reconciler.Now().Sub(s.record.UpdatedAt) < ledger.AnnouncementAge {
-		return nil
+// leave puts what must be told into the record, for whoever looks should this invocation die.
+func (s *step) leave(told []ledger.Announcement) {
+	for _, announcement := range told {
+		announcement.Due = s.reconciler.Now().Add(ledger.AnnouncementAge)
+		s.record.Announcements = append(s.record.Announcements, announcement)
 	}
-	return s.announce(ctx)
+}
+
+// announceLeftovers tells what somebody wrote and did not live to tell, or may not. What a bus that is down leaves untold stops
+// nobody from going back, before there is too much of it.
+func (s *step) announceLeftovers(ctx context.Context) (untold, err error) {
+	due := func(announcement ledger.Announcement) bool { return !s.reconciler.Now().Before(announcement.Due) }
+	if !slices.ContainsFunc(s.record.Announcements, due) {
+		return nil, nil
+	}
+	if untold = s.report(ctx); untold == nil {
+		return nil, s.write(ctx)
+	}
+	if len(s.record.Announcements) >= ledger.MaximumAnnouncements {
+		return nil, untold
+	}
+	return untold, nil
 }
 
 func (s *step) announce(ctx context.Context) error {
 	if len(s.record.Announcements) == 0 {
 		return nil
 	}
+	if err := s.report(ctx); err != nil {
+		return err
+	}
+	return s.write(ctx)
+}
+
+// report publishes what must be told and takes it out of the record.
+func (s *step) report(ctx context.Context) error {
 	if err := s.reconciler.Reporter.Report(ctx, s.record.Announcements...); err != nil {
 		return fmt.Errorf("reporting: %w", err)
 	}
 	s.record.Announcements = nil
-	return s.write(ctx)
+	return nil
 }
 
 // write stores the record. A conflict asks for another look: somebody else was faster.

@@ -28,15 +28,20 @@ const (
 	RolloutsFailed Metric = "RolloutsFailed"
 	// RolloutsOverdue counts rollouts that were reported as without an outcome in time.
 	RolloutsOverdue Metric = "RolloutsOverdue"
+	// RolloutsPutBack counts rollouts that davit itself put back.
+	RolloutsPutBack Metric = "RolloutsPutBack"
+	// HumanActs counts holds, resumptions, forgiven images and requests that humans made by the command line.
+	HumanActs Metric = "HumanActs"
 	// Refusals counts what was refused and told.
 	Refusals Metric = "Refusals"
-	// IncidentsOpened counts incidents that were opened, IncidentActs remedies that were done, IncidentsPaged incidents of
-	// which a human was told, IncidentsEnded those that ended, and IncidentStorms storms.
-	IncidentsOpened Metric = "IncidentsOpened"
-	IncidentActs    Metric = "IncidentActs"
-	IncidentsPaged  Metric = "IncidentsPaged"
-	IncidentsEnded  Metric = "IncidentsEnded"
-	IncidentStorms  Metric = "IncidentStorms"
+	// IncidentsOpened counts incidents that were opened, IncidentActs remedies that were done, IncidentRefusals those that were
+	// held up, left out or refused, IncidentsPaged incidents of which a human was told, IncidentsEnded those that ended, and IncidentStorms storms.
+	IncidentsOpened  Metric = "IncidentsOpened"
+	IncidentActs     Metric = "IncidentActs"
+	IncidentRefusals Metric = "IncidentRefusals"
+	IncidentsPaged   Metric = "IncidentsPaged"
+	IncidentsEnded   Metric = "IncidentsEnded"
+	IncidentStorms   Metric = "IncidentStorms"
 )
 
 // Dimension is a dimension of a metric. There are only the kinds that the constructors make, and none of them can be a

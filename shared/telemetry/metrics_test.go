@@ -239,8 +239,8 @@ func TestADocumentDefinesOnlySoManyMetrics(t *testing.T) {
 // all are davit's metrics.
 func all() []Metric {
 	return []Metric{
-		Decisions, RolloutsStarted, RolloutsCompleted, RolloutsFailed, RolloutsOverdue, Refusals, IncidentsOpened, IncidentActs, IncidentsPaged, IncidentsEnded,
-		IncidentStorms, ScalingsDone, ScalingsRefused,
+		Decisions, RolloutsStarted, RolloutsCompleted, RolloutsFailed, RolloutsOverdue, RolloutsPutBack, HumanActs, Refusals, IncidentsOpened, IncidentActs, IncidentRefusals,
+		IncidentsPaged, IncidentsEnded, IncidentStorms, ScalingsDone, ScalingsRefused,
 	}
 }
 

@@ -34,12 +34,14 @@ var errNothingToChange = errors.New("there is nothing to change")
 // act is what a human does to one workload.
 type act struct {
 	// verb is the name of the command, which is also the entry's action.
-	verb     string
+	verb     rollout.Action
 	workload workload.Reference
 	who, why string
 }
 
-func (a act) cause() string { return "davit " + a.verb + " by " + a.who }
+func (a act) order() rollout.Order {
+	return rollout.Order{Action: a.verb, Workload: a.workload, Who: a.who}
+}
 
 // by completes the act with who does it: the name given, or else the caller's own.
 func (s *session) by(ctx context.Context, done act) (act, caller, error) {
@@ -66,11 +68,10 @@ func checkWords(done act, needsWhy bool) error {
 	return nil
 }
 
-// change reads the record, alters it, and writes it with a line of history, fenced by the version that was read: where
-// somebody else was faster, it begins again. Alter answers errNothingToChange to leave the record alone.
+// change gives the order, and again where somebody else was faster. Alter answers errNothingToChange to leave the record alone.
 func (s *session) change(ctx context.Context, done act, alter func(*ledger.Record) (ledger.Entry, error)) (ledger.Entry, error) {
 	for attempt := 1; ; attempt++ {
-		entry, err := s.tryChange(ctx, done, alter)
+		entry, err := done.order().Give(ctx, s.Ledger, s.now(), alter)
 		if !errors.Is(err, ledger.ErrConflict) || attempt == writeAttempts {
 			return entry, err
 		}
@@ -80,28 +81,11 @@ func (s *session) change(ctx context.Context, done act, alter func(*ledger.Recor
 	}
 }
 
-func (s *session) tryChange(ctx context.Context, done act, alter func(*ledger.Record) (ledger.Entry, error)) (ledger.Entry, error) {
-	records, err := s.Ledger.Read(ctx, []workload.Reference{done.workload})
-	if err != nil {
-		return ledger.Entry{}, err
-	}
-	record := records[done.workload].Clone()
-	entry, err := alter(&record)
-	if err != nil {
-		return ledger.Entry{}, err
-	}
-	entry.Workload, entry.At, entry.Cause, entry.Action = done.workload, s.now().UTC(), done.cause(), done.verb
-	entry.Code = string(rollout.Requested)
-	entry.ID = ledger.EntryID(record.Version, entry.Action, entry.Code)
-	_, err = s.Ledger.Write(ctx, record, entry)
-	return entry, err
-}
-
 // tell has the function look at the workload at once. The change stands without it, and the sweep would come to it, so a
 // failure is only said.
 func (s *session) tell(ctx context.Context, done act, account string) {
 	id := "davit-" + rand.Text()
-	body, err := davit.Reconcile{Workloads: []string{done.workload.String()}, Cause: done.cause()}.Event(id, s.now(), account, s.configuration.Region)
+	body, err := davit.Reconcile{Workloads: []string{done.workload.String()}, Cause: done.order().Cause()}.Event(id, s.now(), account, s.configuration.Region)
 	if err == nil {
 		err = s.enqueue(ctx, body)
 	}

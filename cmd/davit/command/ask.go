@@ -53,7 +53,7 @@ const (
 // asked is the result of a verb that asks for an image.
 type asked struct {
 	Workload workload.Reference `json:"workload"`
-	Action   string             `json:"action"`
+	Action   rollout.Action     `json:"action"`
 	Image    ledger.Image       `json:"image"`
 	// From is what ran before, where that is known.
 	From *ledger.Image `json:"from,omitempty"`
@@ -79,11 +79,8 @@ func (s *session) ask(ctx context.Context, wanted request, seen sight, image led
 		return err
 	}
 	entry, err := s.change(ctx, wanted.act, func(record *ledger.Record) (ledger.Entry, error) {
-		record.Request = &ledger.Request{Image: image, Who: wanted.who, Why: wanted.why, Override: wanted.override,
-			At: s.now().UTC()}
-		// Whatever is said of this request is said anew.
-		record.Refusal = nil
-		return ledger.Entry{Image: &image, Reason: wanted.why}, nil
+		return rollout.Ask(record, ledger.Request{Image: image, Who: wanted.who, Why: wanted.why, Override: wanted.override,
+			At: s.now().UTC()}), nil
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %s could not be asked for: %w", wanted.workload, show.Image(image.Tag, image.Digest), err)

@@ -194,7 +194,7 @@ func TestAChangeIsMadeAgainWhenSomebodyElseWasFaster(t *testing.T) {
 	fatal(t, err)
 	raced := parse(t, "ecs:raced/raced")
 	tries := 0
-	_, err = s.change(t.Context(), act{verb: "hold", workload: raced, who: "alice"}, func(record *ledger.Record) (ledger.Entry, error) {
+	_, err = s.change(t.Context(), act{verb: rollout.HumanHold, workload: raced, who: "alice"}, func(record *ledger.Record) (ledger.Entry, error) {
 		if tries++; tries <= 2 {
 			faster := record.Clone()
 			faster.Good = append(faster.Good, ledger.Image{Digest: "sha256:" + strings.Repeat("0", 63) + string(rune('0'+tries))})

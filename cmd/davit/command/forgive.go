@@ -15,7 +15,7 @@ import (
 
 func forgiveCommand(world environment) *cobra.Command {
 	var given flags
-	forgiven := act{verb: "forgive"}
+	forgiven := act{verb: rollout.HumanForgive}
 	command := &cobra.Command{
 		Use:     "forgive WORKLOAD [DIGEST|TAG]",
 		GroupID: groupAct,
@@ -61,14 +61,13 @@ func (s *session) forgive(ctx context.Context, forgiven act, name string) error 
 		if result.Forgiven, err = chosen(record.AllSetAside(), name); err != nil {
 			return ledger.Entry{}, err
 		}
-		if name == "" {
-			record.Forgive("") // and what is passed over without being named
-		} else {
+		var digests []string
+		if name != "" {
 			for _, aside := range result.Forgiven {
-				record.Forgive(aside.Digest)
+				digests = append(digests, aside.Digest)
 			}
 		}
-		forgetRefusal(record, rollout.BadDigest)
+		rollout.Forgive(record, digests...)
 		entry.Reason = reasonOfForgiveness(forgiven.why, result.Forgiven)
 		if len(result.Forgiven) == 1 {
 			entry.Image = &result.Forgiven[0].Image

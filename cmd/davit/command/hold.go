@@ -11,13 +11,14 @@ import (
 
 	"davit/cmd/davit/command/show"
 	"davit/shared/ledger"
+	"davit/shared/rollout"
 	"davit/shared/workload"
 )
 
 // done is the result of a verb that changes a record.
 type done struct {
 	Workload workload.Reference `json:"workload"`
-	Action   string             `json:"action"`
+	Action   rollout.Action     `json:"action"`
 	Who      string             `json:"who"`
 	Why      string             `json:"why,omitempty"`
 	// Changed is false where there was nothing to change.
@@ -38,7 +39,7 @@ func (s *session) report(result done) error {
 
 func holdCommand(world environment) *cobra.Command {
 	var given flags
-	held := act{verb: "hold"}
+	held := act{verb: rollout.HumanHold}
 	var until string
 	command := &cobra.Command{
 		Use:     "hold WORKLOAD --why REASON [--until TIME|DURATION]",
@@ -130,8 +131,8 @@ func (s *session) hold(ctx context.Context, held act, until time.Time) error {
 	hold := &ledger.Hold{Who: held.who, Why: held.why, At: s.now().UTC(), Until: until}
 	var former *ledger.Hold
 	_, err = s.change(ctx, held, func(record *ledger.Record) (ledger.Entry, error) {
-		former, record.Hold = record.Hold, hold
-		return ledger.Entry{Reason: reasonOfHold(*hold)}, nil
+		former = record.Hold
+		return rollout.Hold(record, *hold), nil
 	})
 	if err != nil {
 		return fmt.Errorf("%s could not be held: %w", held.workload, err)
@@ -148,11 +149,4 @@ func (s *session) hold(ctx context.Context, held act, until time.Time) error {
 	}
 	return s.report(done{Workload: held.workload, Action: held.verb, Who: held.who, Why: held.why, Changed: true, Hold: hold,
 		Text: fmt.Sprintf("%s is held %s", held.workload, show.Hold(*hold))})
-}
-
-func reasonOfHold(hold ledger.Hold) string {
-	if hold.Until.IsZero() {
-		return hold.Why
-	}
-	return hold.Why + ", until " + show.Time(hold.Until)
 }

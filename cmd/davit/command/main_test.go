@@ -237,18 +237,40 @@ func pushed(repository, tag, digest string) string {
 		`", "image-digest": "` + digest + `"}}`
 }
 
-// silent reports nothing.
-type silent struct{}
+// hearer keeps what the function reports: workload, detail type and who, for each.
+type hearer struct {
+	mutex sync.Mutex
+	lines []string
+}
 
-func (silent) Report(context.Context, ...ledger.Announcement) error { return nil }
+func (r *hearer) Report(_ context.Context, announcements ...ledger.Announcement) error {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for _, announcement := range announcements {
+		r.lines = append(r.lines, announcement.Detail.Workload+" "+announcement.DetailType+" "+announcement.Detail.Who)
+	}
+	return nil
+}
+
+func (r *hearer) times(line string) (times int) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for _, other := range r.lines {
+		if other == line {
+			times++
+		}
+	}
+	return times
+}
 
 // function does what the function does with the messages of the queue, until the test ends or stop is called.
-func function(t *testing.T) (stop func()) {
+func function(t *testing.T) (reports *hearer, stop func()) {
 	t.Helper()
 	configuration := localConfiguration("")
 	log := slog.New(slog.DiscardHandler)
 	davit := installation.Open(configuration, names.Table, names.SettingsParameter, log)
-	davit.Reconciler.Reporter = silent{}
+	reports = new(hearer)
+	davit.Reconciler.Reporter = reports
 	client := sqs.NewFromConfig(configuration)
 	found, err := client.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(names.RolloutQueue)})
 	fatal(t, err)
@@ -264,7 +286,7 @@ func function(t *testing.T) (stop func()) {
 	}()
 	stop = func() { cancel(); <-ended }
 	t.Cleanup(stop)
-	return stop
+	return reports, stop
 }
 
 func handleMessages(ctx context.Context, t *testing.T, client *sqs.Client, queue string, intake *rollout.Intake) {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"davit/cmd/davit/command/show"
 	"davit/shared/ledger"
 	"davit/shared/names"
 	"davit/shared/rollout"
@@ -15,7 +14,7 @@ import (
 
 func resumeCommand(world environment) *cobra.Command {
 	var given flags
-	resumed := act{verb: "resume"}
+	resumed := act{verb: rollout.HumanResume}
 	command := &cobra.Command{
 		Use:     "resume WORKLOAD",
 		GroupID: groupAct,
@@ -55,9 +54,8 @@ func (s *session) resume(ctx context.Context, resumed act) error {
 		if record.Hold == nil {
 			return ledger.Entry{}, errNothingToChange
 		}
-		result.Hold, record.Hold = record.Hold, nil
-		forgetRefusal(record, rollout.Held)
-		return ledger.Entry{Reason: reasonOfResume(resumed.why, *result.Hold)}, nil
+		result.Hold = record.Hold
+		return rollout.Resume(record, resumed.why), nil
 	})
 	tag := seen.Observation.Settings.Hold
 	switch {
@@ -76,18 +74,4 @@ func (s *session) resume(ctx context.Context, resumed act) error {
 	}
 	result.Changed, result.Text = true, fmt.Sprintf("%s is no longer held.", resumed.workload)
 	return s.report(result)
-}
-
-func reasonOfResume(why string, former ledger.Hold) string {
-	if why != "" {
-		why += "; "
-	}
-	return why + "it was held " + show.Hold(former)
-}
-
-// forgetRefusal lets a refusal of the code be told again, should there be one after this change.
-func forgetRefusal(record *ledger.Record, code rollout.Code) {
-	if record.Refusal != nil && record.Refusal.Code == string(code) {
-		record.Refusal = nil
-	}
 }

@@ -8,10 +8,11 @@ import (
 
 	"davit/cmd/davit/command/show"
 	"davit/shared/ledger"
+	"davit/shared/rollout"
 )
 
 func rollbackCommand(world environment) *cobra.Command {
-	wanted := &request{act: act{verb: "rollback"}, override: true}
+	wanted := &request{act: act{verb: rollout.HumanRollback}, override: true}
 	command := &cobra.Command{
 		Use:     "rollback WORKLOAD [--to DIGEST|TAG] --why REASON",
 		GroupID: groupAct,

@@ -9,10 +9,11 @@ import (
 
 	"davit/cmd/davit/command/show"
 	"davit/shared/ledger"
+	"davit/shared/rollout"
 )
 
 func rolloutCommand(world environment) *cobra.Command {
-	wanted := &request{act: act{verb: "rollout"}}
+	wanted := &request{act: act{verb: rollout.HumanRollout}}
 	command := &cobra.Command{
 		Use:     "rollout WORKLOAD [--to DIGEST|TAG] [--override] --why REASON",
 		GroupID: groupAct,

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"davit/cmd/davit/command/show"
 	"davit/shared/ledger"
@@ -40,7 +41,7 @@ func TestAWorkloadIsSeenThroughTheCommandLine(t *testing.T) {
 		}
 	})
 
-	function(t)
+	reports, _ := function(t)
 	t.Run("rollout without an image asks for the best one and waits for it", func(t *testing.T) {
 		run(t, "rollout", web.workload, "--why", "no need to wait", "--timeout", "30s").want(t, ExitDone,
 			"root asked for 1.0.0", web.workload+" runs 1.0.0", "succeed")
@@ -74,6 +75,18 @@ func TestAWorkloadIsSeenThroughTheCommandLine(t *testing.T) {
 		refused.want(t, ExitFailed, "linux/arm64")
 		if answer := wantJSON[asked](t, refused); answer.Outcome != outcomeFailed || answer.Image.Tag != "1.0.9" || len(answer.Entries) != 1 {
 			t.Errorf("it answers %+v", answer)
+		}
+	})
+	t.Run("the function tells what humans did, who may not publish it themselves", func(t *testing.T) {
+		for told, times := range map[string]int{"Workload Held root": 1, "Rollout Requested alice": 2, "Rollout Requested root": 2,
+			"Workload Resumed root": 1, "Images Forgiven root": 1} {
+			line := web.workload + " " + told
+			for deadline := time.Now().Add(20 * time.Second); reports.times(line) < times && time.Now().Before(deadline); {
+				time.Sleep(50 * time.Millisecond)
+			}
+			if got := reports.times(line); got < times {
+				t.Errorf("%q was told %d times, want at least %d", told, got, times)
+			}
 		}
 	})
 	t.Run("the history is told from oldest to newest", func(t *testing.T) {
