@@ -73,8 +73,8 @@ func decideImage(now time.Time, configured settings.Settings, record ledger.Reco
 	case view.runs(best):
 		return view.upToDate(record, cause, best)
 	}
-	if busy, reason := foreignDeployment(now, configured, view.observation); busy {
-		return Decision{Action: Wait, Code: InProgress, Reason: reason, Image: imageOf(best)}
+	if foreign, busy := waitsFor(now, configured, view.observation); busy {
+		return Decision{Action: Wait, Code: InProgress, Reason: whyWaits(foreign), Image: imageOf(best)}
 	}
 	if gate, closed := closedGate(now, configured, record, view.observation); closed {
 		gate.Image = imageOf(best)
@@ -104,8 +104,8 @@ func decideRequest(now time.Time, configured settings.Settings, record ledger.Re
 				Reason: fmt.Sprintf("%s asked for %s, and %s was pushed since", request.Who, describe(wanted.Tag, wanted.Digest),
 					describe(newer.Tag, newer.Digest))}
 		}
-		if busy, reason := foreignDeployment(now, configured, view.observation); busy {
-			return Decision{Action: Wait, Code: InProgress, Reason: reason, Image: &request.Image}
+		if foreign, busy := waitsFor(now, configured, view.observation); busy {
+			return Decision{Action: Wait, Code: InProgress, Reason: whyWaits(foreign), Image: &request.Image}
 		}
 		if gate, closed := closedGate(now, configured, record, view.observation); closed {
 			gate.Image = &request.Image
@@ -144,17 +144,16 @@ func stopped(configured settings.Settings) (Decision, bool) {
 	return Decision{Action: Refuse, Code: Stopped, Reason: configured.Stop.String()}, true
 }
 
-// foreignDeployment tells whether a deployment that davit did not start is under way. One that has gone without an
-// outcome for longer than the limit is not waited for: its image may be the very one that a newer push repairs.
-func foreignDeployment(now time.Time, configured settings.Settings, observation workload.Observation) (bool, string) {
-	primary, found := observation.Primary()
-	if !found || primary.State != workload.InProgress {
-		return false, ""
-	}
-	if now.Sub(primary.CreatedAt) > outcomeTimeout(configured) {
-		return false, ""
-	}
-	return true, fmt.Sprintf("deployment %s, which davit did not start, is in progress", primary.ID)
+// waitsFor is the deployment under way that a rollout would interrupt. One that has gone without an outcome for longer than
+// the limit is not waited for, unless its traffic is shifting: its image may be the very one that a newer push repairs.
+func waitsFor(now time.Time, configured settings.Settings, observation workload.Observation) (workload.Deployment, bool) {
+	deployment, found := observation.Progressing()
+	late := now.Sub(deployment.CreatedAt) > outcomeTimeout(configured)
+	return deployment, found && (!late || shifting(deployment, observation))
+}
+
+func whyWaits(foreign workload.Deployment) string {
+	return fmt.Sprintf("deployment %s, which davit did not start, is in progress", foreign.ID)
 }
 
 // decideOutcome judges a rollout that the record says is under way, by what the platform says of its deployment.
@@ -208,6 +207,10 @@ func decideIntended(now time.Time, configured settings.Settings, record ledger.R
 	}
 	if gate, closed := closedGate(now, configured, record, observation); closed && (!current.Override || gate.Code == Stopped) {
 		return Decision{Action: Abandon, Code: gate.Code, Reason: gate.Reason}
+	}
+	if deployment, busy := waitsFor(now, configured, observation); busy && !current.Override {
+		return Decision{Action: Wait, Code: InProgress, // its actor may have started it, or somebody else meanwhile
+			Reason: fmt.Sprintf("the rollout was intended, its actor is gone, and deployment %s is in progress", deployment.ID)}
 	}
 	target, err := FindTarget(observation)
 	if err != nil {

@@ -90,6 +90,14 @@ func (s *scene) rolling() *ledger.Rollout {
 	return s.record.Rollout
 }
 
+// shifted has somebody else's deployment bring up another revision beside the primary, since a while.
+func (s *scene) shifted(since time.Duration) {
+	s.seen.Workload.ShiftsTraffic = true
+	s.seen.Workload.Deployments[0].CreatedAt = noon.Add(-24 * time.Hour)
+	s.seen.Workload.Deployments = append(s.seen.Workload.Deployments, workload.Deployment{ID: "ecs-svc/9", State: workload.InProgress, Desired: 2, Running: 1,
+		CreatedAt: s.now.Add(-since), Revision: "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:2"})
+}
+
 // back puts the service back on what ran before the rollout.
 func (s *scene) back() {
 	s.seen.Workload.Revision = s.record.Rollout.From
@@ -227,6 +235,27 @@ func TestDecide(t *testing.T) {
 			s.seen.Workload.Deployments[0].State = workload.InProgress
 			s.seen.Workload.Deployments[0].CreatedAt = s.now.Add(-time.Hour)
 		}, Roll, NewerImage, ""},
+		{"somebody else's deployment whose traffic has not moved is waited for", func(s *scene) { s.shifted(time.Minute) }, Wait, InProgress,
+			"ecs-svc/9, which davit did not start"},
+		{"one whose traffic moves for hours is waited for", func(s *scene) {
+			s.shifted(3 * time.Hour)
+			s.seen.Workload.Deployments[1].Running = 2
+		}, Wait, InProgress, "ecs-svc/9, which davit did not start"},
+		{"one that never ends is not waited for", func(s *scene) { s.shifted(time.Hour) }, Roll, NewerImage, ""},
+		{"a deployment that the primary took the place of is not waited for", func(s *scene) {
+			s.shifted(time.Minute)
+			s.seen.Workload.Deployments[0].CreatedAt = s.now
+		}, Roll, NewerImage, ""},
+		{"an intent whose actor died waits for somebody else's deployment", func(s *scene) {
+			s.shifted(time.Minute)
+			s.record.Rollout = &ledger.Rollout{ID: "r", Phase: ledger.Intended, Image: ledger.Image{Digest: digest("b")}, From: s.seen.Workload.Revision,
+				Containers: []string{"web"}, Lease: s.now}
+		}, Wait, InProgress, "ecs-svc/9"},
+		{"one that a human sent past deployments does not", func(s *scene) {
+			s.shifted(time.Minute)
+			s.record.Rollout = &ledger.Rollout{ID: "r", Phase: ledger.Intended, Image: ledger.Image{Digest: digest("b")}, From: s.seen.Workload.Revision,
+				Containers: []string{"web"}, Lease: s.now, Override: true}
+		}, Continue, Interrupted, ""},
 		{"a parameter that does not name the proved image is written", func(s *scene) {
 			s.seen.Workload.Containers[0].Image = base + "@" + digest("b")
 			s.record.Good = []ledger.Image{{Digest: digest("b"), Tag: "1.1.0"}}

@@ -86,6 +86,7 @@ type modelDeployment struct {
 	// placedAt is until when there is no capacity for its pods.
 	placedAt time.Time
 	returned bool // started to go back to a revision that had run before
+	foreign  bool // started by a human
 }
 
 // message is what the queue holds: a cause, and the workloads it concerns.
@@ -311,7 +312,7 @@ func (w *world) advance(by time.Duration) {
 			if deployment.Waits != "" && !w.now.Before(deployment.placedAt) {
 				deployment.Waits, deployment.PlacedAt = "", deployment.placedAt
 			}
-			if deployment.Primary && deployment.State == workload.InProgress && !w.now.Before(deployment.endsAt) {
+			if (deployment.Primary || deployment.foreign) && deployment.State == workload.InProgress && !w.now.Before(deployment.endsAt) {
 				w.end(service, deployment)
 			}
 		}
@@ -321,7 +322,7 @@ func (w *world) advance(by time.Duration) {
 // end completes a deployment, or fails it as ECS does with and without a circuit breaker.
 func (w *world) end(service *modelService, deployment *modelDeployment) {
 	if !w.bad[service.digest(deployment.Revision)] {
-		deployment.State, deployment.Running = workload.Completed, deployment.Desired
+		deployment.State, deployment.Running, deployment.Primary = workload.Completed, deployment.Desired, true
 		service.deployments = []*modelDeployment{deployment}
 		w.tell(service, "deployment completed")
 		return
@@ -361,6 +362,19 @@ func (w *world) undo(service *modelService) {
 	w.undone[service.reference.String()+" "+service.digest(primary.Revision)] = true
 	service.deployments = []*modelDeployment{{Deployment: workload.Deployment{ID: w.deploymentID(service, service.former), Primary: true,
 		Revision: service.former, State: workload.InProgress, CreatedAt: w.now, Desired: 2}, returned: true, endsAt: w.now.Add(time.Minute)}}
+}
+
+// deploy is a human's `cdk deploy` of what runs with another setting, on a service whose traffic is moved at the end.
+func (w *world) deploy(service *modelService) {
+	primary := service.primary()
+	if service.quiet() || len(service.deployments) > 1 || primary.State != workload.Completed {
+		return
+	}
+	revision := modelRevision{name: w.revisionName(service, ""), digest: service.digest(primary.Revision)}
+	service.revisions = append(service.revisions, revision)
+	service.deployments = append(service.deployments, &modelDeployment{Deployment: workload.Deployment{ID: w.next("ecs-svc"), Revision: revision.name,
+		State: workload.InProgress, CreatedAt: w.now, Desired: 2}, foreign: true, endsAt: w.now.Add(time.Duration(30+w.random.IntN(240)) * time.Second)})
+	w.tell(service, "deployment in progress")
 }
 
 func (s *modelService) digest(revision string) string {
@@ -436,7 +450,7 @@ func (w *world) check() {
 		switch {
 		case primary.State != workload.Completed:
 			w.violate("%s: its deployment is %s at rest", reference, primary.State)
-		case service.settings.Policy == "" && len(service.revisions) > 1:
+		case service.settings.Policy == "" && slices.ContainsFunc(service.revisions, func(r modelRevision) bool { return r.rollout != "" }):
 			w.violate("%s did not opt in and was changed", reference)
 		case service.settings.Policy == "":
 		case running != wanted:
@@ -622,6 +636,9 @@ func (d modelDriver) Start(_ context.Context, observation workload.Observation, 
 			deployment = primary.ID
 			return
 		}
+		if slices.ContainsFunc(service.deployments, func(d *modelDeployment) bool { return d.foreign && d.State == workload.InProgress }) {
+			w.violate("%s: the deployment of a human was interrupted", reference)
+		}
 		returned := w.hasRun(service, revision)
 		if !returned {
 			w.started[reference.String()+" "+service.digest(revision)]++
@@ -756,13 +773,15 @@ func simulate(seed uint64, events int, chances faults, planted plantedBug) (*wor
 	w.sweep()
 	w.work()
 	for range events {
-		switch w.random.IntN(6) {
+		switch w.random.IntN(7) {
 		case 0:
 			w.push()
 		case 1:
 			w.sweep()
 		case 2:
 			w.undo(w.services[w.order[w.random.IntN(len(w.order))]])
+		case 3:
+			w.deploy(w.services[w.order[w.random.IntN(len(w.order))]])
 		default:
 			w.tell(w.services[w.order[w.random.IntN(len(w.order))]], "service action")
 		}

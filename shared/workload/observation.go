@@ -105,6 +105,18 @@ func (o Observation) Primary() (Deployment, bool) {
 	return Deployment{}, false
 }
 
+// Progressing is the deployment that is being brought up, if there is one: the primary, or one newer than the primary, which
+// it becomes once its traffic has moved to it.
+func (o Observation) Progressing() (Deployment, bool) {
+	primary, _ := o.Primary()
+	for _, deployment := range o.Deployments {
+		if deployment.State == InProgress && (deployment.Primary || deployment.CreatedAt.After(primary.CreatedAt)) {
+			return deployment, true
+		}
+	}
+	return Deployment{}, false
+}
+
 // Deployment finds a deployment by its ID.
 func (o Observation) Deployment(id string) (Deployment, bool) {
 	for _, deployment := range o.Deployments {

@@ -2,6 +2,7 @@ package workload_test
 
 import (
 	"testing"
+	"time"
 
 	"davit/shared/workload"
 )
@@ -23,5 +24,27 @@ func TestObservationFindsItsDeployments(t *testing.T) {
 	}
 	if primary, found := (workload.Observation{}).Primary(); found {
 		t.Errorf("nothing has the primary deployment %+v", primary)
+	}
+}
+
+func TestADeploymentProgressesBesideAnOlderPrimary(t *testing.T) {
+	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	primary := workload.Deployment{ID: "ecs-svc/2", Primary: true, State: workload.Completed, CreatedAt: noon}
+	older := workload.Deployment{ID: "ecs-svc/1", State: workload.InProgress, CreatedAt: noon.Add(-time.Minute)}
+	green := workload.Deployment{ID: "ecs-svc/3", State: workload.InProgress, CreatedAt: noon.Add(time.Minute)}
+	failed := workload.Deployment{ID: "ecs-svc/3", State: workload.Failed, CreatedAt: noon.Add(time.Minute)}
+	begun := workload.Deployment{ID: "ecs-svc/2", Primary: true, State: workload.InProgress, CreatedAt: noon}
+	for _, test := range []struct {
+		listed []workload.Deployment
+		want   string
+	}{
+		{nil, ""},
+		{[]workload.Deployment{primary, older, failed}, ""},
+		{[]workload.Deployment{older, primary, green}, green.ID},
+		{[]workload.Deployment{older, begun}, begun.ID},
+	} {
+		if got, found := (workload.Observation{Deployments: test.listed}).Progressing(); got.ID != test.want || found != (test.want != "") {
+			t.Errorf("of %+v %q is progressing, want %q", test.listed, got.ID, test.want)
+		}
 	}
 }

@@ -55,9 +55,9 @@ func Gates(now time.Time, configured settings.Settings, explained rollout.Explan
 		gates[2].Reason = Image(current.Image.Tag, current.Image.Digest) + " is " + string(current.Phase) + " since " +
 			Time(current.IntendedAt)
 	}
-	if primary, found := observation.Primary(); found && primary.State == workload.InProgress {
+	if deployment, found := observation.Progressing(); found {
 		gates[3].Open = false
-		gates[3].Reason = primary.ID + " is in progress since " + Time(primary.CreatedAt)
+		gates[3].Reason = deployment.ID + " is in progress since " + Time(deployment.CreatedAt)
 	}
 	if held, why := Held(now, explained); held {
 		gates[4].Open, gates[4].Reason = false, why

@@ -170,8 +170,9 @@ func TestAnExplanationIsToldImageByImage(t *testing.T) {
 		Record: ledger.Record{Workload: web(t), Hold: &ledger.Hold{Who: "alice", Why: "load test", At: noon},
 			SetAside: []ledger.SetAside{{Image: newImage, Reason: "exit code 1"}}},
 		Observation: workload.Observation{Workload: web(t), Exists: true, Desired: 2, Running: 2,
-			Settings:    workload.Settings{Policy: "semver:1.x"},
-			Deployments: []workload.Deployment{{ID: "ecs-svc/1", Primary: true, State: workload.InProgress, CreatedAt: noon}}},
+			Settings: workload.Settings{Policy: "semver:1.x"},
+			Deployments: []workload.Deployment{{ID: "ecs-svc/0", Primary: true, State: workload.Completed},
+				{ID: "ecs-svc/1", State: workload.InProgress, CreatedAt: noon}}},
 		Decision: rollout.Decision{Action: rollout.Refuse, Code: rollout.BadDigest, Image: &newImage, Reason: "1.1.0 is set aside"},
 	}
 	wantText(t, `
