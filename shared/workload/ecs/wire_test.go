@@ -1,6 +1,7 @@
 package ecs_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -166,8 +167,25 @@ func retries() aws.Retryer {
 	})
 }
 
+// whole sends each request in one piece. The SDK closes a request's body as soon as the answer begins; where net/http has
+// not noticed the end of the body by then, it closes the connection, and of a long answer the rest is lost.
+type whole struct{}
+
+func (whole) Do(request *http.Request) (*http.Response, error) {
+	sent := request.Clone(request.Context())
+	if request.Body != nil {
+		body, err := io.ReadAll(request.Body)
+		if err != nil {
+			return nil, err
+		}
+		sent.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return http.DefaultClient.Do(sent)
+}
+
 func configuration(endpoint string) aws.Config {
 	return aws.Config{
+		HTTPClient:   whole{},
 		Region:       region,
 		BaseEndpoint: &endpoint,
 		Retryer:      retries,
