@@ -1,23 +1,88 @@
 package emulator_test
 
 import (
+	"encoding/json"
+	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// runPlugin runs Python with the plugin's modules at hand, in the tests' installation.
-func runPlugin(t *testing.T, program string) (output string, err error) {
+// forker is a process with the emulator's modules, which takes most of a second to load. It runs each program, a line of
+// JSON, in a fork of itself, and answers with what that printed, and whether it ended well.
+const forker = `
+import json, os, sys
+from ministack import app
+from ministack.services.cloudformation import provisioners
+for program in sys.stdin:
+    output, end = os.pipe()
+    child = os.fork()
+    if not child:
+        os.dup2(end, 1), os.dup2(end, 2)
+        exec(json.loads(program), {})
+        sys.exit()
+    os.close(end)
+    with open(output) as text:
+        said = text.read()
+    print(json.dumps({'output': said, 'fine': os.waitpid(child, 0)[1] == 0}), flush=True)
+`
+
+// runPlugin runs a program of Python with the plugin's modules at hand, as if in a process of its own.
+func runPlugin(t *testing.T, program string) (output string, fine bool) {
 	t.Helper()
+	line, err := json.Marshal(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forks := startForker(t)
+	if _, err := forks.programs.Write(append(line, '\n')); err != nil {
+		t.Fatal(err)
+	}
+	var answer struct {
+		Output string
+		Fine   bool
+	}
+	if err := forks.answers.Decode(&answer); err != nil {
+		t.Fatalf("the process that runs programs has ended: %v", err)
+	}
+	return answer.Output, answer.Fine
+}
+
+// forks is the forker that serves all tests, from the first that needs it until this process ends.
+var forks *forking
+
+type forking struct {
+	programs io.Writer
+	answers  *json.Decoder
+}
+
+func startForker(t *testing.T) *forking {
+	t.Helper()
+	if forks != nil {
+		return forks
+	}
 	plugin, err := filepath.Abs("plugin")
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), filepath.Join(installation(t), "venv", "bin", "python"), "-B", "-c", program)
-	command.Env = []string{"PYTHONPATH=" + plugin, "GATEWAY_PORT=1", "HOME=" + t.TempDir(), "DOCKER_HOST=unix:///none"}
-	text, err := command.CombinedOutput()
-	return string(text), err
+	command := exec.Command(filepath.Join(installation(t), "venv", "bin", "python"), "-B", "-c", forker) // #nosec G204 -- our own
+	command.Env = []string{"PYTHONPATH=" + plugin, "GATEWAY_PORT=1", "HOME=/nonexistent", "DOCKER_HOST=unix:///none"}
+	command.Stderr = os.Stderr
+	programs, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	forks = &forking{programs: programs, answers: json.NewDecoder(answers)}
+	return forks
 }
 
 func TestPluginNamesTheHookThatANewerEmulatorBroke(t *testing.T) {
@@ -77,9 +142,9 @@ func TestPluginNamesTheHookThatANewerEmulatorBroke(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			output, err := runPlugin(t, test.change+"\nimport "+test.module+"\n"+test.module+".install()")
-			if err == nil || !strings.Contains(output, "HookError: hook "+test.want) {
-				t.Errorf("got %v %s, want an error with %q", err, output, test.want)
+			output, fine := runPlugin(t, test.change+"\nimport "+test.module+"\n"+test.module+".install()")
+			if fine || !strings.Contains(output, "HookError: hook "+test.want) {
+				t.Errorf("got %s, want an error with %q", output, test.want)
 			}
 		})
 	}
@@ -90,35 +155,35 @@ func TestPluginEndsTheProcessWhenAHookIsBroken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	output, err := runPlugin(t, "import runpy\nfrom ministack.services import ecr\ndel ecr._put_image\n"+
+	output, fine := runPlugin(t, "import runpy\nfrom ministack.services import ecr\ndel ecr._put_image\n"+
 		"runpy.run_path('"+plugin+"', run_name='__main__')")
 	const want = "this emulator does not fit its plugin: hook ministack.services.ecr._put_image"
-	if err == nil || !strings.Contains(output, want) {
-		t.Errorf("got %v %s, want %q", err, output, want)
+	if fine || !strings.Contains(output, want) {
+		t.Errorf("got %s, want an end with %q", output, want)
 	}
 }
 
 func TestPluginCompiles(t *testing.T) {
-	if output, err := runPlugin(t, "import ast, pathlib, sys\n"+
-		"[ast.parse(path.read_text(), str(path)) for path in pathlib.Path(sys.path[1]).glob('*.py')]"); err != nil {
-		t.Errorf("%v %s", err, output)
+	if output, fine := runPlugin(t, "import ast, pathlib, sys\n"+
+		"[ast.parse(path.read_text(), str(path)) for path in pathlib.Path(sys.path[1]).glob('*.py')]"); !fine {
+		t.Error(output)
 	}
 }
 
 func TestPluginTakesThePolicyOfEveryCallApartOnce(t *testing.T) {
-	output, err := runPlugin(t, "import permissions\npermissions.install()\n"+
+	output, fine := runPlugin(t, "import permissions\npermissions.install()\n"+
 		"from ministack.core.iam_evaluator import parse_policy_document as parse\n"+
 		"text = '{\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"%s\",\"Resource\":\"*\"}}'\n"+
 		"first, again, other = (parse(text % action) for action in ('a:b', 'a:b', 'c:d'))\n"+
 		"assert first is again, 'taken apart again'\n"+
 		"assert other[0].actions == ['c:d'], other")
-	if err != nil {
-		t.Errorf("%v %s", err, output)
+	if !fine {
+		t.Error(output)
 	}
 }
 
 func TestPluginAsksAContainerOnceTheEngineToldThatItEnded(t *testing.T) {
-	output, err := runPlugin(t, `
+	output, fine := runPlugin(t, `
 import queue, types
 from ministack.services import ecs
 asked = []
@@ -156,13 +221,13 @@ endings._AGAIN_AFTER = 3600
 events.put(None)  # the engine hangs up
 eventually('runs', 'ended')
 `)
-	if err != nil {
-		t.Errorf("%v %s", err, output)
+	if !fine {
+		t.Error(output)
 	}
 }
 
 func TestPluginSendsAnAnswerInOnePiece(t *testing.T) {
-	output, err := runPlugin(t, `
+	output, fine := runPlugin(t, `
 import asyncio, types
 import connections, h11
 from hypercorn.protocol.h11 import H11Protocol
@@ -186,7 +251,7 @@ assert len(pieces) == 1 and pieces[0].startswith(b'HTTP/1.1 204'), pieces
 asyncio.run(answer(h11.InformationalResponse(status_code=100, headers=[])))
 assert len(pieces) == 1 and pieces[0].startswith(b'HTTP/1.1 100'), pieces
 `)
-	if err != nil {
-		t.Errorf("%v %s", err, output)
+	if !fine {
+		t.Error(output)
 	}
 }
