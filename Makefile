@@ -13,8 +13,6 @@ KUBERNETES_VERSION = -X k8s.io/component-base/version.gitVersion=$$(cd $(CURDIR)
 CFN_LINT      := .local/lint/bin/cfn-lint
 CHECKOV       := .local/lint/bin/checkov
 TEMPLATES     := .local/templates
-# Several configurations have the same network or registry: it is read once.
-EACH_TEMPLATE  = $$(sha256sum $(TEMPLATES)/*/*.template.json | sort -u -k 1,1 | cut -c 67-)
 
 # One set of flags for programs, functions and tests, so that each package is compiled once.
 export GOFLAGS     := -trimpath -buildvcs=false
@@ -35,7 +33,7 @@ test: ## run everything: vet, lint, unit, property, fault, template and local-cl
 
 unit: build $(KUBERNETES) $(CDK)
 	bin/davit local prepare
-	$(GO) test -p 4 -timeout 30m ./... # local clouds wait more than they compute
+	INTERPRETERS="$$(node --version) $$(python3 --version)" $(GO) test -p 4 -timeout 30m ./... # local clouds wait more than they compute
 	@set -e; for module in $(PEERS); do echo "in $$module"; (cd $$module && $(GO) test ./...); done
 	cd $(ASSEMBLY) && $(GO) test -count 1 ./...
 	cd $(CONTROLPLANE) && $(GO) test ./...
@@ -74,9 +72,7 @@ lint: $(TOOLS)/staticcheck $(CFN_LINT) build $(CDK) ## gofmt, vet, staticcheck, 
 	$(TOOLS)/staticcheck ./...
 	GOGC=400 $(TOOLS)/gosec -tags purego -exclude-dir $(ASSEMBLY) -exclude-dir $(CONTROLPLANE)
 	cd $(CONTROLPLANE) && $(GO) vet ./... # staticcheck would go through all of Kubernetes
-	rm -rf $(TEMPLATES) && bin/infra all $(TEMPLATES)
-	$(CFN_LINT) $(EACH_TEMPLATE)
-	$(CHECKOV) --framework cloudformation --compact --quiet --skip-download --file $(EACH_TEMPLATE)
+	bin/infra lint $(TEMPLATES) $(CFN_LINT) $(CHECKOV)
 
 bench: programs $(CDK) ## measure: push to deployment beside an empty function, calls a push, deciding
 	$(GO) test -timeout 30m -run '^$$' -bench . -benchmem ./shared/... ./events/...

@@ -246,7 +246,7 @@ func TestWhatDavitPublishesIsLookedAt(t *testing.T) {
 // telemetry.Metric, and gauges of blockchain nodes.
 func publishedByDavit(t *testing.T) map[string]string {
 	t.Helper()
-	files := parsed(t, "../shared", "../functions")
+	files := parsed(t, "shared", "functions")
 	values := map[string]string{} // of constants
 	for _, file := range files {
 		ast.Inspect(file, func(node ast.Node) bool {
@@ -291,7 +291,7 @@ func publishedByDavit(t *testing.T) map[string]string {
 func countedMetrics(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
-	for _, file := range parsed(t, "../shared/telemetry") {
+	for _, file := range parsed(t, "shared/telemetry") {
 		ast.Inspect(file, func(node ast.Node) bool {
 			if constant, is := node.(*ast.ValueSpec); is {
 				if kind, named := constant.Type.(*ast.Ident); named && kind.Name == "Metric" {
@@ -332,12 +332,12 @@ func qualifier(selector *ast.SelectorExpr) string {
 	return ""
 }
 
-// parsed are the files of the folders, without their tests.
+// parsed are the files of the folders of the checkout, without their tests.
 func parsed(t *testing.T, folders ...string) []*ast.File {
 	t.Helper()
 	var found []*ast.File
 	for _, folder := range folders {
-		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		err := filepath.WalkDir(filepath.Join(checkout, folder), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
 			}

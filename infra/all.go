@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -19,13 +16,19 @@ import (
 	"davit/infra/config"
 )
 
-// mostProcesses is how many processes of the CDK run at once: each holds 300 MB.
-const mostProcesses = 4
-
-// synthesiseAll synthesises every configuration that is checked in into a folder of its own below the given one. It shares
-// them among processes like itself, one a processor, as the CDK does one thing at a time. A shape that cannot work is left out,
-// and the reason is shown.
-func synthesiseAll(folder string) error {
+// synthesiseAll synthesises every configuration that is checked in into a folder of its own below the given one. A shape that
+// cannot work is left out, and the reason is shown.
+func synthesiseAll(folder, functions string) error {
+	document, err := os.ReadFile(settingsFile)
+	if err != nil {
+		return fmt.Errorf("read the CDK's feature flags: %w", err)
+	}
+	context, err := flags(document)
+	if err != nil {
+		return err
+	}
+	// By the paths of constructs, which the CLI has in its templates too, cfn-lint knows a template of the CDK's.
+	context["aws:cdk:enable-path-metadata"] = true
 	configurations, refused, err := checkedIn()
 	if err != nil {
 		return err
@@ -33,59 +36,20 @@ func synthesiseAll(folder string) error {
 	for _, reason := range refused {
 		fmt.Println("refused, as it must be:", reason)
 	}
-	program, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
-	}
-	shares := make([][]string, min(runtime.NumCPU(), mostProcesses))
-	for i, name := range slices.Sorted(maps.Keys(configurations)) {
-		shares[i%len(shares)] = append(shares[i%len(shares)], name)
-	}
-	failures := make([]error, len(shares))
-	var processes sync.WaitGroup
-	for i, names := range shares {
-		process := exec.Command(program, append([]string{"all", folder}, names...)...) // #nosec G204 G702 -- this program itself, and names of its own
-		process.Stdout, process.Stderr = os.Stdout, os.Stderr
-		processes.Go(func() { failures[i] = process.Run() })
-	}
-	processes.Wait()
-	if err := errors.Join(failures...); err != nil {
-		return fmt.Errorf("not everything is synthesised: %w", err)
-	}
-	fmt.Printf("%d configurations are synthesised into %s\n", len(configurations), folder)
-	return nil
-}
-
-// synthesiseSome synthesises those of the checked-in configurations that are named, in this process.
-func synthesiseSome(folder string, names []string) error {
-	context, err := flags(settingsFile)
-	if err != nil {
-		return err
-	}
-	// By the paths of constructs, which the CLI has in its templates too, cfn-lint knows a template of the CDK's.
-	context["aws:cdk:enable-path-metadata"] = true
-	configurations, _, err := checkedIn()
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		configuration, there := configurations[name]
-		if !there {
-			return fmt.Errorf("there is no configuration %q that can work: want one of %s", name,
-				strings.Join(slices.Sorted(maps.Keys(configurations)), ", "))
-		}
+	for _, name := range slices.Sorted(maps.Keys(configurations)) {
 		app := awscdk.NewApp(&awscdk.AppProps{
 			AnalyticsReporting: jsii.Bool(false),
 			Context:            &context,
 			Outdir:             jsii.String(filepath.Join(folder, name)),
 			TreeMetadata:       jsii.Bool(false), // which is for the CDK's own tools
 		})
-		addStacks(app, configuration, functionsFolder)
+		addStacks(app, configurations[name], functions)
 		app.Synth(nil)
 		if err := validated(filepath.Join(folder, name)); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	fmt.Printf("%d configurations are synthesised into %s\n", len(configurations), folder)
 	return nil
 }
 
@@ -145,15 +109,11 @@ func checkedIn() (found map[string]*config.Configuration, refused []error, err e
 	return found, refused, nil
 }
 
-// flags are the CDK's feature flags of a cdk.json, which the CLI gives to the app by itself.
-func flags(path string) (map[string]any, error) {
-	document, err := os.ReadFile(path) // #nosec G304 -- the caller's own
-	if err != nil {
-		return nil, fmt.Errorf("read the CDK's feature flags: %w", err)
-	}
+// flags are the CDK's feature flags of the text of a cdk.json, which the CLI gives to the app by itself.
+func flags(document []byte) (map[string]any, error) {
 	var settings struct{ Context map[string]any }
 	if err := json.Unmarshal(document, &settings); err != nil {
-		return nil, fmt.Errorf("read the CDK's feature flags in %s: %w", path, err)
+		return nil, fmt.Errorf("read the CDK's feature flags in %s: %w", settingsFile, err)
 	}
 	return settings.Context, nil
 }

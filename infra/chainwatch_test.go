@@ -70,7 +70,7 @@ func TestAnAlarmOfANodeTakesMissingDataForABreach(t *testing.T) {
 
 // Thresholds go the right way: what is there in a good node is no breach.
 func TestAnAlarmOfANodeIsAboutAMetricThatIsWritten(t *testing.T) {
-	source, err := os.ReadFile(filepath.Join("..", "shared", "names", "chainwatch.go"))
+	source, err := os.ReadFile(filepath.Join(checkout, "shared", "names", "chainwatch.go"))
 	if err != nil {
 		t.Fatal(err)
 	}

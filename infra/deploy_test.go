@@ -20,8 +20,6 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
-
-	"davit/cmd/davit/emulator/emulatortest"
 )
 
 // deployment is stacks of a configuration that are deployed to the local cloud, in their order.
@@ -68,7 +66,6 @@ func (d deployment) template(stack string) template {
 // TestStacksAreDeployedAndDeletedInTheLocalCloud deploys templates as they are synthesised, each configuration to an account
 // of its own, and deletes them again.
 func TestStacksAreDeployedAndDeletedInTheLocalCloud(t *testing.T) {
-	endpoint := emulatortest.ForTest(t, emulatortest.WithoutEngine)
 	for i, wanted := range deployments {
 		t.Run(wanted.configuration, func(t *testing.T) {
 			account := newAccount(endpoint, fmt.Sprintf("11112222%04d", i), configured[wanted.configuration].Region)

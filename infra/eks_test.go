@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -249,7 +250,7 @@ func TestAutoModeChoosesItsNodesItself(t *testing.T) {
 
 // TestTheFunctionsMayDoLittleInTheCluster holds the manifest against the stack, and against what is in it.
 func TestTheFunctionsMayDoLittleInTheCluster(t *testing.T) {
-	manifest, err := os.ReadFile("../shared/workload/eks/access.yaml")
+	manifest, err := os.ReadFile(filepath.Join(checkout, "shared/workload/eks/access.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

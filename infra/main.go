@@ -4,10 +4,11 @@
 //	cdk deploy --all -c configuration=infra/configurations/development.yaml
 //	cdk deploy --all -c shape=web-ecs-fargate
 //
-// By itself it synthesises every configuration that is checked in, or those that are named, each into a folder of its own, for
-// linters to read:
+// By itself it synthesises every configuration that is checked in, each into a folder of its own, or has all of them validated by
+// the CDK and read by linters, unless they passed before:
 //
-//	infra all FOLDER [NAME…]
+//	infra all FOLDER
+//	infra lint FOLDER CFN-LINT CHECKOV
 //
 // It looks nothing up and needs no credentials, so that synthesis works anywhere and gives the same everywhere.
 package main
@@ -21,6 +22,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/config"
+	"davit/infra/lint"
 )
 
 const (
@@ -31,6 +33,8 @@ const (
 	shapesFolder         = "infra/shapes"
 	// functionsFolder is where the Makefile puts the built functions.
 	functionsFolder = "bin/functions"
+	// functionSources has a folder for each of them, with its main.go.
+	functionSources = "functions"
 	// settingsFile is where the CDK's feature flags are.
 	settingsFile = "cdk.json"
 )
@@ -48,11 +52,12 @@ func run(arguments []string) error {
 	case len(arguments) == 0:
 		return synthesise()
 	case len(arguments) == 2 && arguments[0] == "all":
-		return synthesiseAll(arguments[1])
-	case len(arguments) > 2 && arguments[0] == "all":
-		return synthesiseSome(arguments[1], arguments[2:])
+		return synthesiseAll(arguments[1], functionsFolder)
+	case len(arguments) == 4 && arguments[0] == "lint":
+		return lintAll(arguments[1], lint.UserMemory(), lint.CfnLint(arguments[2]), lint.Checkov(arguments[3]))
 	}
-	return fmt.Errorf("unknown arguments %q: the CDK CLI gives none, and \"infra all FOLDER\" synthesises everything", arguments)
+	return fmt.Errorf("unknown arguments %q: the CDK CLI gives none, \"infra all FOLDER\" synthesises everything, and "+
+		"\"infra lint FOLDER CFN-LINT CHECKOV\" lints it", arguments)
 }
 
 // synthesise does what the CDK CLI asks for by its context.

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
@@ -152,7 +153,12 @@ func TestNoLifecycleRuleDeletesWhatRunsOrWhatARollbackNeeds(t *testing.T) {
 				}
 				followed++
 				t.Run(fmt.Sprintf("%s/%s/%s", configuration, name, policy), func(t *testing.T) {
-					rapid.Check(t, func(t *rapid.T) { live(t, rulesOf(text), policy, movableTags(made)) })
+					for range 100 {
+						seed := rand.Int()
+						if lost, after := live(lives.Example(seed), rulesOf(text), policy, movableTags(made)); len(lost) > 0 {
+							t.Fatalf("%v is deleted and was used, after %v; of the seed %d", lost, after, seed)
+						}
+					}
 				})
 			}
 		}
@@ -162,17 +168,30 @@ func TestNoLifecycleRuleDeletesWhatRunsOrWhatARollbackNeeds(t *testing.T) {
 	}
 }
 
-// live lets a repository live for some years.
-func live(t *rapid.T, rules []lifecycleRule, policy imagepolicy.Policy, movable []string) {
-	model := &repository{rules: rules, policy: policy, movable: movable, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+// lived is a push of an image with its tags, and how many days pass then.
+type lived struct {
+	tags []string
+	days int
+}
+
+// lives are some years of a repository. They are drawn one by one, as rapid.Check would look for failures of before in the
+// checkout, which go test cannot remember a result across.
+var lives = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) lived {
 	tag := rapid.SampledFrom([]string{"1.0.0", "1.0.1", "1.2.0", "v1.3.0", "2.0.0", "latest", "pr-1", "pr-2", "dev-1", "dev-2",
 		"cache-1", "build-1", "main"})
-	for range rapid.IntRange(1, 20).Draw(t, "steps") {
-		model.push(rapid.SliceOfNDistinct(tag, 0, 3, rapid.ID).Draw(t, "tags")...)
-		if lost := model.wait(rapid.SampledFrom([]int{0, 1, 15, 31, 400}).Draw(t, "days")); len(lost) > 0 {
-			t.Fatalf("%v is deleted and was used; there are %v", lost, model.images)
+	return lived{rapid.SliceOfNDistinct(tag, 0, 3, rapid.ID).Draw(t, "tags"), rapid.SampledFrom([]int{0, 1, 15, 31, 400}).Draw(t, "days")}
+}), 1, 20)
+
+// live lets a repository live, and tells which images it loses that were used, and after what.
+func live(life []lived, rules []lifecycleRule, policy imagepolicy.Policy, movable []string) (lost []string, after []lived) {
+	model := &repository{rules: rules, policy: policy, movable: movable, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	for i, step := range life {
+		model.push(step.tags...)
+		if lost := model.wait(step.days); len(lost) > 0 {
+			return lost, life[:i+1]
 		}
 	}
+	return nil, nil
 }
 
 func movableTags(made resource) []string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 // have a name of its own and be kept (docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html,
 // ImportExistingResources).
 func TestWhatTheRemovedAutomationLeavesCanBeTakenOverAndIsDocumented(t *testing.T) {
-	page, err := os.ReadFile("../docs/removal.md")
+	page, err := os.ReadFile(filepath.Join(checkout, "docs/removal.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

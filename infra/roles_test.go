@@ -30,7 +30,6 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"davit/cmd/davit/emulator"
-	"davit/cmd/davit/emulator/emulatortest"
 	"davit/shared/installation"
 	"davit/shared/ledger"
 	"davit/shared/names"
@@ -50,8 +49,7 @@ type trial struct {
 
 func newTrial(t *testing.T, have template) *trial {
 	t.Helper()
-	endpoint := emulatortest.ForTest(t, emulatortest.WithoutEngine, func(options *emulator.Options) { options.EnforcePermissions = true })
-	made := &trial{t: t, statements: map[string]any{}, root: aws.Config{Region: emulator.DefaultRegion, BaseEndpoint: &endpoint,
+	made := &trial{t: t, statements: map[string]any{}, root: aws.Config{Region: emulator.DefaultRegion, BaseEndpoint: &judging,
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}}
 	for _, s := range have.statements() {
 		if sid, named := s.fields["Sid"].(string); named && s.isIdentity {
@@ -97,7 +95,7 @@ func resolved(value any) any {
 func (r *trial) without(sid string) aws.Config {
 	r.t.Helper()
 	r.serial++
-	name, client := fmt.Sprintf("trial-%d", r.serial), iam.NewFromConfig(r.root)
+	name, client := fmt.Sprintf("trial-%d-%d", r.serial, time.Now().UnixNano()), iam.NewFromConfig(r.root)
 	made, err := client.CreateRole(r.t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"arn:aws:iam::` + emulator.Account + `:root"}}]}`)})
 	r.must(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 func TestAShapeThatCannotWorkIsRefusedWithTheReasonAndTheWayOut(t *testing.T) {
 	refused := 0
 	for _, shape := range config.Shapes {
-		_, err := config.ReadShape("shapes", shape)
+		_, err := config.ReadShape(filepath.Join(checkout, shapesFolder), shape)
 		if (err != nil) != config.ImpossibleShape(shape) {
 			t.Errorf("%s: %v", shape, err)
 		}
@@ -32,9 +33,9 @@ func TestAShapeThatCannotWorkIsRefusedWithTheReasonAndTheWayOut(t *testing.T) {
 
 func TestAShapeOrAFileIsChosenAndNotBoth(t *testing.T) {
 	for _, test := range []struct{ name, path, shape, want string }{
-		{"both", "a.yaml", "web-ecs-fargate", "not both"},
+		{"both", "/nowhere/a.yaml", "web-ecs-fargate", "not both"},
 		{"a shape that there is not", "", "web-lambda", "web-ecs-fargate, "},
-		{"a file that there is not", "a.yaml", "", "a.yaml"},
+		{"a file that there is not", "/nowhere/a.yaml", "", "/nowhere/a.yaml"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if _, err := choose(test.path, test.shape); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,8 +16,18 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	"davit"
+	"davit/cmd/davit/emulator"
+	"davit/cmd/davit/emulator/emulatortest"
 	"davit/infra/config"
 )
+
+// inputs are the configurations. Tests read nothing of the checkout but what is embedded, here or as davit.Checkout, and so part
+// of what go test remembers them by. Of files that they open there it knows no more than the path and the time, and nothing at all of
+// those that TestMain opens.
+//
+//go:embed configurations/*.yaml shapes/*.yaml testdata/*.yaml
+var inputs embed.FS
 
 // template is a stack's synthesised template.
 type template struct {
@@ -58,6 +69,12 @@ var synthesised = map[string]stacks{}
 
 // configured are the configurations themselves.
 var configured map[string]*config.Configuration
+
+// checkout is a copy of what is embedded of the checkout.
+var checkout string
+
+// endpoint is a local cloud, and judging another one, in which IAM decides on each call.
+var endpoint, judging string
 
 // Configurations that the tests look at, beside those that are checked in.
 const (
@@ -139,7 +156,7 @@ chainwatch:
       references: [{url: "https://reference.example"}]
 `
 
-// TestMain synthesises every configuration once, in one process of the CDK.
+// TestMain synthesises every configuration once, in one process of the CDK, and starts the local clouds.
 func TestMain(m *testing.M) {
 	run := synthesiseAndRun
 	if os.Getenv("CDK_VALIDATION") == "" {
@@ -175,7 +192,11 @@ func synthesiseAndRun(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(folder)
-	functions, err := emptyFunctions(folder)
+	checkout = filepath.Join(folder, "checkout")
+	if err := errors.Join(os.CopyFS(checkout, davit.Checkout), os.CopyFS(filepath.Join(checkout, "infra"), inputs)); err != nil {
+		return 1, err
+	}
+	functions, err := standIns(filepath.Join(folder, "functions"), filepath.Join(checkout, functionSources))
 	if err != nil {
 		return 1, err
 	}
@@ -188,40 +209,27 @@ func synthesiseAndRun(m *testing.M) (int, error) {
 			return 1, fmt.Errorf("synthesise %s: %w", name, err)
 		}
 	}
-	return m.Run(), nil
+	return emulatortest.Run(inCloud(func() int {
+		return emulatortest.Run(m, func(url string) { judging = url }, emulatortest.WithoutEngine,
+			func(options *emulator.Options) { options.EnforcePermissions = true })
+	}), func(url string) { endpoint = url }, emulatortest.WithoutEngine), nil
 }
 
-// emptyFunctions makes a folder in the form of the built functions.
-func emptyFunctions(folder string) (string, error) {
-	functions := filepath.Join(folder, "functions")
-	sources, err := filepath.Glob(filepath.Join("..", "functions", "*", "main.go"))
-	if err != nil {
-		return "", err
-	}
-	for _, architecture := range []string{"amd64", "arm64"} {
-		for _, source := range sources {
-			path := filepath.Join(functions, architecture, filepath.Base(filepath.Dir(source)))
-			if err := os.MkdirAll(path, 0o750); err != nil {
-				return "", err
-			}
-			if err := os.WriteFile(filepath.Join(path, "bootstrap"), []byte(architecture), 0o600); err != nil {
-				return "", err
-			}
-		}
-	}
-	return functions, nil
-}
+// inCloud runs the tests while an emulator runs.
+type inCloud func() int
+
+func (run inCloud) Run() int { return run() }
 
 func readConfigurations() (map[string]*config.Configuration, error) {
 	read := map[string]*config.Configuration{}
 	for _, name := range []string{local, development, alone, watched, jobsAlone} {
-		configuration, err := config.Read(filepath.Join("configurations", name+".yaml"))
+		configuration, err := config.Read(filepath.Join(checkout, configurationsFolder, name+".yaml"))
 		if err != nil {
 			return nil, err
 		}
 		read[name] = configuration
 	}
-	again, err := config.Read(filepath.Join("configurations", development+".yaml"))
+	again, err := config.Read(filepath.Join(checkout, configurationsFolder, development+".yaml"))
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +238,7 @@ func readConfigurations() (map[string]*config.Configuration, error) {
 	if read[chosen], err = config.Parse([]byte(choices)); err != nil {
 		return nil, err
 	}
-	paths, err := filepath.Glob(filepath.Join("testdata", "*.yaml"))
+	paths, err := filepath.Glob(filepath.Join(checkout, "infra", "testdata", "*.yaml"))
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +259,7 @@ func readShapes(read map[string]*config.Configuration) error {
 		if config.ImpossibleShape(shape) {
 			continue
 		}
-		configuration, err := config.ReadShape("shapes", shape)
+		configuration, err := config.ReadShape(filepath.Join(checkout, shapesFolder), shape)
 		if err != nil {
 			return err
 		}
@@ -262,7 +270,11 @@ func readShapes(read map[string]*config.Configuration) error {
 
 // templates synthesises a configuration with the feature flags of cdk.json, as the CDK CLI would.
 func templates(folder, functions string, configuration *config.Configuration) (stacks, error) {
-	context, err := flags(filepath.Join("..", settingsFile))
+	settings, err := os.ReadFile(filepath.Join(checkout, settingsFile))
+	if err != nil {
+		return nil, err
+	}
+	context, err := flags(settings)
 	if err != nil {
 		return nil, err
 	}
@@ -270,6 +282,7 @@ func templates(folder, functions string, configuration *config.Configuration) (s
 		AnalyticsReporting: jsii.Bool(false),
 		Context:            &context,
 		Outdir:             jsii.String(folder),
+		TreeMetadata:       jsii.Bool(false),
 	})
 	addStacks(app, configuration, functions)
 	app.Synth(nil)
@@ -291,6 +304,26 @@ func templates(folder, functions string, configuration *config.Configuration) (s
 		found[strings.TrimSuffix(filepath.Base(path), ".template.json")] = read
 	}
 	return found, nil
+}
+
+// TestWhatIsRememberedIsOfTheseInterpreters looks at INTERPRETERS, with which make tells go test by which versions of Node and
+// Python it is to remember the results of these tests.
+func TestWhatIsRememberedIsOfTheseInterpreters(t *testing.T) {
+	told := os.Getenv("INTERPRETERS")
+	if told == "" {
+		return // as nobody told
+	}
+	var have []string
+	for _, program := range []string{"node", "python3"} {
+		version, err := exec.CommandContext(t.Context(), program, "--version").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		have = append(have, strings.TrimSpace(string(version)))
+	}
+	if strings.Join(have, " ") != told {
+		t.Errorf("they are %q, and INTERPRETERS is %q", have, told)
+	}
 }
 
 // of are the resources of a type by logical name.

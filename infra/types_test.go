@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -63,7 +64,7 @@ func deployedTypes() []string {
 
 // TestTheReadmeSaysWhatWasDeployedAndWhatWasOnlySynthesised: on a difference, put the lines that are wanted into the table.
 func TestTheReadmeSaysWhatWasDeployedAndWhatWasOnlySynthesised(t *testing.T) {
-	document, err := os.ReadFile("../README.md")
+	document, err := os.ReadFile(filepath.Join(checkout, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

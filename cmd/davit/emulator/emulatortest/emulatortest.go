@@ -23,7 +23,7 @@ const usualSocket = "/var/run/docker.sock"
 // ECS runs containers on the engine of the environment variable DOCKER_HOST or else of the usual socket, and none where
 // there is neither. The changes, such as WithoutEngine, are made to the options before the start. Run answers the exit
 // code: that of the tests, or 1 if the emulator cannot be installed, started or stopped.
-func Run(m *testing.M, ready func(endpoint string), changes ...func(*emulator.Options)) int {
+func Run(m interface{ Run() int }, ready func(endpoint string), changes ...func(*emulator.Options)) int {
 	directory, err := os.MkdirTemp("", "davit-emulator-")
 	if err != nil {
 		return fail(err)
