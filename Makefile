@@ -58,8 +58,8 @@ bin/controlplane: $(CONTROLPLANE)/go.mod $(filter-out %_test.go,$(wildcard $(CON
 	cd $(CONTROLPLANE) && $(GO) build -ldflags "-s -w -buildid= $(KUBERNETES_VERSION)" -o $(CURDIR)/$@ .
 	@touch $@
 
-bin/kubectl: $(CONTROLPLANE)/go.mod | bin/controlplane # one after the other, as they share most packages
-	cd $(CONTROLPLANE) && $(GO) build -ldflags "-s -w -buildid= $(KUBERNETES_VERSION)" -o $(CURDIR)/$@ k8s.io/kubernetes/cmd/kubectl
+bin/kubectl: $(CONTROLPLANE)/go.mod $(CONTROLPLANE)/kubectl/main.go | bin/controlplane # one after the other, as they share most packages
+	cd $(CONTROLPLANE) && $(GO) build -ldflags "-s -w -buildid= $(KUBERNETES_VERSION)" -o $(CURDIR)/$@ ./kubectl
 	@touch $@
 
 synth: build $(CDK) ## synthesise every configuration and shape into .local/templates, or SHAPE or CONFIGURATION into cdk.out
