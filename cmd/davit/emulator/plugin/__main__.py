@@ -3,11 +3,15 @@
 Everything is added before the emulator serves its first request. A hook that no longer fits ends the process.
 """
 
+import gc
 import os
 import signal
 import stat
 import sys
 import threading
+
+# What is imported stays, and looking through it for garbage is a sixth of the start.
+gc.disable()
 
 import alarm_events
 import application_autoscaling
@@ -46,6 +50,8 @@ def main():
     Config.graceful_timeout = _GRACE
     if stat.S_ISFIFO(os.fstat(0).st_mode):
         threading.Thread(target=_end_with_caller, daemon=True, name="davit-leash").start()
+    gc.freeze()
+    gc.enable()
     app.main()
 
 

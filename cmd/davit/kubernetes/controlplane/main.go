@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -44,7 +45,16 @@ type options struct {
 	cpu, memory resource.Quantity
 }
 
+// Garbage is collected more rarely than at Go's own pace, which takes a fifth of what a short-lived cluster computes, until
+// the heap comes near the limit.
+const (
+	heapGrowth = 300 // percent
+	heapLimit  = 768 << 20
+)
+
 func main() {
+	debug.SetGCPercent(heapGrowth)
+	debug.SetMemoryLimit(heapLimit)
 	settings, err := parse(os.Args[1:])
 	if err == nil {
 		err = settings.run()
