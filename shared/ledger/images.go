@@ -112,7 +112,7 @@ func (p PassedOver) passes(image Image) bool {
 	if slices.ContainsFunc(p.Images, func(passed Image) bool { return passed.Digest == image.Digest }) {
 		return true
 	}
-	return p.Rest && image.Digest != p.Request.Image.Digest && !image.PushedAt.IsZero() && !image.PushedAt.After(p.Request.At)
+	return p.Rest && image.Digest != p.Request.Image.Digest && !image.PushedAt.IsZero() && !image.PushedAt.After(p.Request.Since())
 }
 
 func (p PassedOver) setAside(image Image) SetAside {

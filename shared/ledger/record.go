@@ -100,6 +100,17 @@ type Request struct {
 	// Override lets the request pass a freeze window.
 	Override bool      `json:"override,omitempty"`
 	At       time.Time `json:"at"`
+	// Newest is the push time of the newest image that the registry listed when the request was made.
+	Newest time.Time `json:"newest,omitzero"`
+}
+
+// Since is from which push time on an image was pushed after the request. It is the registry's own time where that is known: the
+// clock of who asks may be wrong.
+func (r Request) Since() time.Time {
+	if r.Newest.IsZero() {
+		return r.At
+	}
+	return r.Newest
 }
 
 // Refusal is the last refusal that was told, so that each is told once and not at every sweep.

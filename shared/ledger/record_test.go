@@ -101,7 +101,7 @@ func TestWhatARequestPassesOverIsNotTriedAgainHoweverMuchItIs(t *testing.T) {
 		images = append(images, Image{Digest: fmt.Sprint(i), PushedAt: at.Add(-time.Hour)})
 	}
 	images = append(images, Image{Digest: "crashed", PushedAt: at.Add(-time.Hour)})
-	record.PassOver(Request{Image: Image{Digest: "asked", Tag: "1.2.0"}, Who: "kim", Why: "errors", At: at}, images)
+	record.PassOver(Request{Image: Image{Digest: "asked", Tag: "1.2.0"}, Who: "kim", Why: "errors", At: at.Add(-24 * time.Hour), Newest: at}, images)
 	for _, image := range images {
 		aside, found := record.IsSetAside(image)
 		want := "kim went to 1.2.0 instead: errors"

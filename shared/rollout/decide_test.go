@@ -302,6 +302,14 @@ func TestDecide(t *testing.T) {
 		{"a request stands against what was pushed before it", func(s *scene) {
 			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", At: noon.Add(time.Hour)}
 		}, Roll, Requested, ""},
+		{"a request of somebody whose clock is slow stands against what was seen when it was made", func(s *scene) {
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", At: noon.Add(-time.Hour),
+				Newest: noon.Add(20 * time.Minute)}
+		}, Roll, Requested, ""},
+		{"a request of somebody whose clock is fast gives way to what was pushed since", func(s *scene) {
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", At: noon.Add(24 * time.Hour),
+				Newest: noon.Add(5 * time.Minute)}
+		}, Settle, Superseded, "1.1.0 (000000000000) was pushed since"},
 		{"a completed deployment is a success", func(s *scene) {
 			s.rolling()
 			s.seen.Workload.Deployments[0].State = workload.Completed

@@ -181,7 +181,7 @@ func (v view) passedOver(request ledger.Request) []ledger.Image {
 // newer is the best candidate if it was pushed after the request was made: then the request has had its time.
 func (v view) newer(request ledger.Request) (imagepolicy.Candidate, bool) {
 	best, found := v.best()
-	return best, found && best.Digest != request.Image.Digest && best.PushedAt.After(request.At)
+	return best, found && best.Digest != request.Image.Digest && best.PushedAt.After(request.Since())
 }
 
 // pushed is the image of the cause, with its push time if the registry lists it.

@@ -80,7 +80,7 @@ func (s *session) ask(ctx context.Context, wanted request, seen sight, image led
 	}
 	entry, err := s.change(ctx, wanted.act, func(record *ledger.Record) (ledger.Entry, error) {
 		return rollout.Ask(record, ledger.Request{Image: image, Who: wanted.who, Why: wanted.why, Override: wanted.override,
-			At: s.now().UTC()}), nil
+			At: s.now().UTC(), Newest: seen.newest()}), nil
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %s could not be asked for: %w", wanted.workload, show.Image(image.Tag, image.Digest), err)

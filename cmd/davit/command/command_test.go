@@ -290,6 +290,8 @@ func TestWhatEndsARequest(t *testing.T) {
 		{"it began", []ledger.Entry{ours(rollout.Roll)}, false, ""},
 		{"it succeeded", []ledger.Entry{ours(rollout.Roll), ours(rollout.Succeed)}, true, ""},
 		{"it runs already", []ledger.Entry{{Action: string(rollout.Settle), Image: wanted}}, true, ""},
+		{"something newer took its place", []ledger.Entry{{Action: string(rollout.Settle), Code: string(rollout.Superseded), Image: wanted,
+			Reason: "kim asked for 1.1.0, and 1.2.0 was pushed since"}}, true, "1.1.0 (aaaaaaaaaaaa) was superseded: kim asked for 1.1.0, and 1.2.0 was pushed since"},
 		{"an earlier rollout of the same image succeeded", []ledger.Entry{{Action: string(rollout.Succeed), Image: wanted, Rollout: "earlier"}}, false, ""},
 		{"another rollout failed", []ledger.Entry{ours(rollout.Roll), {Action: string(rollout.Fail), Image: other, Rollout: "other"}}, false, ""},
 		{"it failed", []ledger.Entry{ours(rollout.Roll), ours(rollout.Fail)}, true, "the rollout of 1.1.0 (aaaaaaaaaaaa) failed: the reason"},

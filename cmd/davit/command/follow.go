@@ -105,6 +105,8 @@ func (f *follower) judge(entry ledger.Entry) (ended bool, err error) {
 	action := rollout.Action(entry.Action)
 	words, ends := show.Ending(entry.Action)
 	switch {
+	case action == rollout.Settle && rollout.Code(entry.Code) == rollout.Superseded && f.about(entry):
+		return true, fmt.Errorf("%s: the request for %s was superseded: %s", f.workload, show.Image(f.image.Tag, f.image.Digest), entry.Reason)
 	case action == rollout.Roll && f.about(entry):
 		f.rollout = entry.Rollout
 		return false, nil

@@ -158,7 +158,10 @@ func TestARequestThatIsNotWaitedForIsLeftInTheLedger(t *testing.T) {
 	run(t, "rollout", api.workload, "--to", short, "--why", "later", "--wait=false").want(t, ExitDone, "is asked for on "+api.workload)
 	record := wantJSON[show.Explanation](t, run(t, "explain", api.workload, "--json")).Record
 	if record.Request == nil || record.Request.Image.Digest != wanted || record.Request.Image.Tag != "1.1.0" || record.Request.Override {
-		t.Errorf("the record has the request %+v", record.Request)
+		t.Fatalf("the record has the request %+v", record.Request)
+	}
+	if newest := record.Request.Newest; newest.IsZero() || !newest.Equal(record.Request.Image.PushedAt) {
+		t.Errorf("the newest image that was seen was pushed at %s, want %s", newest, record.Request.Image.PushedAt)
 	}
 	run(t, "rollout", api.workload, "--to", "1.0.0", "--why", "nobody is there", "--timeout", "1200ms").want(t, ExitFailed,
 		"no outcome within 1.2s", "davit history "+api.workload)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"davit/shared/imagepolicy"
 	"davit/shared/ledger"
@@ -171,6 +172,16 @@ func (s sight) tagOf(image ledger.Image) string {
 		return slices.Min(s.images[at].Tags)
 	}
 	return ""
+}
+
+// newest is when the newest image of the repository was pushed; zero where none is listed.
+func (s sight) newest() (pushed time.Time) {
+	for _, image := range s.images {
+		if image.PushedAt.After(pushed) {
+			pushed = image.PushedAt
+		}
+	}
+	return pushed
 }
 
 // listed is the place of the image among those of the repository, or -1.

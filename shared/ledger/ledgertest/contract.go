@@ -154,7 +154,7 @@ func full(reference workload.Reference, repositories ...workload.Repository) led
 			IntendedAt: noon, StartedAt: noon.Add(time.Second), Failure: "it failed", Overdue: true,
 		},
 		Hold:    &ledger.Hold{Who: "ada", Why: "a test", At: noon, Until: noon.Add(time.Hour)},
-		Request: &ledger.Request{Image: image, Who: "ada", Why: "a hotfix", Override: true, At: noon},
+		Request: &ledger.Request{Image: image, Who: "ada", Why: "a hotfix", Override: true, At: noon, Newest: noon.Add(-time.Hour)},
 		Refusal: &ledger.Refusal{Code: "older", Digest: digest(3), Text: "older than 1.1.0"},
 	}
 }
