@@ -11,7 +11,7 @@ import (
 // whole. It keeps a record with MaximumSetAside of them below MaximumBytes.
 const MaximumReason = 500
 
-// AddGood puts an image that was proved by a completed rollout first among the good ones. A digest is there once, and
+// AddGood puts an image whose rollout completed first among the good ones. A digest is there once, and
 // the oldest beyond MaximumGood are forgotten. Copies of the record that were made before keep what they had.
 func (r *Record) AddGood(image Image) {
 	r.Good = newestFirst(image, r.Good, MaximumGood, func(i Image) string { return i.Digest })

@@ -19,6 +19,8 @@ type Image struct {
 	PushedAt time.Time `json:"pushedAt,omitzero"`
 	// At is when the image became what this entry says of it: when it was proved good, or was set aside.
 	At time.Time `json:"at,omitzero"`
+	// Unproved is true of an image whose rollout completed without a task, until its tasks run.
+	Unproved bool `json:"unproved,omitempty"`
 }
 
 // SetAside is an image that is not tried again on this workload until a human says so.
@@ -150,7 +152,7 @@ type Record struct {
 	Version int64 `json:"version"`
 	// Repositories are where the workload's images come from; pushes to them find the workload.
 	Repositories []workload.Repository `json:"repositories,omitempty"`
-	// Good are the images that were proved by a completed rollout, newest first.
+	// Good are the images whose rollout completed, newest first. One that is Unproved is not gone back to.
 	Good []Image `json:"good,omitempty"`
 	// SetAside are the images that failed or were superseded, newest first. They are not tried again.
 	SetAside []SetAside `json:"setAside,omitempty"`

@@ -350,7 +350,7 @@ func (v view) formerImage() (*ledger.Image, string) {
 	for _, good := range v.record.Good {
 		_, aside := v.record.IsSetAside(good)
 		blamed := good.Digest == target.Digest || current != nil && good.Digest == current.Image.Digest
-		if !aside && !blamed {
+		if !aside && !blamed && !good.Unproved {
 			image := good
 			image.At = time.Time{}
 			return &image, ""

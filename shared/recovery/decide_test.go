@@ -131,6 +131,10 @@ func TestDecide(t *testing.T) {
 		{"not after its time", func(s *scene) { s.evicting().Deadline = noon }, Conclude, ActDidNotHelp, "2 pods"},
 		{"unhealthy again is noted", func(s *scene) { s.incident().HealthySince = noon.Add(-time.Minute) }, Note, Unhealthy, ""},
 		{"a step that cannot be taken is left out", func(s *scene) { s.seen.Cannot[settings.Restart] = "it is scaled to zero" }, LeaveOut, CannotStep, "zero"},
+		{"nothing is rolled back to what no task has run", func(s *scene) {
+			s.record.Good[0].At, s.record.Good[1].Unproved = noon.Add(-time.Minute), true
+			s.incident().Step = 0
+		}, LeaveOut, CannotStep, "no other image run well"},
 		{"a rollback without a rollout is left out", func(s *scene) { s.incident().Step = 0 }, LeaveOut, CannotStep, "no rollout is in progress"},
 		{"a rollout that ended lately is rolled back", func(s *scene) {
 			s.incident().Step, s.record.Good[0].At = 0, noon.Add(-29*time.Minute)

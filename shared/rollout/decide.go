@@ -230,6 +230,8 @@ func decideStarted(now time.Time, configured settings.Settings, current *ledger.
 		return Decision{Action: Fail, Code: RolledBack, Reason: reasonOr(deployment.Reason, "ECS rolled the deployment back")}
 	case found && deployment.State == workload.Failed:
 		return putBack(Decision{Code: RolledBack, Reason: reasonOr(deployment.Reason, "the deployment failed")}, observation)
+	case found && deployment.Primary && deployment.State == workload.Completed && deployment.Desired == 0:
+		return Decision{Action: Succeed, Code: Unproved, Reason: "deployment " + deployment.ID + " completed, and proves nothing of the image: no task ran"}
 	case found && deployment.Primary && deployment.State == workload.Completed:
 		return Decision{Action: Succeed, Code: Completed, Reason: "deployment " + deployment.ID + " completed"}
 	case found && deployment.Primary:

@@ -314,6 +314,30 @@ func TestDecide(t *testing.T) {
 			s.rolling()
 			s.seen.Workload.Deployments[0].State = workload.Completed
 		}, Succeed, Completed, "ecs-svc/2 completed"},
+		{"a deployment that completed without a task proves nothing", func(s *scene) {
+			s.rolling()
+			s.seen.Workload.Desired, s.seen.Workload.Running = 0, 0
+			s.seen.Workload.Deployments[0].State, s.seen.Workload.Deployments[0].Desired, s.seen.Workload.Deployments[0].Running = workload.Completed, 0, 0
+		}, Succeed, Unproved, "ecs-svc/2 completed, and proves nothing of the image: no task ran"},
+		{"an image that was not proved is once all of its tasks run", func(s *scene) {
+			s.seen.Workload.Containers[0].Image = base + "@" + digest("b")
+			s.record.Good = []ledger.Image{{Digest: digest("b"), Tag: "1.1.0", Unproved: true}}
+		}, Remember, NotRemembered, "2 of 2 tasks run"},
+		{"it is not while one of them does not", func(s *scene) {
+			s.seen.Workload.Containers[0].Image = base + "@" + digest("b")
+			s.record.Good = []ledger.Image{{Digest: digest("b"), Tag: "1.1.0", Unproved: true}}
+			s.seen.Workload.Deployments[0].Running = 1
+		}, Nothing, UpToDate, ""},
+		{"it is not where no task is wanted", func(s *scene) {
+			s.seen.Workload.Containers[0].Image = base + "@" + digest("b")
+			s.record.Good = []ledger.Image{{Digest: digest("b"), Tag: "1.1.0", Unproved: true}}
+			s.seen.Workload.Deployments[0].Desired, s.seen.Workload.Deployments[0].Running = 0, 0
+		}, Nothing, UpToDate, ""},
+		{"it is not while a deployment is under way", func(s *scene) {
+			s.seen.Workload.Containers[0].Image = base + "@" + digest("b")
+			s.record.Good = []ledger.Image{{Digest: digest("b"), Tag: "1.1.0", Unproved: true}}
+			s.seen.Workload.Deployments[0].State = workload.InProgress
+		}, Nothing, UpToDate, ""},
 		{"a deployment in progress is waited for", func(s *scene) { s.rolling() }, Wait, InProgress, "1 of 2 tasks run"},
 		{"stable on the old image is a failure", func(s *scene) {
 			s.rolling()

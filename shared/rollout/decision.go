@@ -37,7 +37,7 @@ const (
 	PutBack Action = "put-back"
 	// ReportOverdue: the rollout has no outcome in time; say so and keep looking.
 	ReportOverdue Action = "report-overdue"
-	// Remember: what runs is proved, and the workload's image parameter does not say so.
+	// Remember: what runs is proved, and the workload's image parameter or the record does not say so.
 	Remember Action = "remember"
 	// Settle: a human's request is fulfilled already.
 	Settle Action = "settle"
@@ -68,6 +68,7 @@ const (
 	InProgress      Code = "in-progress"
 	Unverified      Code = "unverified"
 	Completed       Code = "completed"
+	Unproved        Code = "unproved"
 	RolledBack      Code = "rolled-back"
 	TasksFailing    Code = "tasks-failing"
 	TimedOut        Code = "timed-out"

@@ -113,13 +113,25 @@ func (v view) whyNone() string {
 func (v view) upToDate(record ledger.Record, cause Cause, best imagepolicy.Candidate) Decision {
 	decision := Decision{Action: Nothing, Code: UpToDate, Image: imageOf(best),
 		Reason: fmt.Sprintf("%s runs and is the best by %s", describe(best.Tag, best.Digest), v.observation.Settings.Policy)}
-	proved := len(record.Good) > 0 && record.Good[0].Digest == best.Digest
-	if kept := v.observation.Remembered; proved && kept != nil && *kept != v.pinnedImage(best.Digest) {
+	kept := v.observation.Remembered
+	switch rolled := len(record.Good) > 0 && record.Good[0].Digest == best.Digest; {
+	case rolled && kept != nil && *kept != v.pinnedImage(best.Digest):
 		decision.Action, decision.Code = Remember, NotRemembered
 		decision.Reason = "the image parameter does not name " + describe(best.Tag, best.Digest) + ", which runs"
 		return decision
+	case rolled && record.Good[0].Unproved && allRun(v.observation):
+		primary, _ := v.observation.Primary()
+		decision.Action, decision.Code = Remember, NotRemembered
+		decision.Reason = fmt.Sprintf("%d of %d tasks run, which proves %s", primary.Running, primary.Desired, describe(best.Tag, best.Digest))
+		return decision
 	}
 	return v.refuseCause(cause, decision)
+}
+
+// allRun tells whether there are tasks, and all of them run.
+func allRun(observation workload.Observation) bool {
+	primary, _ := observation.Primary()
+	return primary.State == workload.Completed && primary.Desired > 0 && primary.Running >= primary.Desired
 }
 
 // refuseCause says why the image that was pushed does not run, where there is something to say; otherwise the decision

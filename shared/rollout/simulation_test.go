@@ -938,6 +938,38 @@ func rolloutOf(t *testing.T, w *world, service *modelService) string {
 	return ""
 }
 
+func TestAWorkloadWithoutTasksProvesNoImage(t *testing.T) {
+	w := newWorld(1, 2, faults{})
+	for _, service := range w.services {
+		service.settings.Policy = "newest"
+	}
+	w.push()
+	clear(w.bad)
+	clear(w.visible)
+	w.sweep()
+	w.work()
+	for _, service := range w.services {
+		service.primary().Desired = 0
+	}
+	w.rest()
+	for _, reference := range w.order {
+		service, good := w.services[reference], w.record(reference).Good
+		if running := service.digest(service.primary().Revision); running != w.images[0].Digest || len(good) != 1 || !good[0].Unproved {
+			t.Errorf("%s runs %q, good are %+v", reference, running, good)
+		}
+		if !service.quiet() && service.remembered != imageName(w.images[0].Digest) {
+			t.Errorf("%s remembers %q", reference, service.remembered)
+		}
+		service.primary().Desired, service.primary().Running = 2, 2
+	}
+	w.rest()
+	for _, reference := range w.order {
+		if good := w.record(reference).Good; len(good) != 1 || good[0].Unproved {
+			t.Errorf("once it has tasks, good of %s are %+v", reference, good)
+		}
+	}
+}
+
 func TestAQuietDeploymentIsWatchedToItsEnd(t *testing.T) {
 	for seed := range uint64(40) {
 		w := newWorld(seed, 2, faults{})

@@ -231,17 +231,19 @@ func (s *step) adopt(ctx context.Context) error {
 	return s.conclude(ctx, s.entry(decision), s.announcement(told, nil))
 }
 
-// succeed proves the image: its parameter is written, then the record.
+// succeed keeps the image, which is proved unless no task ran: its parameter is written, then the record.
 func (s *step) succeed(ctx context.Context) error {
 	current := s.record.Rollout
 	if err := s.rememberRunning(ctx); err != nil {
 		return err
 	}
 	entry, told := s.entry(s.look.decision), s.announcement(s.look.decision, nil)
-	proved := current.Image
-	proved.At = s.reconciler.Now()
-	s.record.AddGood(proved)
-	s.record.Forgive(proved.Digest)
+	good := current.Image
+	good.At, good.Unproved = s.reconciler.Now(), s.look.decision.Code == Unproved
+	s.record.AddGood(good)
+	if !good.Unproved {
+		s.record.Forgive(good.Digest)
+	}
 	s.record.Rollout, s.record.Refusal = nil, nil
 	return s.conclude(ctx, entry, told)
 }
@@ -261,6 +263,10 @@ func (s *step) evidence(ctx context.Context) []string {
 func (s *step) remember(ctx context.Context) error {
 	if err := s.rememberRunning(ctx); err != nil {
 		return err
+	}
+	if good := &s.record.Good[0]; good.Unproved && allRun(s.look.seen.Workload) {
+		good.Unproved = false
+		return s.write(ctx)
 	}
 	return s.saveIndex(ctx)
 }

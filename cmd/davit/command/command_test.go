@@ -339,6 +339,14 @@ func TestHowAnImageIsNamed(t *testing.T) {
 	}
 }
 
+func TestNobodyGoesBackToWhatNoTaskHasRun(t *testing.T) {
+	seen := sight{images: []imagepolicy.Image{{Digest: wantedDigest}, {Digest: otherDigest}}}
+	seen.Record.Good = []ledger.Image{{Digest: wantedDigest, Tag: "1.1.0", Unproved: true}, {Digest: otherDigest, Tag: "1.0.0"}}
+	if image, err := (&session{}).former(t.Context(), seen); err != nil || image.Digest != otherDigest {
+		t.Errorf("it would go back to %+v, %v", image, err)
+	}
+}
+
 func TestAnAmbiguousBeginningOfADigestIsRefused(t *testing.T) {
 	images := []imagepolicy.Image{{Digest: "sha256:abcdef" + strings.Repeat("0", 58), Tags: []string{"1.0.0"}},
 		{Digest: "sha256:abcdef" + strings.Repeat("1", 58), Tags: []string{"1.1.0"}}, {Digest: otherDigest, Tags: []string{"abcdef"}}}

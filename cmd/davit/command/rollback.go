@@ -51,7 +51,7 @@ func (s *session) former(ctx context.Context, seen sight) (ledger.Image, error) 
 	running := seen.running()
 	var passed int
 	for _, good := range seen.Record.Good {
-		if running != nil && good.Digest == running.Digest {
+		if good.Unproved || running != nil && good.Digest == running.Digest {
 			continue
 		}
 		if _, aside := seen.Record.IsSetAside(good); aside {
