@@ -37,7 +37,7 @@ type Freeze struct {
 	Duration Duration `yaml:"duration"`
 	// TimeZone is an IANA name; UTC if absent.
 	TimeZone string `yaml:"timeZone"`
-	// Workloads are patterns on references such as "ecs:production/*"; all workloads if absent.
+	// Workloads are patterns on references, such as "ecs:production/*" or "eks:production/*"; all workloads if absent.
 	Workloads []string `yaml:"workloads"`
 }
 

@@ -28,7 +28,7 @@ const namedKind = "policy"
 var kinds = map[string]kind{
 	"semver":  {example: "semver:1.x", parse: parseSemver},
 	"glob":    {example: "glob:prod-*", parse: parseGlob},
-	"regex":   {example: "regex:main-[0-9a-f]+-(?P<order>[0-9]+)", parse: parseRegex},
+	"regex":   {example: "regex:main-[0-9a-f]+-(?P<order>[0-9]{8})", parse: parseRegex},
 	"numeric": {example: "numeric:build-", parse: parseNumeric},
 	"newest":  {example: "newest or newest:prod-", parse: parseNewest},
 	"tag":     {example: "tag:latest", parse: parseTag},
@@ -38,7 +38,7 @@ var kinds = map[string]kind{
 //
 //	semver:1.x                 versions in a range, highest first
 //	glob:prod-*                tags of a form, last pushed first
-//	regex:main-([0-9]+)        tags of a form, ordered as text by the group, or last pushed first where there is none
+//	regex:main-([0-9]{8})      tags of a form, ordered as text by the group, or last pushed first where there is none
 //	numeric:build-             tags that end in a number, highest first
 //	newest, newest:prod-       last pushed first
 //	tag:latest                 the image that carries the tag now

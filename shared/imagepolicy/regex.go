@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// regexPolicy orders the tags of a form as text by a group, or by push time where the expression has none.
+// regexPolicy orders the tags of a form as text by a group, or by push time where the expression has none. As text 9 is above
+// 10: what is counted belongs to numeric, and dates and times written with zeros to this.
 type regexPolicy struct {
 	text       string
 	expression *regexp.Regexp

@@ -3,7 +3,6 @@ package settings
 import (
 	"errors"
 	"fmt"
-	"path"
 	"sync"
 	"time"
 
@@ -47,7 +46,7 @@ func (s Settings) Frozen(workload string, now time.Time) (window Window, frozen 
 // covers tells whether the window is for the workload.
 func (f Freeze) covers(workload string) bool {
 	for _, pattern := range f.Workloads {
-		if matched, err := path.Match(pattern, workload); err == nil && matched {
+		if matches(pattern, workload) {
 			return true
 		}
 	}

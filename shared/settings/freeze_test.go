@@ -95,7 +95,7 @@ func TestFrozenIsForTheWorkloadsThatTheWindowNames(t *testing.T) {
 		{[]string{"ecs:production/*"}, "ecs:davit/web", false},
 		{[]string{"ecs:a/*", "ecs:*/web"}, "ecs:davit/web", true},
 		{[]string{"eks:*/shop/*"}, "eks:blue/shop/cart", true},
-		{[]string{"eks:*/*"}, "eks:blue/shop/cart", false},
+		{[]string{"eks:*/*"}, "eks:blue/shop/cart", true},
 	} {
 		freeze.Workloads = test.patterns
 		_, got := Settings{Freezes: []Freeze{freeze}}.Frozen(test.workload, time.Unix(1e9, 0))

@@ -45,7 +45,8 @@ type Freeze struct {
 	Duration Duration `json:"duration"`
 	// TimeZone is an IANA name such as "Europe/Oslo"; UTC if absent.
 	TimeZone string `json:"timeZone,omitempty"`
-	// Workloads are patterns in the form of path.Match on the reference ("ecs:production/*"); all workloads if absent.
+	// Workloads are patterns on the reference, all workloads if absent: ecs:production/*, or eks:production/* for a whole
+	// cluster. They have the form of path.Match, but in the last part a * stands for all that follows.
 	Workloads []string `json:"workloads,omitempty"`
 }
 

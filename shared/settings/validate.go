@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -113,16 +112,6 @@ func (f Freeze) validate(at string, found *problems) {
 			found.add(fmt.Sprintf("%sworkloads[%d]", at, i), err)
 		}
 	}
-}
-
-func validatePattern(pattern string) error {
-	if pattern == "" || len(pattern) > maximumPattern {
-		return fmt.Errorf("want 1 to %d characters, such as ecs:production/*", maximumPattern)
-	}
-	if _, err := path.Match(pattern, ""); err != nil {
-		return fmt.Errorf("%q cannot be read: %w", pattern, err)
-	}
-	return nil
 }
 
 // anyLeapCycle begins five years that have a 29 February.
