@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -22,8 +23,7 @@ import (
 	"davit/shared/workload"
 )
 
-// platform is what an image runs on, in the words of the OCI image specification. An empty architecture in a need means
-// any.
+// platform is what an image runs on, in the words of the OCI image specification. What is empty in a need means any.
 type platform struct {
 	OS           string `json:"os"`
 	Architecture string `json:"architecture"`
@@ -31,20 +31,23 @@ type platform struct {
 
 func (p platform) String() string { return p.OS + "/" + p.Architecture }
 
-// neededPlatform is the platform that the tasks need. On Fargate a task definition that does not say gets linux/amd64
-// (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html and the Fargate guide); elsewhere it gets
-// what the instances are, which nothing here knows.
+// neededPlatform is the platform that the tasks need. A task definition for Fargate alone that does not say gets linux/amd64
+// (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html and the Fargate guide). Any other gets what the
+// instances are, Windows among them, which nothing here knows.
 func neededPlatform(definition *types.TaskDefinition) platform {
-	need := platform{OS: "linux"}
-	if slices.Contains(definition.RequiresCompatibilities, types.CompatibilityFargate) {
-		need.Architecture = "amd64"
+	var need platform
+	if slices.Equal(definition.RequiresCompatibilities, []types.Compatibility{types.CompatibilityFargate}) {
+		need = platform{OS: "linux", Architecture: "amd64"}
 	}
 	runtime := definition.RuntimePlatform
 	if runtime == nil {
 		return need
 	}
-	if strings.HasPrefix(string(runtime.OperatingSystemFamily), "WINDOWS") {
+	switch family := string(runtime.OperatingSystemFamily); {
+	case strings.HasPrefix(family, "WINDOWS"):
 		need.OS = "windows"
+	case family != "":
+		need.OS = "linux"
 	}
 	switch runtime.CpuArchitecture {
 	case types.CPUArchitectureX8664:
@@ -56,7 +59,7 @@ func neededPlatform(definition *types.TaskDefinition) platform {
 }
 
 func (p platform) satisfiedBy(offered platform) bool {
-	return p.OS == offered.OS && (p.Architecture == "" || p.Architecture == offered.Architecture)
+	return (p.OS == "" || p.OS == offered.OS) && (p.Architecture == "" || p.Architecture == offered.Architecture)
 }
 
 // VerifyImage refuses an image that is not there or is not for the operating system and the architecture, in the words of
@@ -75,9 +78,7 @@ func (d *Driver) verifyImage(ctx context.Context, change rollout.Change, need pl
 	if slices.ContainsFunc(offered, need.satisfiedBy) {
 		return nil
 	}
-	if need.Architecture == "" {
-		need.Architecture = "any"
-	}
+	need.OS, need.Architecture = cmp.Or(need.OS, "any"), cmp.Or(need.Architecture, "any")
 	names := make([]string, 0, len(offered))
 	for _, one := range offered {
 		names = append(names, one.String())

@@ -86,8 +86,8 @@ func (d *Driver) checks(observation workload.Observation, definition *types.Task
 		}))
 	}
 	for _, region := range slices.Sorted(maps.Keys(parameters)) {
-		for chunk := range slices.Chunk(parameters[region], parametersPerFilter) {
-			key := "parameters " + region + " " + strings.Join(chunk, " ")
+		for chunk := range slices.Chunk(parameters[region], parametersPerCall) {
+			key := fmt.Sprint("parameters ", region, " ", chunk)
 			checks = append(checks, d.proved(key, func(ctx context.Context) error {
 				return d.verifyParameters(ctx, region, chunk)
 			}))
@@ -161,14 +161,13 @@ func (d *Driver) verifyLogGroup(ctx context.Context, group logGroup) error {
 	return rollout.Refusef("the log group %s does not exist in %s", group.name, group.region)
 }
 
-// secretSources are the secrets of Secrets Manager, by ARN or name, and the names of the SSM parameters, by region, from
-// which the containers, their log drivers and the image pull get secrets
+// secretSources are the secrets of Secrets Manager, by ARN or name, and the SSM parameters, by region, from which the containers, their log drivers and the image pull get secrets
 // (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Secret.html and API_RepositoryCredentials.html). Of other
 // accounts, and of the parameters that AWS itself keeps under /aws/, nothing here can tell.
 func secretSources(
 	observation workload.Observation, definition *types.TaskDefinition,
-) (secrets []string, parameters map[string][]string) {
-	parameters = map[string][]string{}
+) (secrets []string, parameters map[string][]parameter) {
+	parameters = map[string][]parameter{}
 	for _, source := range valuesFrom(definition) {
 		name := parseARN(source)
 		isParameter := name == resourceName{} || name.service == "ssm"
@@ -178,13 +177,13 @@ func secretSources(
 		case name.service == "secretsmanager" && name.account == observation.Account:
 			secrets = append(secrets, secretARN(name))
 		}
-		if parameter := parameterName(name); isParameter && name.account == observation.Account &&
-			!strings.HasPrefix(parameter, "/aws/") {
-			parameters[name.region] = append(parameters[name.region], parameter)
+		if wanted := parameterOf(name); isParameter && name.account == observation.Account &&
+			!strings.HasPrefix(wanted.name, "/aws/") {
+			parameters[name.region] = append(parameters[name.region], wanted)
 		}
 	}
 	for region, wanted := range parameters {
-		slices.Sort(wanted)
+		slices.SortFunc(wanted, func(a, b parameter) int { return strings.Compare(a.name+a.orElse, b.name+b.orElse) })
 		parameters[region] = slices.Compact(wanted)
 	}
 	secrets = append(secrets, credentials(observation, definition)...)
@@ -233,16 +232,23 @@ func secretARN(name resourceName) string {
 	return name.with("secretsmanager", kind+":"+secret)
 }
 
-// parameterName is the name in a parameter's ARN, or in what is the name already, without the version or label that may
-// follow it. Names with a path begin with a slash, others do not, and the ARN writes both as parameter/NAME
+// parameter is an SSM parameter by its name. The ARN writes a name as parameter/NAME, with or without the slash that it begins
+// with, so that of one without another slash both names are meant
 // (docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-access.html).
-func parameterName(name resourceName) string {
+type parameter struct{ name, orElse string }
+
+// parameterOf reads a parameter's ARN, or what is the name already, without the version or label that may follow it. Names
+// with a path begin with a slash.
+func parameterOf(name resourceName) parameter {
 	path, isARN := strings.CutPrefix(name.resource, "parameter/")
 	path, _, _ = strings.Cut(path, ":")
-	if isARN && strings.Contains(path, "/") {
-		return "/" + path
+	switch {
+	case !isARN:
+		return parameter{name: path}
+	case strings.Contains(path, "/"):
+		return parameter{name: "/" + path}
 	}
-	return path
+	return parameter{name: path, orElse: "/" + path}
 }
 
 func (d *Driver) verifySecret(ctx context.Context, secret string) error {
@@ -273,16 +279,26 @@ func resource(secret string) string {
 	return secret
 }
 
-// parametersPerFilter is how many names a filter of DescribeParameters takes, and how many it answers in a call.
-const parametersPerFilter = 50
+const (
+	// parametersPerFilter is how many names a filter of DescribeParameters takes, and how many it answers in a call.
+	parametersPerFilter = 50
+	// parametersPerCall leaves room for two names of each.
+	parametersPerCall = parametersPerFilter / 2
+)
 
-// verifyParameters asks for the names of parameters, at most 50, and never for their values.
-func (d *Driver) verifyParameters(ctx context.Context, region string, wanted []string) error {
+// verifyParameters asks for the names of parameters, at most parametersPerCall, and never for their values.
+func (d *Driver) verifyParameters(ctx context.Context, region string, wanted []parameter) error {
+	var names []string
+	for _, one := range wanted {
+		if names = append(names, one.name); one.orElse != "" {
+			names = append(names, one.orElse)
+		}
+	}
 	found := map[string]bool{}
 	input := &ssm.DescribeParametersInput{
 		MaxResults: aws.Int32(parametersPerFilter),
 		ParameterFilters: []ssmtypes.ParameterStringFilter{{
-			Key: aws.String("Name"), Option: aws.String("Equals"), Values: wanted,
+			Key: aws.String("Name"), Option: aws.String("Equals"), Values: names,
 		}},
 	}
 	const maximumPages = 10
@@ -303,7 +319,12 @@ func (d *Driver) verifyParameters(ctx context.Context, region string, wanted []s
 		}
 		input.NextToken = output.NextToken
 	}
-	missing := slices.DeleteFunc(slices.Clone(wanted), func(name string) bool { return found[name] })
+	var missing []string
+	for _, one := range wanted {
+		if !found[one.name] && !found[one.orElse] {
+			missing = append(missing, one.name)
+		}
+	}
 	if len(missing) > 0 {
 		return rollout.Refusef("the SSM parameter %s does not exist", strings.Join(missing, ", "))
 	}

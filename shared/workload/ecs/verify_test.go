@@ -145,8 +145,12 @@ func TestVerifyPlatforms(t *testing.T) {
 			[]string{"windows/amd64"}, ""},
 		{"on instances without a platform any Linux will do", object{"requiresCompatibilities": array{"EC2"}},
 			[]string{"linux/arm64"}, ""},
-		{"on instances without a platform Windows will not do", object{"requiresCompatibilities": array{"EC2"}},
-			[]string{"windows/amd64"}, "the task needs linux/any"},
+		{"on instances without a platform Windows will do", object{"requiresCompatibilities": array{"EC2"}},
+			[]string{"windows/amd64"}, ""},
+		{"on instances or Fargate without a platform any will do", object{"requiresCompatibilities": array{"EC2", "FARGATE"}},
+			[]string{"linux/arm64"}, ""},
+		{"on instances with an architecture alone any system will do", object{"requiresCompatibilities": array{"EC2"},
+			"runtimePlatform": object{"cpuArchitecture": "ARM64"}}, []string{"linux/amd64"}, "the task needs any/arm64"},
 		{"an index with attestations only names no platform", nil, []string{"unknown/unknown"}, "names no platform"},
 		{"an empty index names no platform", nil, nil, "names no platform"},
 	} {
@@ -441,10 +445,11 @@ func TestVerifyAsksForManyParametersInFilledCalls(t *testing.T) {
 		if len(names) > 50 {
 			t.Errorf("%d names in a filter, want at most 50", len(names))
 		}
+		half := len(names) / 2
 		// AWS may answer a page with fewer than it was asked for.
-		page, token := names[:10], "more"
+		page, token := names[:half], "more"
 		if asked.NextToken != "" {
-			page, token = names[10:], ""
+			page, token = names[half:], ""
 		}
 		found := array{}
 		for _, name := range page {
@@ -453,7 +458,22 @@ func TestVerifyAsksForManyParametersInFilledCalls(t *testing.T) {
 		return ok(object{"Parameters": found, "NextToken": token})
 	})
 	wantVerdict(t, w.verify(), "")
-	if calls := w.count("DescribeParameters"); calls != 4 {
-		t.Errorf("%d calls, want 4", calls)
+	if calls := w.count("DescribeParameters"); calls != 6 {
+		t.Errorf("%d calls, want 6", calls)
+	}
+}
+
+func TestVerifyFindsAParameterWhoseNameIsASlashAndAWord(t *testing.T) {
+	for _, test := range []struct{ source, listed, reason string }{
+		{"arn:aws:ssm:" + region + ":" + account + ":parameter/token", "/token", ""},
+		{"arn:aws:ssm:" + region + ":" + account + ":parameter/token", "token", ""},
+		{"arn:aws:ssm:" + region + ":" + account + ":parameter/token", "other", "the SSM parameter token does not exist"},
+		{"token", "/token", "the SSM parameter token does not exist"},
+	} {
+		w := newWire(t)
+		w.onAll()
+		w.onRevision(nil, object{"secrets": array{object{"name": "a", "valueFrom": test.source}}})
+		w.on("DescribeParameters", ok(object{"Parameters": array{object{"Name": test.listed}}}))
+		wantVerdict(t, w.verify(), test.reason)
 	}
 }
