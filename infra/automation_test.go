@@ -56,8 +56,12 @@ func TestTheFunctionIsToldWhereEverythingIs(t *testing.T) {
 			names.EnvironmentDeadLetterQueueURL: "AWS::SQS::Queue",
 			names.EnvironmentSettingsParameter:  "AWS::SSM::Parameter",
 		}
-		if len(variables) != len(kinds)+1 {
+		if len(variables) != len(kinds)+2 {
 			t.Errorf("it has %s", asText(variables))
+		}
+		// Lambda's own filter must let everything through: it takes a metric, which has no level, for INFO.
+		if level, filter := variables[names.EnvironmentLogLevel], at(function.Properties, "LoggingConfig", "ApplicationLogLevel"); level == nil || filter != "DEBUG" {
+			t.Errorf("the function logs from %v on, and Lambda from %v", level, filter)
 		}
 		_, queue := have.with(t, "AWS::SQS::Queue", "QueueName", names.RolloutQueue)
 		receives, _ := at(queue.Properties, "RedrivePolicy", "maxReceiveCount").(float64)

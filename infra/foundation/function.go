@@ -1,6 +1,7 @@
 package foundation
 
 import (
+	"maps"
 	"path/filepath"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/config"
+	"davit/shared/names"
 )
 
 // FunctionProps are the properties of one of davit's functions.
@@ -56,6 +58,11 @@ func NewFunction(stack awscdk.Stack, configuration *config.Configuration, props 
 	if props.ReservedConcurrency > 0 {
 		reserved = jsii.Number(props.ReservedConcurrency)
 	}
+	environment := maps.Clone(props.Environment)
+	if environment == nil {
+		environment = map[string]*string{}
+	}
+	environment[names.EnvironmentLogLevel] = jsii.String(string(props.LogLevel))
 	function := awslambda.NewFunction(stack, jsii.String(props.Prefix+"Function"), &awslambda.FunctionProps{
 		FunctionName:                 jsii.String(props.Name),
 		Description:                  jsii.String(props.Description),
@@ -69,9 +76,11 @@ func NewFunction(stack awscdk.Stack, configuration *config.Configuration, props 
 		Role:                         props.Role(logs),
 		LogGroup:                     logs,
 		LoggingFormat:                awslambda.LoggingFormat_JSON,
-		ApplicationLogLevelV2:        awslambda.ApplicationLogLevel(props.LogLevel),
-		Tracing:                      tracing,
-		Environment:                  &props.Environment,
+		// The function filters its log itself: Lambda's own filter takes a line without a level, such as a metric, for INFO
+		// ("Log-level filtering" in the Lambda developer guide), and with WARN no metric would come through.
+		ApplicationLogLevelV2: awslambda.ApplicationLogLevel_DEBUG,
+		Tracing:               tracing,
+		Environment:           &environment,
 	})
 	function.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
 	if props.VPC != nil {

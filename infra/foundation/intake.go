@@ -11,6 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/config"
+	"davit/shared/names"
 )
 
 // Intake is the way of events to one function: rules put them on a queue, and what fails again and again, or cannot be
@@ -108,8 +109,9 @@ func (i Intake) AddAlarms(topic awssns.ITopic, function awslambda.Function, name
 		metric                awscloudwatch.Metric
 		above, periods        float64
 	}{
-		{"DeadLettersAlarm", i.props.DeadLetterQueue + "-not-empty", "Messages could not be handled, or events not delivered. Each " +
-			"message's attributes say why; when the cause is gone, send them back with a redrive of the queue.",
+		{"DeadLettersAlarm", i.props.DeadLetterQueue + "-not-empty", "Messages could not be handled, or events not delivered. A message's " +
+			"attributes say why, or the function's log where it has none. When the cause is gone, redrive them with " +
+			i.props.Queue + " as the custom destination, but for events of the source " + names.EventSource + ": those were for humans to read.",
 			i.DeadLetterQueue.MetricApproximateNumberOfMessagesVisible(Metric("Maximum", 1)), 0, 1},
 		{"AgeAlarm", i.props.Queue + "-behind", "The oldest message has waited through two attempts: the function fails on it, is " +
 			"throttled or does not keep up.",

@@ -196,11 +196,10 @@ func (c *currentSettings) read(ctx context.Context) (settings.Settings, error) {
 	for _, parameter := range output.Parameters {
 		value := aws.ToString(parameter.Value)
 		if aws.ToString(parameter.Name) == names.StopParameter {
-			stop, err = settings.ParseStop(value)
-		} else {
-			read, err = settings.Parse([]byte(value))
+			stop = settings.ParseStop(value)
+			continue
 		}
-		if err != nil {
+		if read, err = settings.Parse([]byte(value)); err != nil {
 			return settings.Settings{}, err
 		}
 	}

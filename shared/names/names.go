@@ -81,6 +81,8 @@ const (
 	// EnvironmentMaximumReceives is after how many attempts the function's queue makes a message a dead letter.
 	EnvironmentMaximumReceives = "DAVIT_MAXIMUM_RECEIVES"
 	EnvironmentStopParameter   = "DAVIT_STOP_PARAMETER"
+	// EnvironmentLogLevel is the level below which the function logs nothing: DEBUG, INFO, WARN or ERROR; INFO if absent.
+	EnvironmentLogLevel        = "DAVIT_LOG_LEVEL"
 	EnvironmentRolloutQueueURL = "DAVIT_ROLLOUT_QUEUE_URL"
 	EnvironmentTopic           = "DAVIT_TOPIC"
 	EnvironmentAccount         = "DAVIT_ACCOUNT"

@@ -18,20 +18,19 @@ type Stop struct {
 // NoStop is the value of the parameter while davit may act.
 const NoStop = "{}"
 
-// ParseStop reads the parameter: an empty document, or an empty object, is no stop. What cannot be read is an error that
-// wraps ErrInvalid, and must be taken for a stop.
-func ParseStop(text string) (*Stop, error) {
-	if strings.TrimSpace(text) == "" {
-		return nil, nil
+// ParseStop reads the parameter: an empty document, or an empty object, is no stop, and all else is one. So what somebody
+// wrote there by hand, in whatever form, stops davit, and "davit start" ends it.
+func ParseStop(text string) *Stop {
+	var members map[string]json.RawMessage
+	err := json.Unmarshal([]byte(text), &members)
+	if strings.TrimSpace(text) == "" || err == nil && len(members) == 0 {
+		return nil
 	}
 	var stop Stop
-	if err := json.Unmarshal([]byte(text), &stop); err != nil {
-		return nil, fmt.Errorf("%w: the stop parameter: %w", ErrInvalid, err)
+	if err := json.Unmarshal([]byte(text), &stop); err != nil || stop == (Stop{}) {
+		return &Stop{Who: "somebody", Why: fmt.Sprintf("the parameter holds %.100q", text)}
 	}
-	if stop == (Stop{}) {
-		return nil, nil
-	}
-	return &stop, nil
+	return &stop
 }
 
 // Encode is the value of the parameter.
@@ -48,5 +47,8 @@ func (s *Stop) Encode() (string, error) {
 
 // String says who stopped davit, when and why.
 func (s *Stop) String() string {
+	if s.At.IsZero() {
+		return fmt.Sprintf("davit is stopped by %s: %s", s.Who, s.Why)
+	}
 	return fmt.Sprintf("davit is stopped by %s since %s: %s", s.Who, s.At.UTC().Format(time.RFC3339), s.Why)
 }

@@ -10,12 +10,9 @@ import (
 	"strings"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
-)
 
-// EnvironmentLevel is the environment variable with the level below which nothing is logged: TRACE, DEBUG, INFO, WARN,
-// ERROR or FATAL, INFO if absent. Lambda sets it from the function's logging configuration
-// (docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html).
-const EnvironmentLevel = "AWS_LAMBDA_LOG_LEVEL"
+	"davit/shared/names"
+)
 
 const (
 	// redacted stands for the value of an attribute that may be a secret.
@@ -25,31 +22,23 @@ const (
 )
 
 // Logger writes JSON, a line a record, with the keys that Lambda's own log format has: timestamp, level, message, and
-// requestId where the context is an invocation's. The level comes from EnvironmentLevel as it is now. The values of
+// requestId where the context is an invocation's. The level comes from names.EnvironmentLogLevel as it is now. The values of
 // attributes whose key speaks of a secret are not written, at any depth of groups; what hides inside other values is
 // for the caller to keep out. Long texts are cut.
 func Logger(w io.Writer) *slog.Logger {
 	return slog.New(invocation{slog.NewJSONHandler(w, &slog.HandlerOptions{
-		Level:       level(os.Getenv(EnvironmentLevel)),
+		Level:       level(os.Getenv(names.EnvironmentLogLevel)),
 		ReplaceAttr: replace,
 	})})
 }
 
-// level reads Lambda's names of levels, of which slog has no TRACE and no FATAL.
+// level reads a level; INFO where it is none.
 func level(name string) slog.Level {
-	switch strings.ToUpper(name) {
-	case "TRACE":
-		return slog.LevelDebug - 4
-	case "DEBUG":
-		return slog.LevelDebug
-	case "WARN":
-		return slog.LevelWarn
-	case "ERROR":
-		return slog.LevelError
-	case "FATAL":
-		return slog.LevelError + 4
+	var read slog.Level
+	if err := read.UnmarshalText([]byte(name)); err != nil {
+		return slog.LevelInfo
 	}
-	return slog.LevelInfo
+	return read
 }
 
 // invocation adds the request ID of the Lambda invocation.

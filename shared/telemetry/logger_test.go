@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"davit/shared/names"
 )
 
 // line is the one line that was logged.
@@ -55,9 +57,9 @@ func TestThereIsNoRequestIDOutsideAnInvocation(t *testing.T) {
 func TestTheLevelComesFromTheEnvironment(t *testing.T) {
 	levels := []slog.Level{-8, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError, 12}
 	for name, want := range map[string]int{
-		"TRACE": 6, "DEBUG": 5, "INFO": 4, "": 4, "nonsense": 4, "WARN": 3, "warn": 3, "ERROR": 2, "FATAL": 1,
+		"DEBUG": 5, "INFO": 4, "": 4, "nonsense": 4, "WARN": 3, "warn": 3, "ERROR": 2,
 	} {
-		t.Setenv(EnvironmentLevel, name)
+		t.Setenv(names.EnvironmentLogLevel, name)
 		log := new(bytes.Buffer)
 		logger := Logger(log)
 		for _, level := range levels {

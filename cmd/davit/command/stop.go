@@ -107,7 +107,7 @@ func (s *session) readStop(ctx context.Context) (*settings.Stop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the stop in %s: %w", names.StopParameter, err)
 	}
-	return settings.ParseStop(aws.ToString(output.Parameter.Value))
+	return settings.ParseStop(aws.ToString(output.Parameter.Value)), nil
 }
 
 func (s *session) writeStop(ctx context.Context, stop *settings.Stop) error {
