@@ -90,14 +90,16 @@ func newDefinition(stack awscdk.Stack, configuration *config.Configuration, sett
 		ExecutionRole: execution,
 		TaskRole:      role,
 	})
+	resource := definition.Node().DefaultChild().(awsecs.CfnTaskDefinition)
+	// The CDK's own kind of definition takes no platform. With it a rollout refuses an image of another architecture before it
+	// starts, and on managed instances ECS chooses the instance by it.
+	resource.SetRuntimePlatform(&awsecs.CfnTaskDefinition_RuntimePlatformProperty{
+		CpuArchitecture:       jsii.String(map[config.Architecture]string{config.ARM64: "ARM64", config.X8664: "X86_64"}[settings.Architecture]),
+		OperatingSystemFamily: jsii.String("LINUX"),
+	})
 	if settings.Capacity == config.CapacityManagedInstances {
-		// The CDK's own kind for these does not go with its services on instances. ECS chooses an instance by the platform.
-		resource := definition.Node().DefaultChild().(awsecs.CfnTaskDefinition)
+		// Nor do the CDK's definitions for these go with its services on instances.
 		resource.SetRequiresCompatibilities(jsii.Strings("MANAGED_INSTANCES"))
-		resource.SetRuntimePlatform(&awsecs.CfnTaskDefinition_RuntimePlatformProperty{
-			CpuArchitecture:       jsii.String(map[config.Architecture]string{config.ARM64: "ARM64", config.X8664: "X86_64"}[settings.Architecture]),
-			OperatingSystemFamily: jsii.String("LINUX"),
-		})
 	}
 	return definition
 }
