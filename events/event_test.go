@@ -72,6 +72,9 @@ func TestParseReadsWhatAWSDocuments(t *testing.T) {
 			RepositoryName: "my-repository-name", ImageDigest: shortDigest, Registry: "123456789012"},
 		"ecr/testdata/delete.json": &ecr.ImageAction{ActionType: "DELETE", Result: "SUCCESS", ImageTag: "latest",
 			RepositoryName: "my-repository-name", ImageDigest: shortDigest, Registry: "123456789012"},
+		"ecr/testdata/pull_through.json": &ecr.PullThroughAction{SyncStatus: "SUCCESS", ImageTag: "3.17.2",
+			RepositoryName: "docker-hub/alpine", Registry: "123456789012",
+			ImageDigest: "sha256:4aa08ef415aecc80814cb42fa41b658480779d80c77ab15EXAMPLE"},
 		"ecr/testdata/public_push.json": &ecr.PublicCall{EventName: "PutImage", ResponseElements: ecr.PublicResponse{
 			Image: ecr.PublicImage{RegistryID: "123456789012", RepositoryName: "testrepo", ImageID: ecr.PublicImageID{
 				ImageDigest: "sha256:98c8b060c21d9adbb6b8c41b916e95e6307102786973ab93a41e8b86d1fc6d3e", ImageTag: "latest"}}}},
@@ -388,6 +391,8 @@ func TestParseNamesTheFieldThatIsWrong(t *testing.T) {
 		{"health event without code", "health/testdata/instance.json", "detail|eventTypeCode", nil, "detail.eventTypeCode: "},
 		{"incident without ID", "davit/testdata/incident_paged.json", "detail|incident", nil, "detail.incident: "},
 		{"incident of another version", "davit/testdata/incident_paged.json", "detail|version", "2", "detail.version: "},
+		{"pull through without status", "ecr/testdata/pull_through.json", "detail|sync-status", nil, "detail.sync-status: "},
+		{"pull through without digest", "ecr/testdata/pull_through.json", "detail|image-digest", nil, "detail.image-digest: "},
 		{"task without ARN", "ecs/testdata/task_stopped.json", "detail|taskArn", nil, "detail.taskArn: "},
 		{"task without definition", "ecs/testdata/task_stopped.json", "detail|taskDefinitionArn", nil,
 			"detail.taskDefinitionArn: "},

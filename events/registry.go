@@ -23,6 +23,7 @@ type kind struct{ source, detailType string }
 var registry = map[kind]func(envelope.Envelope) (any, error){
 	{ecr.Source, ecr.DetailTypeImageAction}:                  detail[ecr.ImageAction],
 	{ecr.Source, ecr.DetailTypeReplicationAction}:            detail[ecr.ImageAction],
+	{ecr.Source, ecr.DetailTypePullThroughAction}:            detail[ecr.PullThroughAction],
 	{ecr.SourcePublic, ecr.DetailTypePublicCall}:             detail[ecr.PublicCall],
 	{ecs.Source, ecs.DetailTypeDeploymentStateChange}:        detail[ecs.DeploymentStateChange],
 	{ecs.Source, ecs.DetailTypeServiceAction}:                detail[ecs.ServiceAction],

@@ -261,6 +261,11 @@ func TestTheTriggers(t *testing.T) {
 			"detail-type": []any{"ECR Image Action", "ECR Replication Action"},
 			"detail":      map[string]any{"action-type": []any{"PUSH", "REPLICATE"}, "result": []any{"SUCCESS"}},
 		},
+		"davit-pull-through": {
+			"source":      []any{"aws.ecr"},
+			"detail-type": []any{"ECR Pull Through Cache Action"},
+			"detail":      map[string]any{"sync-status": []any{"SUCCESS"}},
+		},
 		"davit-deployment": {"source": []any{"aws.ecs"}, "detail-type": []any{"ECS Deployment State Change"}},
 		"davit-service":    {"source": []any{"aws.ecs"}, "detail-type": []any{"ECS Service Action"}},
 		"davit-tag": {

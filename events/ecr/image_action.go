@@ -14,13 +14,16 @@ const (
 	Source                      = "aws.ecr"
 	DetailTypeImageAction       = "ECR Image Action"
 	DetailTypeReplicationAction = "ECR Replication Action"
+	DetailTypePullThroughAction = "ECR Pull Through Cache Action"
 )
 
 // The actions that ECR documents.
 const (
-	Push               = "PUSH"
-	Delete             = "DELETE"
-	Replicate          = "REPLICATE"
+	Push      = "PUSH"
+	Delete    = "DELETE"
+	Replicate = "REPLICATE"
+	// PullThrough is the name here of what an event of its own tells.
+	PullThrough        = "PULL_THROUGH"
 	UpdateStorageClass = "UPDATE_STORAGE_CLASS"
 )
 
@@ -70,8 +73,11 @@ func (a *ImageAction) Pushed() bool { return a.ActionType == Push && a.Succeeded
 // Replicated tells whether the image came from another registry or region.
 func (a *ImageAction) Replicated() bool { return a.ActionType == Replicate && a.Succeeded() }
 
+// Cached tells whether the image came from the registry that a pull-through cache rule names.
+func (a *ImageAction) Cached() bool { return a.ActionType == PullThrough && a.Succeeded() }
+
 // Arrived tells whether the repository has an image, or a tag on one, that it had not.
-func (a *ImageAction) Arrived() bool { return a.Pushed() || a.Replicated() }
+func (a *ImageAction) Arrived() bool { return a.Pushed() || a.Replicated() || a.Cached() }
 
 // String says what happened, for people.
 func (a *ImageAction) String() string {

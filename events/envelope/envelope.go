@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// MaximumSize is how long an event may be, in bytes: EventBridge takes entries of up to 256 KiB.
-const MaximumSize = 256 << 10
+// MaximumSize is how long an event may be, in bytes: EventBridge, SQS and Lambda take up to 1 MiB
+// (docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html).
+const MaximumSize = 1 << 20
 
 // Envelope is an event with its detail not yet read.
 type Envelope struct {
@@ -31,7 +32,7 @@ type Envelope struct {
 // Decode reads an event and leaves its detail unread. Its errors name the field.
 func Decode(body []byte) (Envelope, error) {
 	if len(body) > MaximumSize {
-		return Envelope{}, fmt.Errorf("the event has %d bytes, more than %d", len(body), MaximumSize)
+		return Envelope{}, fmt.Errorf("the event is longer than %d bytes", MaximumSize)
 	}
 	var event Envelope
 	if err := json.Unmarshal(body, &event); err != nil {

@@ -22,6 +22,12 @@ func addRules(made *Automation, configuration *config.Configuration) {
 			"result":      []string{"SUCCESS"},
 		},
 	})
+	addPatternRule(made, "PullThroughRule", "davit-pull-through", "An image came through a pull-through cache rule.",
+		&awsevents.EventPattern{
+			Source:     jsii.Strings("aws.ecr"),
+			DetailType: jsii.Strings("ECR Pull Through Cache Action"),
+			Detail:     &map[string]any{"sync-status": []string{"SUCCESS"}},
+		})
 	if len(configuration.Automation.PublicRepositories) > 0 {
 		addPatternRule(made, "PublicImageRule", "davit-public-image", "An image was pushed to a public repository.",
 			foundation.PublicPush())

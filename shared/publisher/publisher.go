@@ -18,8 +18,8 @@ import (
 )
 
 // Limits of PutEvents (docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html): how many entries a call
-// takes, and how many bytes they may have together, counted as
-// docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html says.
+// takes, and how many bytes davit sends together, counted as docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
+// says. The bus takes 1 MB; other targets of its rules may not.
 const (
 	maximumEntries = 10
 	maximumBytes   = 256 * 1024
