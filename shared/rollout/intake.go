@@ -112,6 +112,8 @@ func (i *Intake) Concerns(ctx context.Context, event events.Event) ([]workload.R
 	switch detail := event.Detail.(type) {
 	case *ecr.ImageAction:
 		return i.pushed(ctx, event, detail, event.Region)
+	case *ecr.PullThroughAction:
+		return i.pushed(ctx, event, detail.Action(), event.Region)
 	case *ecr.PublicCall:
 		return i.pushed(ctx, event, detail.Action(), workload.PublicRegion)
 	case *ecs.DeploymentStateChange:
@@ -129,8 +131,18 @@ func (i *Intake) Concerns(ctx context.Context, event events.Event) ([]workload.R
 	case *davit.Reconcile:
 		return reconciled(event, detail)
 	}
-	cause.Text = fmt.Sprintf("davit does nothing about %q of %s", event.DetailType, event.Source)
+	cause.Text = fmt.Sprintf("no rollout comes of %q of %s", event.DetailType, event.Source)
 	return nil, cause, nil
+}
+
+// Takes tells whether events of this kind can lead to a rollout. The other functions have theirs.
+func Takes(event events.Event) bool {
+	switch event.Detail.(type) {
+	case *ecr.ImageAction, *ecr.PullThroughAction, *ecr.PublicCall, *ecs.DeploymentStateChange, *ecs.ServiceAction, *tag.Change,
+		*davit.Reconcile, *schedule.Tick:
+		return true
+	}
+	return false
 }
 
 // pushed finds the workloads that follow the repository of a pushed image, in the region or public.
@@ -140,7 +152,7 @@ func (i *Intake) pushed(ctx context.Context, event events.Event, action *ecr.Ima
 		Repository: workload.Repository{Registry: action.Registry, Region: region, Name: action.RepositoryName},
 		Digest:     action.ImageDigest, Tag: action.ImageTag}
 	if !action.Arrived() {
-		return nil, Cause{ID: event.ID, Text: "only a push or replication that succeeded can roll out, and this is: " + action.String()}, nil
+		return nil, Cause{ID: event.ID, Text: "only a push, a replication or a pull through the cache that succeeded can roll out, and this is: " + action.String()}, nil
 	}
 	if action.ImageTag == "" {
 		// Each platform of a multi-platform image comes so, before the tag of them all.

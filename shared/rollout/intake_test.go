@@ -14,7 +14,12 @@ import (
 	"time"
 
 	"davit/events"
+	"davit/events/cloudwatch"
 	"davit/events/davit"
+	"davit/events/ecr"
+	"davit/events/ecs"
+	"davit/events/schedule"
+	"davit/events/tag"
 	"davit/shared/ledger"
 	"davit/shared/publisher"
 	"davit/shared/telemetry"
@@ -365,5 +370,46 @@ func TestADeploymentOfWhichNoEventTellsIsEnqueuedAgain(t *testing.T) {
 	}
 	if record := w.record(service.reference); len(record.Good) != 1 || record.Good[0].Digest != digest("a") {
 		t.Errorf("nobody looks any more, and the record says %+v", record)
+	}
+}
+
+func TestWhatIsTakenIsWhatCanLeadToARollout(t *testing.T) {
+	_, intake, _ := quietWorld(t)
+	for _, test := range []struct {
+		detail any
+		takes  bool
+	}{
+		{&ecr.ImageAction{}, true}, {&ecr.PullThroughAction{}, true}, {&ecr.PublicCall{}, true}, {&ecs.ServiceAction{Service: serviceARN}, true},
+		{&ecs.DeploymentStateChange{Service: serviceARN}, true}, {&tag.Change{}, true}, {&davit.Reconcile{}, true},
+		{&ecs.TaskStateChange{}, false}, {&cloudwatch.AlarmStateChange{}, false}, {&davit.Incident{}, false},
+	} {
+		event := events.Event{Detail: test.detail}
+		_, cause, err := intake.Concerns(t.Context(), event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Takes(event); got != test.takes || got == strings.Contains(cause.Text, "no rollout comes of") {
+			t.Errorf("%T: taken %t, and the intake says %q", test.detail, got, cause.Text)
+		}
+	}
+	if !Takes(events.Event{Detail: &schedule.Tick{}}) {
+		t.Error("a sweep is not taken")
+	}
+}
+
+func TestAnImageThroughTheCacheRollsOut(t *testing.T) {
+	w, intake, _ := quietWorld(t)
+	if err := intake.Handle(t.Context(), event("aws.tag", "Tag Change on Resource", serviceARN,
+		`{"changed-tag-keys":["davit/policy"],"service":"ecs","resource-type":"service","version":1}`), 1); err != nil {
+		t.Fatal(err)
+	}
+	w.images = append(w.images, image("a", "1.0.0", 0))
+	if err := intake.Handle(t.Context(), event("aws.ecr", "ECR Pull Through Cache Action", "", fmt.Sprintf(
+		`{"sync-status":"SUCCESS","repository-name":"web","image-digest":%q,"image-tag":"1.0.0"}`, digest("a"))), 1); err != nil {
+		t.Fatal(err)
+	}
+	service := w.services[w.order[0]]
+	if running := service.digest(service.primary().Revision); running != digest("a") {
+		t.Errorf("%s runs", running)
 	}
 }

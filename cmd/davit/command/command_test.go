@@ -92,7 +92,9 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 	t.Run("the event cannot be read", func(t *testing.T) {
 		run(t, "replay", "nowhere.json").want(t, ExitFailed, "reading the event: open nowhere.json")
 		runWith(t, "{}", "replay", "-", "--dry-run").want(t, ExitFailed, "-: malformed event: id: is missing or empty")
-		runWith(t, strings.Repeat(" ", 300<<10), "replay", "-").want(t, ExitFailed, "more than 262144")
+		runWith(t, strings.Repeat(" ", 2<<20), "replay", "-").want(t, ExitFailed, "longer than 1048576")
+		run(t, "replay", "../../../events/cloudwatch/testdata/metric.json", "--dry-run").want(t, ExitFailed,
+			`no rollout comes of "CloudWatch Alarm State Change"`)
 	})
 	t.Run("nothing answers", func(t *testing.T) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -40,8 +40,9 @@ func replayCommand(world environment) *cobra.Command {
 		Use:     "replay FILE",
 		GroupID: groupAct,
 		Short:   "Take an event from a file as if EventBridge had delivered it",
-		Long: `Take an event from a file, or from standard input where FILE is "-", as if EventBridge had delivered it. With
---dry-run it goes through the same intake and decider, and nothing is changed; else it is put on the function's queue.`,
+		Long: `Take an event from a file, or from standard input where FILE is "-", as if EventBridge had delivered it to the function
+rollout: a push, a deployment, a changed tag, a sweep. With --dry-run it goes through the same intake and decider, and
+nothing is changed; else it is put on the function's queue. Events of other functions, such as alarms, are refused.`,
 		Example: "  davit replay push.json --dry-run\n  davit replay - < push.json",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -53,6 +54,10 @@ func replayCommand(world environment) *cobra.Command {
 		event, err := events.Parse(body)
 		if err != nil {
 			return fmt.Errorf("%s: %w", arguments[0], err)
+		}
+		if !rollout.Takes(event) {
+			return fmt.Errorf("%s: no rollout comes of %q of %s; what is done about a workload, davit explain WORKLOAD says",
+				arguments[0], event.DetailType, event.Source)
 		}
 		may := writing
 		if dryRun {
