@@ -32,7 +32,8 @@ func stopCommand(world environment) *cobra.Command {
 		GroupID: groupAct,
 		Short:   "Stop davit everywhere: nothing rolls out and nothing is remedied",
 		Long: `Stop davit everywhere in the account and region: within a minute no function starts anything any more, on no workload,
-until davit start. What is in progress is seen through. Incidents are still opened, and a human is paged for them.`,
+until davit start. What is in progress is seen through. Incidents are still opened, and a human is paged for them. Who stopped
+and started it, when and why, SSM keeps: aws ssm get-parameter-history --name ` + names.StopParameter + `.`,
 		Example: `  davit stop --why "we are moving the database"` + "\n  davit stop --why \"game day\" --json",
 		Args:    cobra.NoArgs,
 	}
@@ -54,7 +55,8 @@ func startCommand(world environment) *cobra.Command {
 		Use:     "start",
 		GroupID: groupAct,
 		Short:   "End the global stop",
-		Long:    "End the global stop: within a minute the functions act again. What is pushed and what broke meanwhile is looked at then.",
+		Long: `End the global stop, also one that somebody wrote by hand: within a minute the functions act again. What is pushed and what
+broke meanwhile is looked at then.`,
 		Example: "  davit start\n  davit start --json",
 		Args:    cobra.NoArgs,
 	}
