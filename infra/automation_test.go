@@ -411,7 +411,8 @@ var published = map[string]struct {
 	"AWS/Lambda": {"FunctionName", "AWS::Lambda::Function", []string{"Invocations", "Errors", "Throttles", "Duration"}},
 	"AWS/DynamoDB": {"TableName", "AWS::DynamoDB::Table", []string{"ConsumedReadCapacityUnits",
 		"ConsumedWriteCapacityUnits"}},
-	"davit": {"", "", []string{"RolloutsStarted", "RolloutsCompleted", "RolloutsFailed", "RolloutsOverdue", "Refusals",
+	"davit": {"", "", []string{"RolloutsStarted", "RolloutsCompleted", "RolloutsFailed", "RolloutsOverdue", "RolloutsPutBack", "Refusals",
+		"HumanActs", "IncidentRefusals",
 		"IncidentsOpened", "IncidentActs", "IncidentsPaged", "IncidentsEnded", "IncidentStorms", "ScalingsDone", "ScalingsRefused"}},
 }
 

@@ -24,8 +24,8 @@ func addDashboard(made *Automation) {
 	)
 	dashboard.AddWidgets(
 		graph("Rollouts", own("RolloutsStarted"), own("RolloutsCompleted"), own("RolloutsFailed"), own("RolloutsOverdue"),
-			own("Refusals")),
-		graph("Incidents and scaling", own("IncidentsOpened"), own("IncidentActs"), own("IncidentsPaged"), own("IncidentsEnded"),
+			own("RolloutsPutBack"), own("Refusals"), own("HumanActs")),
+		graph("Incidents and scaling", own("IncidentsOpened"), own("IncidentActs"), own("IncidentRefusals"), own("IncidentsPaged"), own("IncidentsEnded"),
 			own("IncidentStorms"), own("ScalingsDone"), own("ScalingsRefused")),
 		graph("Ledger", made.Table.MetricConsumedReadCapacityUnits(foundation.Metric("Sum", 5)),
 			made.Table.MetricConsumedWriteCapacityUnits(foundation.Metric("Sum", 5))),
