@@ -15,6 +15,7 @@ func (r Record) Clone() Record {
 	if r.Rollout != nil {
 		r.Rollout.Containers = slices.Clone(r.Rollout.Containers)
 		r.Rollout.Evidence = slices.Clone(r.Rollout.Evidence)
+		r.Rollout.Request = clonePointer(r.Rollout.Request)
 	}
 	r.Hold = clonePointer(r.Hold)
 	r.Request = clonePointer(r.Request)

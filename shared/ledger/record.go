@@ -78,6 +78,8 @@ type Rollout struct {
 	Lease time.Time `json:"lease,omitzero"`
 	// Override is true of a rollout that a human sent past holds and freezes.
 	Override bool `json:"override,omitempty"`
+	// Request is what a human asked for, if that led to the rollout.
+	Request *Request `json:"request,omitempty"`
 	// Failure is why the rollout is being put back, and Evidence what the platform said of its tasks before.
 	Failure  string   `json:"failure,omitempty"`
 	Evidence []string `json:"evidence,omitempty"`

@@ -162,7 +162,7 @@ func decideOutcome(now time.Time, configured settings.Settings, record ledger.Re
 	if !seen.Workload.Exists {
 		return about(current, Decision{Action: Supersede, Code: Gone, Reason: "the workload was deleted during the rollout"})
 	}
-	if request := record.Request; request != nil && request.Override && underWay(current, seen.Workload) {
+	if request := record.Request; request != nil && request.Override && request.Image.Digest != current.Image.Digest && underWay(current, seen.Workload) {
 		return about(current, Decision{Action: Supersede, Code: Requested,
 			Reason: fmt.Sprintf("%s asked for %s instead: %s", request.Who, describe(request.Image.Tag, request.Image.Digest), request.Why)})
 	}
@@ -205,19 +205,21 @@ func decideIntended(now time.Time, configured settings.Settings, record ledger.R
 	case observation.Blocked != "":
 		return Decision{Action: Abandon, Code: Controller, Reason: observation.Blocked}
 	}
+	target, err := FindTarget(observation)
+	if err != nil {
+		return Decision{Action: Abandon, Code: Ambiguous, Reason: err.Error()}
+	}
+	decision := Decision{Action: Continue, Code: Interrupted, Base: target.Base, Repository: target.Repository,
+		Containers: current.Containers, Reason: "the rollout was intended and its actor is gone"}
 	if gate, closed := closedGate(now, configured, record, observation); closed && (!current.Override || gate.Code == Stopped) {
-		return Decision{Action: Abandon, Code: gate.Code, Reason: gate.Reason}
+		decision.Action, decision.Code, decision.Reason = Withdraw, gate.Code, gate.Reason
+		return decision
 	}
 	if deployment, busy := waitsFor(now, configured, observation); busy && !current.Override {
 		return Decision{Action: Wait, Code: InProgress, // its actor may have started it, or somebody else meanwhile
 			Reason: fmt.Sprintf("the rollout was intended, its actor is gone, and deployment %s is in progress", deployment.ID)}
 	}
-	target, err := FindTarget(observation)
-	if err != nil {
-		return Decision{Action: Abandon, Code: Ambiguous, Reason: err.Error()}
-	}
-	return Decision{Action: Continue, Code: Interrupted, Base: target.Base, Repository: target.Repository,
-		Containers: current.Containers, Reason: "the rollout was intended and its actor is gone"}
+	return decision
 }
 
 // decideStarted judges a rollout by the deployment that it started, and by no other sign: a service that is stable

@@ -440,11 +440,11 @@ func TestDecide(t *testing.T) {
 			rollout := s.rolling()
 			rollout.Phase, rollout.Revision, rollout.Deployment = ledger.Intended, "", ""
 		}, Adopt, Interrupted, ""},
-		{"an intent is abandoned under a hold", func(s *scene) {
+		{"an intent is withdrawn under a hold", func(s *scene) {
 			s.record.Hold = &ledger.Hold{Who: "kim", Why: "x", At: noon}
 			s.record.Rollout = &ledger.Rollout{ID: "r", Phase: ledger.Intended, Image: ledger.Image{Digest: digest("b")}, From: s.seen.Workload.Revision,
 				Containers: []string{"web"}}
-		}, Abandon, Held, ""},
+		}, Withdraw, Held, ""},
 		{"a put-back whose actor died is finished", func(s *scene) {
 			rollout := s.rolling()
 			rollout.Phase, rollout.Failure = ledger.PuttingBack, "3 tasks failed in a row"

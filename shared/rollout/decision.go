@@ -27,6 +27,8 @@ const (
 	Adopt Action = "adopt"
 	// Abandon: give up a rollout that was intended and never started.
 	Abandon Action = "abandon"
+	// Withdraw: give up a rollout for which a gate closed, unless its actor started it before it died.
+	Withdraw Action = "withdraw"
 	// Succeed: the rollout's deployment completed.
 	Succeed Action = "succeed"
 	// Fail: the rollout's deployment failed and the workload is off it; its image is set aside.
@@ -120,7 +122,7 @@ type Decision struct {
 	Reason string `json:"reason"`
 	// Image is the image that the decision is about, if it is about one.
 	Image *ledger.Image `json:"image,omitempty"`
-	// Containers, Base and Repository complete a Roll, and are also set on Continue.
+	// Containers, Base and Repository complete a Roll, and are also set on Continue and Withdraw.
 	Containers []string            `json:"containers,omitempty"`
 	Base       string              `json:"base,omitempty"`
 	Repository workload.Repository `json:"-"`

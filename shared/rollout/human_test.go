@@ -17,8 +17,8 @@ import (
 	"davit/shared/telemetry"
 )
 
-// give gives an order on the world's first workload, without any fault.
-func (w *world) give(t *testing.T, action Action, alter func(*ledger.Record) ledger.Entry) {
+// ask gives an order on the world's first workload, without any fault.
+func (w *world) ask(t *testing.T, action Action, alter func(*ledger.Record) ledger.Entry) {
 	t.Helper()
 	given := Order{Action: action, Workload: w.order[0], Who: "kim"}
 	if _, err := given.Give(t.Context(), w.memory, w.now, func(record *ledger.Record) (ledger.Entry, error) { return alter(record), nil }); err != nil {
@@ -94,7 +94,7 @@ func TestWhatAHumanDoesIsToldByTheNextLookAndOnce(t *testing.T) {
 	} {
 		published.events = nil
 		metrics.Reset()
-		w.give(t, given.action, given.alter)
+		w.ask(t, given.action, given.alter)
 		w.sweep()
 		w.work()
 		if kinds := published.kinds(); len(kinds) == 0 || kinds[0] != given.kind {
@@ -129,7 +129,7 @@ func TestABusThatIsDownStopsNobodyFromGoingBack(t *testing.T) {
 	w.advance(time.Minute)
 	w.pushGood()
 	published.down, published.events = true, nil
-	w.give(t, HumanRollback, func(record *ledger.Record) ledger.Entry {
+	w.ask(t, HumanRollback, func(record *ledger.Record) ledger.Entry {
 		return Ask(record, ledger.Request{Image: ledger.Image{Digest: first}, Who: "kim", Why: "slow", Override: true, At: w.now})
 	})
 	w.rest()
@@ -151,11 +151,11 @@ func TestTooMuchThatIsUntoldStopsTheFunctions(t *testing.T) {
 	first := w.pushGood()
 	published.down = true
 	for range ledger.MaximumAnnouncements {
-		w.give(t, HumanHold, func(record *ledger.Record) ledger.Entry {
+		w.ask(t, HumanHold, func(record *ledger.Record) ledger.Entry {
 			return Hold(record, ledger.Hold{Who: "kim", Why: "x", At: w.now})
 		})
 	}
-	w.give(t, HumanResume, func(record *ledger.Record) ledger.Entry { return Resume(record, "") })
+	w.ask(t, HumanResume, func(record *ledger.Record) ledger.Entry { return Resume(record, "") })
 	w.pushGood()
 	if running := service.digest(service.primary().Revision); running != first {
 		t.Errorf("it runs %s, and nobody heard of it", running)
@@ -219,7 +219,7 @@ func TestAHoldInTheMiddleOfAnActDelaysNeither(t *testing.T) {
 	w, service, _, _ := tellingWorld()
 	w.rest()
 	w.reconciler.Ledger = &during{Ledger: w.reconciler.Ledger, order: func() {
-		w.give(t, HumanHold, func(record *ledger.Record) ledger.Entry {
+		w.ask(t, HumanHold, func(record *ledger.Record) ledger.Entry {
 			return Hold(record, ledger.Hold{Who: "kim", Why: "x", At: w.now})
 		})
 	}}

@@ -32,6 +32,11 @@ const (
 	stableIsSuccess    plantedBug = "a service that is stable again counts as success"
 	badIsForgotten     plantedBug = "bad digests are forgotten"
 	actIsRepeated      plantedBug = "an interrupted act is done again instead of finished"
+	holdsAreOverlooked plantedBug = "a hold is overlooked"
+	requestStays       plantedBug = "a request that was carried out is carried out again"
+	passedIsForgotten  plantedBug = "what a request passed over is forgotten"
+	ordersAreUntold    plantedBug = "what humans do is not told"
+	freezesAreMissed   plantedBug = "a freeze is missed"
 )
 
 // faults are the chances of what goes wrong, a call or a message.
@@ -131,6 +136,17 @@ type world struct {
 	forbidden struct{ verify, start error }
 	// settling is true once faults have ended and there is capacity for all.
 	settling bool
+	// configured are the settings in force, and orders how many humans gave.
+	configured settings.Settings
+	orders     int
+	// requested are the rollouts that humans asked for.
+	requested map[string]bool
+	// replaced counts the intents of a digest that were given up since somebody else deployed, a workload.
+	replaced map[string]int
+	// abandoned counts the intents of a digest that were given up, a workload.
+	abandoned map[string]int
+	// superseded has what a human's request ended in the middle, a workload.
+	superseded map[string]bool
 	// planted is the bug that this world has, if any.
 	planted plantedBug
 }
@@ -140,11 +156,15 @@ func newWorld(seed uint64, services int, chances faults) *world {
 		now:        time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC),
 		repository: workload.Repository{Registry: "123456789012", Region: "eu-west-1", Name: "web"},
 		bad:        map[string]bool{}, visible: map[string]time.Time{}, services: map[workload.Reference]*modelService{},
-		started: map[string]int{}, registered: map[string]int{}, told: map[string]int{}, undone: map[string]bool{}}
+		started: map[string]int{}, registered: map[string]int{}, told: map[string]int{}, undone: map[string]bool{},
+		superseded: map[string]bool{}, requested: map[string]bool{}, abandoned: map[string]int{}, replaced: map[string]int{}, configured: settings.Settings{Version: settings.Version}}
 	w.memory = &ledgertest.Memory{Now: func() time.Time { return w.now }}
 	w.reconciler = &Reconciler{Driver: modelDriver{w}, Registry: modelRegistry{w}, Ledger: modelLedger{w}, Reporter: modelReporter{w},
 		Settings: func(context.Context) (settings.Settings, error) {
-			return settings.Settings{Version: settings.Version}, nil
+			if w.planted == freezesAreMissed {
+				return settings.Settings{Version: settings.Version, Stop: w.configured.Stop}, nil
+			}
+			return w.configured, nil
 		},
 		Now: func() time.Time { return w.now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), SideBySide: 1}
 	for index := range services {
@@ -283,7 +303,7 @@ func (w *world) send(cause Cause, of ...workload.Reference) {
 // push adds an image under a tag, or moves the tag, and sends the event to all who follow the repository.
 func (w *world) push() {
 	version := fmt.Sprintf("%d.%d.%d", 1+w.random.IntN(2), w.random.IntN(4), w.random.IntN(12))
-	digest := fmt.Sprintf("sha256:%064x", w.random.Uint64())
+	digest := fmt.Sprintf("sha256:%016x%048d", w.random.Uint64(), 0)
 	if w.random.Float64() < 0.3 {
 		w.bad[digest] = true
 	}
@@ -356,7 +376,7 @@ func (w *world) tell(service *modelService, what string) {
 // undo is a human's `kubectl rollout undo` in the middle of a rollout.
 func (w *world) undo(service *modelService) {
 	primary := service.primary()
-	if !service.quiet() || primary.State == workload.Completed || primary.returned || service.former == "" {
+	if !service.quiet() || primary.State == workload.Completed || primary.returned || service.former == "" || w.bad[service.digest(service.former)] {
 		return
 	}
 	w.undone[service.reference.String()+" "+service.digest(primary.Revision)] = true
@@ -391,7 +411,7 @@ func (s *modelService) lastGood(bad map[string]bool) string {
 	primary := s.primary()
 	seen := false
 	for _, revision := range slices.Backward(s.revisions) {
-		if seen && !bad[revision.digest] {
+		if started := s.startedBy[revision.name] != ""; seen && started && !bad[revision.digest] {
 			return revision.name
 		}
 		seen = seen || revision.name == primary.Revision
@@ -427,9 +447,184 @@ func (w *world) sweep() {
 	}
 }
 
+// human is what somebody does by the command line, to one workload or to all.
+func (w *world) human(service *modelService) {
+	reference, now := service.reference, w.now
+	record := w.record(reference)
+	because := ledger.Hold{Who: "kim", Why: "load test", At: now}
+	request := ledger.Request{Who: "kim", Why: "errors", At: now, Override: w.random.IntN(2) == 0}
+	if w.random.IntN(2) == 0 {
+		because.Until = now.Add(time.Duration(w.random.IntN(40)) * time.Minute)
+	}
+	switch choice := w.random.IntN(9); {
+	case choice == 0:
+		w.configured.Stop = &settings.Stop{Who: "kim", Why: "game day", At: now}
+	case choice <= 2:
+		w.configured.Stop = nil
+	case choice == 3:
+		w.give(reference, HumanHold, func(record *ledger.Record) ledger.Entry { return Hold(record, because) })
+	case choice == 4 && record.Hold != nil:
+		w.give(reference, HumanResume, func(record *ledger.Record) ledger.Entry {
+			if record.Hold == nil {
+				return Hold(record, because) // it was resumed by a write whose answer was lost
+			}
+			return Resume(record, "")
+		})
+	case choice <= 5 && len(record.AllSetAside()) > 0:
+		all := record.AllSetAside()
+		aside := all[w.random.IntN(len(all))].Image
+		if w.random.IntN(4) == 0 {
+			w.give(reference, HumanForgive, func(record *ledger.Record) ledger.Entry {
+				Forgive(record)
+				return ledger.Entry{Reason: "all may be tried again"}
+			})
+			return
+		}
+		w.give(reference, HumanForgive, func(record *ledger.Record) ledger.Entry {
+			Forgive(record, aside.Digest)
+			return ledger.Entry{Reason: "it may be tried again", Image: &aside}
+		})
+	case choice <= 7 && len(record.Good) > 1:
+		good := record.Good[1+w.random.IntN(len(record.Good)-1)]
+		request.Image, request.Override = ledger.Image{Digest: good.Digest, Tag: good.Tag, PushedAt: good.PushedAt}, true
+		w.give(reference, HumanRollback, func(record *ledger.Record) ledger.Entry { return Ask(record, request) })
+	case len(w.images) > 0 && service.settings.Policy != "":
+		image := w.images[w.random.IntN(len(w.images))]
+		request.Image = ledger.Image{Digest: image.Digest, PushedAt: image.PushedAt}
+		if len(image.Tags) > 0 {
+			request.Image.Tag = image.Tags[0]
+		}
+		w.give(reference, HumanRollout, func(record *ledger.Record) ledger.Entry { return Ask(record, request) })
+	}
+}
+
+// give gives an order as the command line does: again on a conflict, and again by the human who reads of an error, though it may
+// have worked. The message that wakes the function may be lost.
+func (w *world) give(reference workload.Reference, action Action, alter func(*ledger.Record) ledger.Entry) {
+	w.alive = append(w.alive, true)
+	defer func() { w.alive = w.alive[:len(w.alive)-1] }()
+	w.orders++
+	order := Order{Action: action, Workload: reference, Who: w.next("kim")}
+	for range 8 {
+		_, err := order.Give(context.Background(), modelLedger{w}, w.now, func(record *ledger.Record) (ledger.Entry, error) { return alter(record), nil })
+		if errors.Is(err, errDied) {
+			return
+		}
+		if err == nil {
+			break
+		}
+	}
+	w.send(Cause{ID: w.next("order"), Text: order.Cause()}, reference)
+}
+
+// given tells whether the line of history is an order of a human.
+func given(entry ledger.Entry) bool {
+	return slices.Contains([]Action{HumanHold, HumanResume, HumanForgive, HumanRollback, HumanRollout}, Action(entry.Action))
+}
+
+// asked counts, a workload and digest, how often humans asked for an image or forgave it; under the workload alone, how often
+// they forgave all.
+func (w *world) asked() map[string]int {
+	asked := map[string]int{}
+	for _, reference := range w.order {
+		entries, err := w.memory.History(context.Background(), reference, ledger.MaximumHistory, "")
+		if err != nil || len(entries) == ledger.MaximumHistory {
+			w.violate("%s has %d lines of history: %v", reference, len(entries), err)
+		}
+		for _, entry := range entries {
+			switch action := Action(entry.Action); {
+			case action == HumanForgive && entry.Image == nil:
+				asked[reference.String()]++
+			case action == HumanForgive, action == HumanRollback, action == HumanRollout:
+				asked[reference.String()+" "+entry.Image.Digest]++
+			}
+		}
+	}
+	return asked
+}
+
+// wrote sees to it, at the moment of each write, that nothing is intended that a human or a window forbids, and that a request
+// which is carried out passes over what ranked above it when it was made.
+func (w *world) wrote(before, after ledger.Record, entries []ledger.Entry) {
+	if current := after.Rollout; current != nil && current.Phase == ledger.Intended &&
+		(before.Rollout == nil || len(entries) > 0 && !before.Rollout.Lease.Equal(current.Lease)) {
+		_, frozen := w.configured.Frozen(after.Workload.String(), w.now)
+		held := before.Hold != nil && (before.Hold.Until.IsZero() || w.now.Before(before.Hold.Until))
+		switch {
+		case w.configured.Stop != nil:
+			w.violate("%s: %s is intended while davit is stopped", after.Workload, current.Image.Tag)
+		case held && !current.Override:
+			w.violate("%s: %s is intended while it is held", after.Workload, current.Image.Tag)
+		case frozen && !current.Override:
+			w.violate("%s: %s is intended during a freeze", after.Workload, current.Image.Tag)
+		}
+	}
+	for _, entry := range entries {
+		if entry.Action == string(Abandon) {
+			w.abandoned[after.Workload.String()+" "+entry.Image.Digest]++
+			if entry.Code == string(Superseded) {
+				w.replaced[after.Workload.String()+" "+entry.Image.Digest]++
+			}
+		}
+		switch {
+		case entry.Action == string(Abandon) && slices.Contains([]Code{Held, Frozen, Stopped}, Code(entry.Code)) && w.requested[entry.Rollout] &&
+			after.Request == nil:
+			w.violate("%s: a human asked for %s, and a gate that closed has it forgotten", after.Workload, entry.Image.Tag)
+		case entry.Action == string(Supersede) && entry.Code == string(Requested):
+			w.superseded[after.Workload.String()+" "+entry.Image.Digest] = true
+		case entry.Action == string(Roll) && entry.Code == string(Requested), entry.Action == string(Settle) && entry.Code == string(AlreadyRunning):
+			w.requested[entry.Rollout] = true
+			if before.Request == nil {
+				w.violate("%s: a request is carried out that is no longer there", after.Workload)
+				return
+			}
+			w.checkPassedOver(*before.Request, after)
+		}
+	}
+}
+
+// checkPassedOver compares what a request passes over with what ranked above its image when it was made.
+func (w *world) checkPassedOver(request ledger.Request, after ledger.Record) {
+	policy, err := imagepolicy.Parse(w.services[after.Workload].settings.Policy, nil)
+	if err != nil {
+		return
+	}
+	candidates := policy.Rank(w.images).Candidates
+	at := slices.IndexFunc(candidates, func(candidate imagepolicy.Candidate) bool { return candidate.Digest == request.Image.Digest })
+	for _, candidate := range candidates[:max(at, 0)] {
+		if _, aside := after.IsSetAside(*imageOf(candidate)); !aside && candidate.PushedAt.Before(request.At) && !w.visible[candidate.Digest].After(request.At) {
+			w.violate("%s: %s ranks above %s, which a human asked for, and is not passed over", after.Workload, candidate.Tag, request.Image.Tag)
+		}
+	}
+}
+
+// inVain tells whether the request that passed images over came to nothing, so that one of them may run still.
+func (w *world) inVain(record ledger.Record) bool {
+	if record.PassedOver == nil {
+		return false
+	}
+	digest := record.PassedOver.Request.Image.Digest
+	_, failed := setAside(record, digest)
+	return w.bad[digest] || failed
+}
+
+// setAside finds what failed or was superseded, without what was passed over.
+func setAside(record ledger.Record, digest string) (ledger.SetAside, bool) {
+	at := slices.IndexFunc(record.SetAside, func(aside ledger.SetAside) bool { return aside.Digest == digest })
+	if at < 0 {
+		return ledger.SetAside{}, false
+	}
+	return record.SetAside[at], true
+}
+
 // settleDown ends the faults and lets sweeps bring everything to rest.
 func (w *world) settleDown() {
-	w.faults, w.settling = faults{}, true
+	w.faults, w.settling, w.configured = faults{}, true, settings.Settings{Version: settings.Version}
+	for _, reference := range w.order {
+		if w.record(reference).Hold != nil {
+			w.give(reference, HumanResume, func(record *ledger.Record) ledger.Entry { return Resume(record, "") })
+		}
+	}
 	for range 8 {
 		w.sweep()
 		for range 6 {
@@ -448,7 +643,7 @@ func (w *world) check() {
 		wanted := w.wanted(service)
 		record := w.record(reference)
 		switch {
-		case primary.State != workload.Completed:
+		case primary.State != workload.Completed && !w.superseded[reference.String()+" "+running]:
 			w.violate("%s: its deployment is %s at rest", reference, primary.State)
 		case service.settings.Policy == "" && slices.ContainsFunc(service.revisions, func(r modelRevision) bool { return r.rollout != "" }):
 			w.violate("%s did not opt in and was changed", reference)
@@ -457,16 +652,25 @@ func (w *world) check() {
 			w.violate("%s by %s runs %s, not %s", reference, service.settings.Policy, workload.ShortDigest(running), workload.ShortDigest(wanted))
 		case record.Rollout != nil:
 			w.violate("%s: the rollout of %s never ended", reference, record.Rollout.Image.Tag)
-		case running != "" && !service.quiet() && service.remembered != "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@"+running:
+		case record.Request != nil:
+			w.violate("%s: %s asked for %s and was never answered", reference, record.Request.Who, record.Request.Image.Tag)
+		case running != "" && !service.quiet() && !w.superseded[reference.String()+" "+running] && service.remembered != "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@"+running:
 			w.violate("%s runs %s, but its parameter says %s", reference, workload.ShortDigest(running), service.remembered)
 		}
 	}
 	for _, reference := range w.order {
 		w.checkTold(reference)
 	}
+	asked := w.asked()
 	for what, times := range w.started {
-		if times > 1 {
-			w.violate("%s was deployed %d times", what, times)
+		reference, _, _ := strings.Cut(what, " ")
+		allowed := 1 + asked[what] + asked[reference]
+		if w.undone[what] {
+			allowed += w.abandoned[what] // davit never saw that it had started
+		}
+		allowed += w.replaced[what] // nor did it where somebody else deployed right after
+		if times > allowed {
+			w.violate("%s was deployed %d times, at most %d were asked for", what, times, allowed)
 		}
 	}
 	for rollout, times := range w.registered {
@@ -483,6 +687,9 @@ func (w *world) checkTold(reference workload.Reference) {
 		panic(err)
 	}
 	for _, entry := range entries {
+		if given(entry) && w.told[entry.Cause] == 0 {
+			w.violate("%s: nobody was told of %s", reference, entry.Cause)
+		}
 		switch Action(entry.Action) {
 		case Succeed, Fail:
 			if w.told[entry.Rollout+" "+string(Roll)] == 0 {
@@ -512,10 +719,18 @@ func (w *world) wanted(service *modelService) string {
 	}
 	for _, candidate := range policy.Rank(images).Candidates {
 		key := service.reference.String() + " " + candidate.Digest
-		if w.started[key] > 0 && (w.bad[candidate.Digest] || w.undone[key]) {
+		_, failed := setAside(record, candidate.Digest)
+		_, passed := record.IsSetAside(*imageOf(candidate))
+		switch {
+		case w.started[key] > 0 && w.bad[candidate.Digest], failed && w.undone[key]:
+			continue
+		case (failed && w.superseded[key] || passed && !failed) && !(candidate.Digest == service.digest(service.primary().Revision) && w.inVain(record)):
 			continue
 		}
 		return candidate.Digest
+	}
+	if running := service.digest(service.primary().Revision); w.superseded[service.reference.String()+" "+running] {
+		return running // what a request ended is what ran before that, should the request come to nothing
 	}
 	if len(record.Good) > 0 {
 		return record.Good[0].Digest
@@ -636,7 +851,9 @@ func (d modelDriver) Start(_ context.Context, observation workload.Observation, 
 			deployment = primary.ID
 			return
 		}
-		if slices.ContainsFunc(service.deployments, func(d *modelDeployment) bool { return d.foreign && d.State == workload.InProgress }) {
+		current := w.record(reference).Rollout
+		overrides := current != nil && current.Override
+		if !overrides && slices.ContainsFunc(service.deployments, func(d *modelDeployment) bool { return d.foreign && d.State == workload.InProgress }) {
 			w.violate("%s: the deployment of a human was interrupted", reference)
 		}
 		returned := w.hasRun(service, revision)
@@ -663,15 +880,17 @@ func (w *world) patch(service *modelService, start Start) string {
 	if service.settings.Policy == "" {
 		w.violate("%s did not opt in and was patched", service.reference)
 	}
+	returned := strings.HasPrefix(start.Cause, "put back: ")
 	if primary.Revision == start.Revision {
 		return primary.ID
 	}
 	_, digest, _ := strings.Cut(start.Revision, "@")
-	returned := slices.ContainsFunc(service.revisions, func(r modelRevision) bool { return r.name == start.Revision })
 	if !returned {
 		w.started[service.reference.String()+" "+digest]++
-		service.revisions = append(service.revisions, modelRevision{name: start.Revision, digest: digest, rollout: start.Rollout})
 		service.former = primary.Revision
+	}
+	if !slices.ContainsFunc(service.revisions, func(r modelRevision) bool { return r.name == start.Revision }) {
+		service.revisions = append(service.revisions, modelRevision{name: start.Revision, digest: digest, rollout: start.Rollout})
 	}
 	started := &modelDeployment{Deployment: workload.Deployment{ID: w.deploymentID(service, start.Revision), Primary: true, Revision: start.Revision,
 		State: workload.InProgress, CreatedAt: w.now, Desired: 2}, returned: returned,
@@ -737,6 +956,12 @@ type modelLedger struct{ world *world }
 func (l modelLedger) Read(ctx context.Context, references []workload.Reference) (records map[workload.Reference]ledger.Record, err error) {
 	var inner error
 	err = l.world.call(func() { records, inner = l.world.memory.Read(ctx, references) })
+	if l.world.planted == holdsAreOverlooked {
+		for reference, record := range records {
+			record.Hold = nil
+			records[reference] = record
+		}
+	}
 	return records, errors.Join(err, inner)
 }
 
@@ -747,8 +972,21 @@ func (l modelLedger) Write(ctx context.Context, record ledger.Record, entries ..
 		record.SetAside = nil
 	case writesAreNotFenced:
 		record.Version = l.world.record(record.Workload).Version
+	case passedIsForgotten:
+		record.PassedOver = nil
+	case requestStays:
+		if before := l.world.record(record.Workload); record.Request == nil && record.Rollout != nil {
+			record.Request = before.Request
+		}
+	case ordersAreUntold:
+		record.Announcements = slices.DeleteFunc(slices.Clone(record.Announcements), func(a ledger.Announcement) bool { return a.Detail.Who != "" })
 	}
-	err = l.world.call(func() { written, inner = l.world.memory.Write(ctx, record, entries...) })
+	err = l.world.call(func() {
+		before := l.world.record(record.Workload)
+		if written, inner = l.world.memory.Write(ctx, record, entries...); inner == nil {
+			l.world.wrote(before, written, entries)
+		}
+	})
 	return written, errors.Join(err, inner)
 }
 
@@ -762,6 +1000,9 @@ func (r modelReporter) Report(_ context.Context, announcements ...ledger.Announc
 	return r.world.call(func() {
 		for _, announcement := range announcements {
 			r.world.told[announcement.Detail.Rollout+" "+announcement.Detail.Action]++
+			if announcement.Detail.Who != "" {
+				r.world.told[announcement.Detail.Cause]++
+			}
 		}
 	})
 }
@@ -770,10 +1011,15 @@ func (r modelReporter) Report(_ context.Context, announcements ...ledger.Announc
 func simulate(seed uint64, events int, chances faults, planted plantedBug) (*world, []string) {
 	w := newWorld(seed, 12, chances)
 	w.planted = planted
+	if seed%2 == 1 {
+		w.configured.Freezes = []settings.Freeze{{Name: "hourly", Cron: "0 * * * *", Duration: settings.Duration(15 * time.Minute)}}
+	}
 	w.sweep()
 	w.work()
 	for range events {
-		switch w.random.IntN(7) {
+		switch w.random.IntN(9) {
+		case 7, 8:
+			w.human(w.services[w.order[w.random.IntN(len(w.order))]])
 		case 0:
 			w.push()
 		case 1:
@@ -795,15 +1041,16 @@ func simulate(seed uint64, events int, chances faults, planted plantedBug) (*wor
 
 func TestEveryWorldEndsAsItsPoliciesAsk(t *testing.T) {
 	const wanted = 100_000
-	events, calls, rollouts, worlds := 0, 0, 0, 0
+	events, calls, rollouts, worlds, orders := 0, 0, 0, 0, 0
 	for seed := uint64(0); events < wanted; seed++ {
 		w, violations := simulate(seed, 250, heavyFaults, noBug)
 		events, calls, rollouts, worlds = events+w.events, calls+w.calls, rollouts+len(w.started), worlds+1
+		orders += w.orders
 		if len(violations) > 0 {
 			t.Fatalf("seed %d:\n%s", seed, strings.Join(violations, "\n"))
 		}
 	}
-	t.Logf("%d worlds, %d events, %d calls, %d rollouts", worlds, events, calls, rollouts)
+	t.Logf("%d worlds, %d events, %d of them orders of humans, %d calls, %d rollouts", worlds, events, orders, calls, rollouts)
 	if rollouts < events/100 {
 		t.Errorf("only %d rollouts happened: the simulation does not exercise what it should", rollouts)
 	}
@@ -1002,7 +1249,8 @@ func TestAQuietDeploymentIsWatchedToItsEnd(t *testing.T) {
 }
 
 func TestTheSimulationFindsPlantedBugs(t *testing.T) {
-	for _, planted := range []plantedBug{writesAreNotFenced, stableIsSuccess, badIsForgotten, actIsRepeated} {
+	for _, planted := range []plantedBug{writesAreNotFenced, stableIsSuccess, badIsForgotten, actIsRepeated, holdsAreOverlooked,
+		requestStays, passedIsForgotten, ordersAreUntold, freezesAreMissed} {
 		t.Run(string(planted), func(t *testing.T) {
 			for seed := range uint64(20) {
 				if _, violations := simulate(seed, 100, heavyFaults, planted); len(violations) > 0 {

@@ -49,6 +49,8 @@ func (s *step) carryOut(ctx context.Context) (again bool, err error) {
 		return true, s.setAside(ctx)
 	case Abandon:
 		return true, s.abandon(ctx, decision)
+	case Withdraw:
+		return true, s.withdraw(ctx)
 	}
 	return false, fmt.Errorf("%s: no way to carry out %q", s.record.Workload, s.look.decision.Action)
 }
@@ -113,7 +115,7 @@ func (s *step) roll(ctx context.Context) (bool, error) {
 		return s.answer(ctx, err, Unverified)
 	}
 	if request := s.record.Request; request != nil {
-		intent.Override = request.Override
+		intent.Override, intent.Request = request.Override, request
 		s.record.Forgive(request.Image.Digest)
 		s.record.PassOver(*request, decision.PassedOver)
 		s.record.Request = nil
@@ -148,15 +150,38 @@ func (s *step) start(ctx context.Context, resumed bool) (bool, error) {
 			return s.giveUp(ctx, err)
 		}
 	}
+	return began, s.begin(ctx, prepared)
+}
+
+// withdraw gives the rollout up, unless its start is found: its deployment may have failed and be gone already, and what failed
+// must not be tried again. It takes the lease first, so that only one invocation does.
+func (s *step) withdraw(ctx context.Context) error {
+	s.record.Rollout.Lease = s.reconciler.lease(ctx)
+	if err := s.write(ctx); err != nil {
+		return err
+	}
+	prepared, err := s.reconciler.Driver.Prepare(ctx, s.look.seen.Workload, s.change(s.record.Rollout), true)
+	if _, refused := refusal(err); err != nil && !refused {
+		return err
+	}
+	if prepared.Deployment != "" {
+		return s.begin(ctx, prepared)
+	}
+	return s.abandon(ctx, s.look.decision)
+}
+
+// begin records and tells that the rollout began.
+func (s *step) begin(ctx context.Context, prepared Prepared) error {
+	current := s.record.Rollout
 	current.Phase, current.StartedAt = ledger.Started, s.reconciler.Now()
 	current.Revision, current.Deployment = prepared.Revision, prepared.Deployment
 	s.record.Refusal = nil
 	started := s.look.decision
 	started.Action, started.Deployment = Roll, prepared.Deployment
 	if err := s.reconciler.Reporter.Report(ctx, s.announcement(started, nil)...); err != nil {
-		return false, fmt.Errorf("reporting the start: %w", err)
+		return fmt.Errorf("reporting the start: %w", err)
 	}
-	return began, s.writeStarted(ctx)
+	return s.writeStarted(ctx)
 }
 
 // writeStarted records that the rollout began. Only the holder of its lease comes here, so where somebody changed another part of
@@ -202,14 +227,17 @@ func (s *step) answer(ctx context.Context, err error, code Code) (bool, error) {
 	return false, s.refuse(ctx, Decision{Action: Refuse, Code: code, Reason: reason, Image: s.look.decision.Image})
 }
 
-// abandon drops a rollout that never started. Its image stays a candidate, so that it is tried again at the next look; the same
-// end again is told to nobody but a human who asked.
+// abandon drops a rollout that never started. Its image stays a candidate, so that it is tried again at the next look, and a
+// human's request for which a gate closed meanwhile waits again; the same end again is told to nobody but a human who asked.
 func (s *step) abandon(ctx context.Context, decision Decision) error {
 	decision.Action = Abandon
 	entry, told := s.entry(decision), s.announcement(decision, nil)
 	refusal := ledger.Refusal{Code: string(decision.Code), Digest: decision.Image.Digest, Text: decision.Reason}
 	if last := s.record.Refusal; last != nil && *last == refusal && s.look.decision.Code != Requested {
 		told = nil
+	}
+	if waits := decision.Code == Held || decision.Code == Frozen || decision.Code == Stopped; waits && s.record.Request == nil {
+		s.record.Request = s.record.Rollout.Request
 	}
 	s.record.Rollout, s.record.Refusal = nil, &refusal
 	return s.conclude(ctx, entry, told)
@@ -295,6 +323,9 @@ func (s *step) setAside(ctx context.Context) error {
 	aside := ledger.SetAside{Image: current.Image, Reason: decision.Reason}
 	aside.At = s.reconciler.Now()
 	s.record.AddSetAside(aside)
+	if request := s.record.Request; decision.Action == Fail && request != nil && request.Image.Digest == current.Image.Digest {
+		s.record.Request = nil // this is its answer
+	}
 	s.record.Rollout, s.record.Refusal = nil, nil
 	return s.conclude(ctx, entry, told)
 }
@@ -338,6 +369,7 @@ func (s *step) reportOverdue(ctx context.Context) error {
 // all the same.
 func (s *step) settleRequest(ctx context.Context) error {
 	if passed := s.look.decision.PassedOver; passed != nil {
+		s.record.Forgive(s.record.Request.Image.Digest)
 		s.record.PassOver(*s.record.Request, passed)
 	}
 	s.record.Request = nil
