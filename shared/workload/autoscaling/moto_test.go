@@ -2,11 +2,8 @@ package autoscaling_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -20,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"davit/cmd/davit/emulator/emulatortest"
+	"davit/cmd/python/environment"
 )
 
 //go:embed requirements.txt
@@ -88,26 +86,9 @@ func install() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(requirements)
-	environment := filepath.Join(directory, "moto-"+hex.EncodeToString(sum[:6]))
-	python, stamp := filepath.Join(environment, "bin", "python"), filepath.Join(environment, ".complete")
-	if _, err := os.Stat(stamp); err == nil {
-		return python, nil
-	}
-	if err := os.RemoveAll(environment); err != nil {
-		return "", err
-	}
-	for _, arguments := range [][]string{
-		{"python3", "-m", "venv", environment},
-		{python, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps", "--disable-pip-version-check", "-r", "requirements.txt"},
-		{python, "-m", "pip", "check", "--disable-pip-version-check"},
-	} {
-		command := exec.Command(arguments[0], arguments[1:]...)
-		if output, err := command.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("install moto: %v: %w\n%s", arguments, err, bytes.TrimSpace(output))
-		}
-	}
-	return python, os.WriteFile(stamp, nil, 0o600)
+	moto := filepath.Join(directory, "moto")
+	err = environment.Make(context.Background(), moto, environment.Options{Requirements: requirements, Compile: true})
+	return environment.Python(moto), err
 }
 
 func configuration(endpoint string) aws.Config {
