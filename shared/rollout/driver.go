@@ -72,8 +72,18 @@ func (d *Denied) Error() string {
 // Unwrap is the error of AWS.
 func (d *Denied) Unwrap() error { return d.Err }
 
+// allowedBy are the fields of the configuration that name what an action is allowed on.
+var allowedBy = map[string]string{
+	"iam:GetRole":  "automation.passRoles",
+	"iam:PassRole": "automation.passRoles",
+}
+
 func (d *Denied) statement() string {
-	return fmt.Sprintf(`%s is denied; allow it with {"Effect":"Allow","Action":"%s","Resource":"%s"}`, d.Action, d.Action, d.Resource)
+	text := fmt.Sprintf(`%s is denied; allow it with {"Effect":"Allow","Action":"%s","Resource":"%s"}`, d.Action, d.Action, d.Resource)
+	if field, found := allowedBy[d.Action]; found {
+		text += ", or by " + field + " of the configuration"
+	}
+	return text
 }
 
 // Refusef makes a Refused.

@@ -680,6 +680,15 @@ func (w *world) check() {
 	}
 }
 
+// history is what is told of the service, newest first.
+func (w *world) history(service *modelService) []ledger.Entry {
+	entries, err := w.memory.History(context.Background(), service.reference, ledger.MaximumHistory, "")
+	if err != nil {
+		panic(err)
+	}
+	return entries
+}
+
 // checkTold sees to it that every outcome in the history was told, and the start before it.
 func (w *world) checkTold(reference workload.Reference) {
 	entries, err := w.memory.History(context.Background(), reference, ledger.MaximumHistory, "")
@@ -1129,7 +1138,8 @@ func TestWhatIAMForbidsIsToldOnceAndTriedAgain(t *testing.T) {
 			forbid(w)
 			w.rest()
 			record := w.record(service.reference)
-			const statement = `{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::123456789012:role/web"}`
+			const statement = `{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::123456789012:role/web"}, ` +
+				"or by automation.passRoles of the configuration"
 			if record.Rollout != nil || record.Refusal == nil || !strings.Contains(record.Refusal.Text, statement) {
 				t.Fatalf("the record has the rollout %+v and the refusal %+v, want none and %s", record.Rollout, record.Refusal, statement)
 			}
@@ -1140,10 +1150,21 @@ func TestWhatIAMForbidsIsToldOnceAndTriedAgain(t *testing.T) {
 			if told != 1 {
 				t.Errorf("it was told %d times: %v", told, w.told)
 			}
+			refused := w.history(service)
+			if len(refused) > 2 {
+				t.Errorf("the history has %d lines: %+v", len(refused), refused)
+			}
 			w.forbidden.verify, w.forbidden.start = nil, nil
 			w.rest()
 			if running := service.digest(service.primary().Revision); running != w.images[0].Digest || w.record(service.reference).Refusal != nil {
 				t.Errorf("once it is allowed it runs %q, and the refusal is %+v", running, w.record(service.reference).Refusal)
+			}
+			var actions []string
+			for _, entry := range slices.Backward(w.history(service)[:2]) {
+				actions = append(actions, entry.Action)
+			}
+			if got := strings.Join(actions, " "); got != "roll succeed" {
+				t.Errorf("what came of it is told as %q", got)
 			}
 		})
 	}
@@ -1172,11 +1193,7 @@ func TestWhatCannotBePutBackIsAFailureThatIsTold(t *testing.T) {
 // rolloutOf is the ID of the service's first rollout.
 func rolloutOf(t *testing.T, w *world, service *modelService) string {
 	t.Helper()
-	entries, err := w.memory.History(t.Context(), service.reference, ledger.MaximumHistory, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, entry := range entries {
+	for _, entry := range w.history(service) {
 		if entry.Rollout != "" {
 			return entry.Rollout
 		}

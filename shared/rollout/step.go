@@ -121,10 +121,21 @@ func (s *step) roll(ctx context.Context) (bool, error) {
 		s.record.Request = nil
 	}
 	s.record.Rollout = intent
-	if err := s.write(ctx, s.entry(decision)); err != nil {
+	var entries []ledger.Entry
+	if !s.triesAgain() {
+		entries = append(entries, s.entry(decision))
+	}
+	if err := s.write(ctx, entries...); err != nil {
 		return false, err
 	}
 	return s.start(ctx, false)
+}
+
+// triesAgain tells whether what the platform refused the last time is tried again. The history has a line of that, and another only
+// of what comes of it that is new.
+func (s *step) triesAgain() bool {
+	last := s.record.Refusal
+	return last != nil && last.Code == string(RefusedByDriver) && last.Digest == s.record.Rollout.Image.Digest
 }
 
 // resume finishes a rollout whose actor is gone. It takes the lease first, so that only one invocation does.
@@ -175,23 +186,27 @@ func (s *step) begin(ctx context.Context, prepared Prepared) error {
 	current := s.record.Rollout
 	current.Phase, current.StartedAt = ledger.Started, s.reconciler.Now()
 	current.Revision, current.Deployment = prepared.Revision, prepared.Deployment
-	s.record.Refusal = nil
 	started := s.look.decision
 	started.Action, started.Deployment = Roll, prepared.Deployment
+	var entries []ledger.Entry
+	if s.triesAgain() {
+		entries = append(entries, s.entry(started))
+	}
+	s.record.Refusal = nil
 	if err := s.reconciler.Reporter.Report(ctx, s.announcement(started, nil)...); err != nil {
 		return fmt.Errorf("reporting the start: %w", err)
 	}
-	return s.writeStarted(ctx)
+	return s.writeStarted(ctx, entries...)
 }
 
 // writeStarted records that the rollout began. Only the holder of its lease comes here, so where somebody changed another part of
 // the record meanwhile, as a human does with a hold, the rollout is put into the record as it is now; otherwise all would wait for
 // the lease to end.
-func (s *step) writeStarted(ctx context.Context) error {
+func (s *step) writeStarted(ctx context.Context, entries ...ledger.Entry) error {
 	const attempts = 3
 	current := s.record.Rollout
 	for attempt := 1; ; attempt++ {
-		err := s.write(ctx)
+		err := s.write(ctx, entries...)
 		var later *Later
 		if !errors.As(err, &later) || attempt == attempts {
 			return err
@@ -228,18 +243,25 @@ func (s *step) answer(ctx context.Context, err error, code Code) (bool, error) {
 }
 
 // abandon drops a rollout that never started. Its image stays a candidate, so that it is tried again at the next look, and a
-// human's request for which a gate closed meanwhile waits again; the same end again is told to nobody but a human who asked.
+// human's request for which a gate closed meanwhile waits again; the same end again is told to nobody but a human who asked, and
+// of a try of what was refused before it is no line of the history.
 func (s *step) abandon(ctx context.Context, decision Decision) error {
 	decision.Action = Abandon
 	entry, told := s.entry(decision), s.announcement(decision, nil)
 	refusal := ledger.Refusal{Code: string(decision.Code), Digest: decision.Image.Digest, Text: decision.Reason}
-	if last := s.record.Refusal; last != nil && *last == refusal && s.look.decision.Code != Requested {
+	last := s.record.Refusal
+	same := last != nil && *last == refusal && s.look.decision.Code != Requested
+	silent := same && s.triesAgain()
+	if same {
 		told = nil
 	}
 	if waits := decision.Code == Held || decision.Code == Frozen || decision.Code == Stopped; waits && s.record.Request == nil {
 		s.record.Request = s.record.Rollout.Request
 	}
 	s.record.Rollout, s.record.Refusal = nil, &refusal
+	if silent {
+		return s.write(ctx)
+	}
 	return s.conclude(ctx, entry, told)
 }
 
