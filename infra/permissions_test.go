@@ -211,7 +211,7 @@ func TestOnlyTheRepositoriesThatTheConfigurationNamesAreRead(t *testing.T) {
 			continue
 		}
 		have := asText(s.fields["Resource"])
-		if len(list(s.fields["Resource"])) != 2 || !strings.Contains(have, ":repository/team/*") ||
+		if len(list(s.fields["Resource"])) != 3 || !strings.Contains(have, `"arn:aws:ecr:us-east-1:999999999999:repository/shared/*"`) || !strings.Contains(have, ":repository/team/*") ||
 			!strings.Contains(have, ":repository/worker") {
 			t.Errorf("they are %s", have)
 		}

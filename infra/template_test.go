@@ -134,7 +134,7 @@ ecs:
       loadBalancer: false
       circuitBreaker: false
 automation:
-  repositories: [team/*, worker]
+  repositories: [team/*, worker, "arn:aws:ecr:us-east-1:999999999999:repository/shared/*"]
   passRoles: ["role/davit/*", "arn:aws:iam::111122223333:role/legacy"]
   reservedConcurrency: 20
   maximumConcurrency: 20

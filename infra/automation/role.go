@@ -60,7 +60,10 @@ func ownStatements(made *Automation, configuration *config.Configuration, logs a
 func imageStatements(configuration *config.Configuration) []awsiam.PolicyStatement {
 	repositories := make([]string, 0, len(configuration.Automation.Repositories))
 	for _, name := range configuration.Automation.Repositories {
-		repositories = append(repositories, foundation.ARN(configuration, "ecr", "repository/"+name))
+		if !strings.HasPrefix(name, "arn:") {
+			name = foundation.ARN(configuration, "ecr", "repository/"+name)
+		}
+		repositories = append(repositories, name)
 	}
 	statements := []awsiam.PolicyStatement{
 		allow("Images", repositories, nil, "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),

@@ -10,8 +10,9 @@ import (
 type Automation struct {
 	// Architecture is what the functions are built for. Default ARM64.
 	Architecture Architecture `yaml:"architecture"`
-	// Repositories are the ECR repositories of this account and region that the functions may read, as names in which *
-	// stands for any text. Default ["*"].
+	// Repositories are the ECR repositories that the functions may read: those of this account and region as names in which *
+	// stands for any text, those of another as full ARNs, which for another account its repository's own policy must allow
+	// too. Default ["*"].
 	Repositories []string `yaml:"repositories"`
 	// PublicRepositories are the public repositories of this account that workloads may follow, as names without the alias
 	// in which * stands for any text. Their pushes are heard of in us-east-1; see Registry.PublicPushesTo for another
@@ -85,9 +86,10 @@ const minimumReceives = 5
 
 var (
 	// repositoriesPattern is a repository's name with * for any text.
-	repositoriesPattern = regexp.MustCompile(`^[a-z0-9._/*-]{1,256}$`)
-	rolePathPattern     = regexp.MustCompile(`^role/[A-Za-z0-9+=,.@_/*-]{1,500}$`)
-	roleARNPattern      = regexp.MustCompile(`^arn:aws[a-z-]*:iam::([0-9]{12}):role/[A-Za-z0-9+=,.@_/*-]{1,500}$`)
+	repositoriesPattern  = regexp.MustCompile(`^[a-z0-9._/*-]{1,256}$`)
+	repositoryARNPattern = regexp.MustCompile(`^arn:aws[a-z-]*:ecr:[a-z0-9-]+:[0-9]{12}:repository/[a-z0-9._/*-]{1,256}$`)
+	rolePathPattern      = regexp.MustCompile(`^role/[A-Za-z0-9+=,.@_/*-]{1,500}$`)
+	roleARNPattern       = regexp.MustCompile(`^arn:aws[a-z-]*:iam::([0-9]{12}):role/[A-Za-z0-9+=,.@_/*-]{1,500}$`)
 )
 
 func (a *Automation) setDefaults(removal Removal) {
@@ -114,8 +116,10 @@ func (a *Automation) validate(p *problems, account string) {
 		p.add("automation.repositories", "want at least one, such as \"*\"")
 	}
 	for i, name := range a.Repositories {
-		p.match(fmt.Sprintf("automation.repositories[%d]", i), name, repositoriesPattern,
-			"a repository's name, with * for any text")
+		if !repositoryARNPattern.MatchString(name) {
+			p.match(fmt.Sprintf("automation.repositories[%d]", i), name, repositoriesPattern,
+				"a repository's name, with * for any text, or its ARN")
+		}
 	}
 	for i, name := range a.PublicRepositories {
 		p.match(fmt.Sprintf("automation.publicRepositories[%d]", i), name, repositoriesPattern,

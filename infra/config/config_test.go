@@ -102,6 +102,13 @@ func TestDefaultsThatDependOnOtherFields(t *testing.T) {
 			t.Errorf("have %v", have.Network.GatewayEndpoints)
 		}
 	})
+	t.Run("a repository of another account is named by its ARN", func(t *testing.T) {
+		const other = "arn:aws:ecr:us-east-1:999999999999:repository/team/*"
+		have := mustParse(t, strings.Replace(whole, "automation: {}", `automation: {repositories: ["`+other+`"]}`, 1))
+		if len(have.Automation.Repositories) != 1 || have.Automation.Repositories[0] != other {
+			t.Errorf("have %v", have.Automation.Repositories)
+		}
+	})
 	t.Run("memory is twice the CPU", func(t *testing.T) {
 		have := mustParse(t, strings.Replace(whole, "containerPort: 8080", "containerPort: 8080\n      cpu: 1024", 1))
 		if have.ECS.Services[0].Memory != 2048 {
@@ -166,6 +173,8 @@ func TestErrorsNameTheField(t *testing.T) {
 		{"a health command without its kind", service, service + "\n      healthCommand: [/healthy]", []string{"ecs.services[0].healthCommand[0]"}},
 		{"every role of the account", "automation: {}", `automation: {passRoles: ["role/*"]}`, []string{"automation.passRoles[0]"}},
 		{"every role of the account by ARN", "automation: {}", `automation: {passRoles: ["arn:aws:iam::111122223333:role/*"]}`, []string{"automation.passRoles[0]"}},
+		{"a repository that is named by half an ARN", "automation: {}", `automation: {repositories: ["arn:aws:ecr:eu-west-1:123:repository/web"]}`,
+			[]string{"automation.repositories[0]", "or its ARN"}},
 		{"a role of another account", "automation: {}", `automation: {passRoles: ["arn:aws:iam::999999999999:role/task"]}`, []string{"automation.passRoles[0]", "999999999999"}},
 		{"too few attempts to wait between them", "automation: {}", "automation: {maximumReceives: 4}", []string{"automation.maximumReceives: want 5 to 1000, have 4"}},
 		{"a sweep too often", "automation: {}", "automation: {sweepMinutes: 1}", []string{"automation.sweepMinutes: want 5 to 1440, have 1"}},

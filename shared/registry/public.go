@@ -48,8 +48,7 @@ func (r *Registry) publicImages(ctx context.Context, repository workload.Reposit
 		}
 		input.NextToken = output.NextToken
 	}
-	return []imagepolicy.Image{}, fmt.Errorf("list the images of %s: %w; delete some, as public repositories have no "+
-		"lifecycle policy", repository, ErrTooManyImages)
+	return []imagepolicy.Image{}, tooMany(repository, "delete some, as public repositories have no lifecycle policy")
 }
 
 // findPublic describes one image of a public repository by its digest.
@@ -78,9 +77,8 @@ func classedPublic(repository workload.Repository, err error) error {
 	case errors.As(err, &noImage):
 		return fmt.Errorf("%w: %w", ErrNoImage, err)
 	case errors.As(err, &answer) && answer.ErrorCode() == "AccessDeniedException":
-		return fmt.Errorf(`%w; allow it with {"Effect":"Allow","Action":"ecr-public:DescribeImages",`+
-			`"Resource":"arn:aws:ecr-public::%s:repository/%s"}, by automation.publicRepositories of the configuration: %w`,
-			ErrDenied, repository.Registry, repository.Name, err)
+		return fmt.Errorf("%w: %w", ErrDenied, &rollout.Denied{Action: "ecr-public:DescribeImages", Err: err,
+			Resource: fmt.Sprintf("arn:aws:ecr-public::%s:repository/%s", repository.Registry, repository.Name)})
 	}
 	return fmt.Errorf("ecr-public:DescribeImages: %w", err)
 }

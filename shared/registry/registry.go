@@ -24,7 +24,7 @@ var (
 	// ErrNoImage says that the repository has no image of that digest, or has archived it.
 	ErrNoImage = errors.New("the repository has no such image")
 	// ErrTooManyImages says that a repository has more tagged images than Images reads.
-	ErrTooManyImages = errors.New("the repository has more than 100,000 tagged images")
+	ErrTooManyImages = errors.New("too many images to list")
 	// ErrDenied says that IAM or the repository's own policy forbids the call.
 	ErrDenied = errors.New("to describe the images is denied")
 )
@@ -81,8 +81,7 @@ func (r *Registry) Images(ctx context.Context, repository workload.Repository) (
 		}
 		input.NextToken = output.NextToken
 	}
-	return []imagepolicy.Image{}, fmt.Errorf("list the images of %s: %w; let a lifecycle policy expire some",
-		repository, ErrTooManyImages)
+	return []imagepolicy.Image{}, tooMany(repository, "let a lifecycle policy expire some")
 }
 
 // Find describes one image by its digest, tagged or not, in one call. Where there is none, the error wraps ErrNoImage
@@ -107,6 +106,11 @@ func (r *Registry) Find(
 	return image(output.ImageDetails[0]), nil
 }
 
+// tooMany says what to do about a repository with more images than are read.
+func tooMany(repository workload.Repository, advice string) error {
+	return fmt.Errorf("%w: %w", ErrTooManyImages, rollout.Refusef("%s has more than 100,000 images: %s", repository, advice))
+}
+
 // in sends the call to the repository's own region.
 func in(repository workload.Repository) func(*ecr.Options) {
 	return func(options *ecr.Options) {
@@ -127,9 +131,8 @@ func classed(repository workload.Repository, err error) error {
 	case errors.As(err, &noImage):
 		return fmt.Errorf("%w: %w", ErrNoImage, err)
 	case errors.As(err, &answer) && answer.ErrorCode() == "AccessDeniedException":
-		return fmt.Errorf(`%w; allow it with {"Effect":"Allow","Action":"ecr:DescribeImages",`+
-			`"Resource":"arn:aws:ecr:%s:%s:repository/%s"}: %w`,
-			ErrDenied, repository.Region, repository.Registry, repository.Name, err)
+		return fmt.Errorf("%w: %w", ErrDenied, &rollout.Denied{Action: "ecr:DescribeImages", Err: err,
+			Resource: fmt.Sprintf("arn:aws:ecr:%s:%s:repository/%s", repository.Region, repository.Registry, repository.Name)})
 	}
 	return fmt.Errorf("ecr:DescribeImages: %w", err)
 }

@@ -43,6 +43,9 @@ func decide(now time.Time, configured settings.Settings, record ledger.Record, s
 			Reason: fmt.Sprintf("there is no repository %s in account %s, region %s",
 				target.Repository.Name, target.Repository.Registry, target.Repository.Region)}
 	}
+	if seen.Unlisted != "" {
+		return Decision{Action: Refuse, Code: Unverified, Reason: seen.Unlisted}
+	}
 	policy, err := imagepolicy.Parse(observation.Settings.Policy, configured.Policies)
 	if err != nil {
 		return Decision{Action: Refuse, Code: BadPolicy, Reason: err.Error()}

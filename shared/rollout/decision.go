@@ -101,6 +101,8 @@ type Seen struct {
 	Images []imagepolicy.Image
 	// RepositoryMissing is true where the registry knows no such repository.
 	RepositoryMissing bool
+	// Unlisted says why the registry does not list the images before somebody changes something; empty where it does.
+	Unlisted string
 }
 
 // Verdict is what a decision thinks of one image.

@@ -74,8 +74,10 @@ func (d *Denied) Unwrap() error { return d.Err }
 
 // allowedBy are the fields of the configuration that name what an action is allowed on.
 var allowedBy = map[string]string{
-	"iam:GetRole":  "automation.passRoles",
-	"iam:PassRole": "automation.passRoles",
+	"ecr:DescribeImages":        "automation.repositories",
+	"ecr-public:DescribeImages": "automation.publicRepositories",
+	"iam:GetRole":               "automation.passRoles",
+	"iam:PassRole":              "automation.passRoles",
 }
 
 func (d *Denied) statement() string {
@@ -119,7 +121,8 @@ type Driver interface {
 // ErrNoRepository says that the registry knows no such repository.
 var ErrNoRepository = errors.New("no such repository")
 
-// Registry lists the images of a repository. Where there is no such repository its error wraps ErrNoRepository.
+// Registry lists the images of a repository. Where there is no such repository its error wraps ErrNoRepository; where it does not
+// list them before somebody changes something, a *Refused or a *Denied.
 type Registry interface {
 	Images(ctx context.Context, repository workload.Repository) ([]imagepolicy.Image, error)
 }

@@ -152,8 +152,8 @@ func (r *Reconciler) look(ctx context.Context, references []workload.Reference, 
 		})
 	} else {
 		group.Go(func() error {
-			_, _, err := repositories.list(groupContext, cause.Repository)
-			return err
+			_, _ = repositories.list(groupContext, cause.Repository) // whoever follows it gets the error
+			return nil
 		})
 		group.Go(func() error {
 			r.Driver.ReadAhead(groupContext, cause.Repository, cause.Digest)
@@ -171,12 +171,17 @@ func (r *Reconciler) look(ctx context.Context, references []workload.Reference, 
 		}
 		seen := Seen{Workload: observation}
 		if target, err := FindTarget(observation); err == nil && observation.Settings.Policy != "" {
-			images, missing, err := repositories.list(ctx, target.Repository)
-			if err != nil {
+			seen.Images, err = repositories.list(ctx, target.Repository)
+			reason, refused := refusal(err)
+			switch {
+			case errors.Is(err, ErrNoRepository):
+				seen.RepositoryMissing = true
+			case refused:
+				seen.Unlisted = reason
+			case err != nil:
 				failures = append(failures, fmt.Errorf("%s: %w", reference, err))
 				continue
 			}
-			seen.Images, seen.RepositoryMissing = images, missing
 		}
 		record := records[reference]
 		looks[reference] = look{record: record, seen: seen, settings: configured,
@@ -275,8 +280,8 @@ func newImageLists(registry Registry) *imageLists {
 	return &imageLists{registry: registry, lists: map[workload.Repository]func() ([]imagepolicy.Image, error){}}
 }
 
-// list answers the images of the repository, or that there is no such repository.
-func (l *imageLists) list(ctx context.Context, repository workload.Repository) (images []imagepolicy.Image, missing bool, err error) {
+// list answers the images of the repository.
+func (l *imageLists) list(ctx context.Context, repository workload.Repository) ([]imagepolicy.Image, error) {
 	l.mutex.Lock()
 	read, found := l.lists[repository]
 	if !found {
@@ -284,9 +289,6 @@ func (l *imageLists) list(ctx context.Context, repository workload.Repository) (
 		l.lists[repository] = read
 	}
 	l.mutex.Unlock()
-	images, err = read()
-	if errors.Is(err, ErrNoRepository) {
-		return nil, true, nil
-	}
-	return slices.Clip(images), false, err
+	images, err := read()
+	return slices.Clip(images), err
 }

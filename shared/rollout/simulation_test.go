@@ -132,8 +132,8 @@ type world struct {
 	// watched counts the looks at deployments of which no event tells; undone has what humans put back, a workload.
 	watched int
 	undone  map[string]bool
-	// forbidden are what Verify and Start answer, if not nil.
-	forbidden struct{ verify, start error }
+	// forbidden are what Verify, Start and Images answer, if not nil.
+	forbidden struct{ verify, start, images error }
 	// settling is true once faults have ended and there is capacity for all.
 	settling bool
 	// configured are the settings in force, and orders how many humans gave.
@@ -957,7 +957,7 @@ func (r modelRegistry) Images(_ context.Context, repository workload.Repository)
 			}
 		}
 	})
-	return images, err
+	return images, errors.Join(err, r.world.forbidden.images)
 }
 
 type modelLedger struct{ world *world }
@@ -1127,6 +1127,7 @@ func TestWhatIAMForbidsIsToldOnceAndTriedAgain(t *testing.T) {
 	for name, forbid := range map[string]func(*world){
 		"before the intent": func(w *world) { w.forbidden.verify = denied },
 		"in the act":        func(w *world) { w.forbidden.start = denied },
+		"of the registry":   func(w *world) { w.forbidden.images = denied },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(1, 1, faults{})
@@ -1154,7 +1155,7 @@ func TestWhatIAMForbidsIsToldOnceAndTriedAgain(t *testing.T) {
 			if len(refused) > 2 {
 				t.Errorf("the history has %d lines: %+v", len(refused), refused)
 			}
-			w.forbidden.verify, w.forbidden.start = nil, nil
+			w.forbidden.verify, w.forbidden.start, w.forbidden.images = nil, nil, nil
 			w.rest()
 			if running := service.digest(service.primary().Revision); running != w.images[0].Digest || w.record(service.reference).Refusal != nil {
 				t.Errorf("once it is allowed it runs %q, and the refusal is %+v", running, w.record(service.reference).Refusal)
@@ -1187,6 +1188,26 @@ func TestWhatCannotBePutBackIsAFailureThatIsTold(t *testing.T) {
 	}
 	if told := w.told[rolloutOf(t, w, service)+" "+string(Fail)]; told != 1 {
 		t.Errorf("the failure was told %d times", told)
+	}
+}
+
+func TestAPushToARepositoryThatMayNotBeReadIsRefused(t *testing.T) {
+	w := newWorld(1, 2, faults{})
+	w.services[w.order[0]].settings.Policy = "newest"
+	w.services[w.order[1]].settings = workload.Settings{Policy: "newest"} // which follows no repository
+	w.images = []imagepolicy.Image{{Digest: digest("a"), Tags: []string{"1.0.0"}, PushedAt: w.now}}
+	w.forbidden.images = Refusef("it has more than 100,000 images")
+	push := Cause{ID: "push", Repository: w.repository, Digest: digest("a"), Tag: "1.0.0"}
+	w.alive = append(w.alive, true)
+	decisions, err := w.reconciler.Reconcile(t.Context(), w.order, push)
+	if err != nil {
+		t.Errorf("the look ended with %v", err)
+	}
+	if got := decisions[w.order[0]]; got.Action != Refuse || got.Code != Unverified || got.Reason != "it has more than 100,000 images" {
+		t.Errorf("decided %+v", got)
+	}
+	if got := decisions[w.order[1]]; got.Code != Ambiguous {
+		t.Errorf("decided %+v of the other one", got)
 	}
 }
 
