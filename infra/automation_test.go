@@ -220,7 +220,7 @@ func TestEveryTriggerReachesTheQueueAndNoOtherRuleMay(t *testing.T) {
 		}
 		slices.Sort(allowed)
 		slices.Sort(rules)
-		want := 5
+		want := 6
 		if strings.Contains(have.text, `"davit-public-image"`) {
 			want++
 		}
