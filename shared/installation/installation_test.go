@@ -221,7 +221,7 @@ func TestAPushCostsCallsByItsMatchesAndNotByTheFleet(t *testing.T) {
 	for _, size := range []struct{ services, following int }{{1, 1}, {5, 3}, {60, 3}, {60, 10}} {
 		t.Run(fmt.Sprintf("%d of %d services follow", size.following, size.services), func(t *testing.T) {
 			calls := newFleet(t, size.services, size.following).rollOut(t)
-			if limit := 4 + 3*size.following; calls.deciding > limit {
+			if limit := 5 + size.following; calls.deciding > limit {
 				t.Errorf("finding and deciding took %d calls, more than %d: %v", calls.deciding, limit, calls.calls)
 			}
 			if limit := 7 + 6*size.following; calls.total > limit {

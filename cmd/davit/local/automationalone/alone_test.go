@@ -22,6 +22,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"davit/cmd/davit/local/cloud"
@@ -29,6 +30,10 @@ import (
 	"davit/cmd/davit/local/endpoint"
 	"davit/cmd/davit/local/push"
 	"davit/cmd/davit/local/webimage"
+	"davit/shared/ledger"
+	"davit/shared/names"
+	"davit/shared/rollout"
+	"davit/shared/workload"
 )
 
 const (
@@ -87,7 +92,27 @@ func TestTheAutomationAloneRollsOutOnAServiceThatWasThereFirst(t *testing.T) {
 	_, err = site.Sweep(ctx) // what the schedule does within 15 minutes
 	must(t, err)
 	owner.awaitImage(first)
-	owner.awaitImage(pushed("1.1.0"))
+	second := pushed("1.1.0")
+	owner.awaitImage(second)
+	wantCause(ctx, t, site, second, "push of "+name+":1.1.0 (success)")
+}
+
+// wantCause wants the history to say that the image rolled out for this cause, and not as a sweep came upon it.
+func wantCause(ctx context.Context, t *testing.T, site cloud.Site, digest, cause string) {
+	t.Helper()
+	reference, err := workload.ECSService(cluster, name)
+	must(t, err)
+	entries, err := ledger.New(dynamodb.NewFromConfig(site.Endpoint.Config()), names.Table).History(ctx, reference, ledger.MaximumHistory, "")
+	must(t, err)
+	for _, entry := range entries {
+		if entry.Action == string(rollout.Roll) && entry.Image.Digest == digest {
+			if entry.Cause != cause {
+				t.Errorf("%s rolled out for %q, want %q", entry.Image.Tag, entry.Cause, cause)
+			}
+			return
+		}
+	}
+	t.Errorf("no rollout of %s is in the history: %+v", digest, entries)
 }
 
 // newSite is a local cloud of its own, with the configuration of the repository in which its reader's account is named, and
