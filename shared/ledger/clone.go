@@ -9,7 +9,7 @@ func (r Record) Clone() Record {
 	r.SetAside = slices.Clone(r.SetAside)
 	r.PassedOver = clonePointer(r.PassedOver)
 	if r.PassedOver != nil {
-		r.PassedOver.Images = slices.Clone(r.PassedOver.Images)
+		r.PassedOver.Images, r.PassedOver.Forgiven = slices.Clone(r.PassedOver.Images), slices.Clone(r.PassedOver.Forgiven)
 	}
 	r.Rollout = clonePointer(r.Rollout)
 	if r.Rollout != nil {

@@ -93,7 +93,10 @@ func (r *Record) Forgive(digest string) {
 	}
 	passed := *r.PassedOver
 	passed.Images = slices.DeleteFunc(slices.Clone(passed.Images), func(image Image) bool { return image.Digest == digest })
-	if r.PassedOver = &passed; len(passed.Images) == 0 {
+	if passed.Rest {
+		passed.Forgiven = newestFirst(digest, passed.Forgiven, MaximumPassedOver, func(forgiven string) string { return forgiven })
+	}
+	if r.PassedOver = &passed; len(passed.Images) == 0 && !passed.Rest {
 		r.PassedOver = nil
 	}
 }
@@ -112,7 +115,7 @@ func (p PassedOver) passes(image Image) bool {
 	if slices.ContainsFunc(p.Images, func(passed Image) bool { return passed.Digest == image.Digest }) {
 		return true
 	}
-	return p.Rest && image.Digest != p.Request.Image.Digest && !image.PushedAt.IsZero() && !image.PushedAt.After(p.Request.Since())
+	return p.Rest && !slices.Contains(p.Forgiven, image.Digest) && image.Digest != p.Request.Image.Digest && !image.PushedAt.IsZero() && !image.PushedAt.After(p.Request.Since())
 }
 
 func (p PassedOver) setAside(image Image) SetAside {

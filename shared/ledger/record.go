@@ -40,6 +40,8 @@ type PassedOver struct {
 	// Rest is true where there were more of them. Then everything that was pushed before the request is passed over, but for
 	// what was asked for.
 	Rest bool `json:"rest,omitempty"`
+	// Forgiven are digests of the rest that may be tried again all the same, newest first, at most MaximumPassedOver.
+	Forgiven []string `json:"forgiven,omitempty"`
 }
 
 // Phase is how far a rollout has come.

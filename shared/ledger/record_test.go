@@ -101,10 +101,10 @@ func TestWhatARequestPassesOverIsNotTriedAgainHoweverMuchItIs(t *testing.T) {
 		images = append(images, Image{Digest: fmt.Sprint(i), PushedAt: at.Add(-time.Hour)})
 	}
 	images = append(images, Image{Digest: "crashed", PushedAt: at.Add(-time.Hour)})
-	record.PassOver(Request{Image: Image{Digest: "asked", Tag: "1.2.0"}, Who: "kim", Why: "errors", At: at.Add(-24 * time.Hour), Newest: at}, images)
+	record.PassOver(Request{Image: Image{Digest: "asked", Tag: "1.2.0"}, Who: "oncall", Why: "errors", At: at.Add(-24 * time.Hour), Newest: at}, images)
 	for _, image := range images {
 		aside, found := record.IsSetAside(image)
-		want := "kim went to 1.2.0 instead: errors"
+		want := "oncall went to 1.2.0 instead: errors"
 		if image.Digest == "crashed" {
 			want = "exit code 1"
 		}
@@ -119,6 +119,18 @@ func TestWhatARequestPassesOverIsNotTriedAgainHoweverMuchItIs(t *testing.T) {
 	}
 	if len(record.PassedOver.Images) != MaximumPassedOver {
 		t.Errorf("%d images are named, want %d", len(record.PassedOver.Images), MaximumPassedOver)
+	}
+	unnamed := images[2*MaximumPassedOver]
+	for _, digest := range []string{images[0].Digest, unnamed.Digest} {
+		record.Forgive(digest)
+	}
+	for _, image := range []Image{images[0], unnamed} {
+		if aside, found := record.IsSetAside(image); found {
+			t.Errorf("%s is forgiven and set aside: %s", image.Digest, aside.Reason)
+		}
+	}
+	if _, found := record.IsSetAside(images[2*MaximumPassedOver+1]); !found {
+		t.Error("the rest is forgiven with one of it")
 	}
 	if record.PassOver(Request{Image: Image{Digest: "0"}, At: at}, images[:1]); record.PassedOver != nil {
 		t.Errorf("a request that leaves nothing behind left %+v", record.PassedOver)

@@ -150,7 +150,7 @@ func TestDecide(t *testing.T) {
 		}, Wait, Patience, ""},
 		{"the end of the ladder pages", func(s *scene) { s.incident().Step = 4 }, PageHuman, LadderEnded, ""},
 		{"after a page davit only looks", func(s *scene) { s.incident().PagedAt = noon.Add(-time.Hour) }, Wait, Paged, ""},
-		{"a global stop holds up", func(s *scene) { s.configured.Stop = &settings.Stop{Who: "kim", Why: "game day"} }, HoldUp, Stopped, "kim"},
+		{"a global stop holds up", func(s *scene) { s.configured.Stop = &settings.Stop{Who: "oncall", Why: "game day"} }, HoldUp, Stopped, "oncall"},
 		{"a hold by tag holds up", func(s *scene) { s.seen.Settings.Hold = "migration" }, HoldUp, Held, "migration"},
 		{"a guard is noted once", func(s *scene) {
 			s.seen.Settings.Hold, s.incident().Waits, s.incident().WaitsSince = "migration", "hold", noon.Add(-time.Minute)
@@ -220,7 +220,7 @@ func TestDecide(t *testing.T) {
 		{"an act whose actor died is finished", func(s *scene) { s.acting(settings.Restart, ledger.Intended) }, Resume, Interrupted, ""},
 		{"but not past a stop", func(s *scene) {
 			s.acting(settings.Restart, ledger.Intended)
-			s.configured.Stop = &settings.Stop{Who: "kim"}
+			s.configured.Stop = &settings.Stop{Who: "oncall"}
 		}, Conclude, Interrupted, "may not be finished"},
 		{"an act that has yet to help is waited for", func(s *scene) { s.acting(settings.Restart, ledger.Started) }, Wait, UnderWay, ""},
 		{"an act that helped", func(s *scene) {

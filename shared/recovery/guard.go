@@ -7,7 +7,6 @@ import (
 
 	"davit/shared/ledger"
 	"davit/shared/settings"
-	"davit/shared/workload"
 )
 
 // guard says whether something forbids the step now: a human, something else that is under way, or a limit.
@@ -54,7 +53,7 @@ func (v view) forbidden() (Code, string, bool) {
 
 // busy says what else is changing the workload. A rollout in progress is what a rollback is for.
 func (v view) busy(incident ledger.Incident, do settings.Do) string {
-	primary, _ := v.seen.Primary()
+	progressing, found := v.seen.Progressing()
 	current := v.record.Rollout
 	switch {
 	case v.record.Scaling.Act != nil && v.now.Before(v.record.Scaling.Act.Lease):
@@ -63,12 +62,12 @@ func (v view) busy(incident ledger.Incident, do settings.Do) string {
 		return v.record.Request.Who + " asked for an image, which is yet to roll out"
 	case current != nil && (do != settings.Rollback || current.Phase != ledger.Started):
 		return "a rollout is in progress"
-	case current != nil, primary.State != workload.InProgress, v.own(incident, primary.ID):
+	case current != nil, !found, v.own(incident, progressing.ID):
 		return ""
-	case v.now.Sub(primary.CreatedAt) > time.Duration(settings.Settings{OutcomeTimeout: v.configured.OutcomeTimeout}.WithDefaults().OutcomeTimeout):
+	case v.now.Sub(progressing.CreatedAt) > time.Duration(settings.Settings{OutcomeTimeout: v.configured.OutcomeTimeout}.WithDefaults().OutcomeTimeout):
 		return ""
 	}
-	return "deployment " + primary.ID + ", which davit did not start, is in progress"
+	return "deployment " + progressing.ID + ", which davit did not start, is in progress"
 }
 
 // own tells whether an act of the incident started the deployment.

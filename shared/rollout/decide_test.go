@@ -212,16 +212,16 @@ func TestDecide(t *testing.T) {
 		}, Refuse, Ambiguous, "name one by davit/container"},
 		{"a missing repository is refused", func(s *scene) { s.seen.RepositoryMissing = true }, Refuse, NoRepository, "no repository web"},
 		{"a hold by tag refuses", func(s *scene) { s.seen.Workload.Settings.Hold = "migration of the database" }, Refuse, Held, "migration of the database"},
-		{"a global stop refuses", func(s *scene) { s.settings.Stop = &settings.Stop{Who: "kim", Why: "a storm", At: noon} }, Refuse, Stopped, "davit is stopped by kim"},
+		{"a global stop refuses", func(s *scene) { s.settings.Stop = &settings.Stop{Who: "oncall", Why: "a storm", At: noon} }, Refuse, Stopped, "davit is stopped by oncall"},
 		{"a remedy that is being started is waited for", func(s *scene) {
 			s.record.Recovery.Act = &ledger.Act{Do: "restart", Phase: ledger.Intended}
 		}, Wait, InProgress, "being remedied"},
-		{"a hold in the ledger refuses", func(s *scene) { s.record.Hold = &ledger.Hold{Who: "kim", Why: "load test", At: noon} }, Refuse, Held, "by kim since"},
+		{"a hold in the ledger refuses", func(s *scene) { s.record.Hold = &ledger.Hold{Who: "oncall", Why: "load test", At: noon} }, Refuse, Held, "by oncall since"},
 		{"a hold that has ended does not", func(s *scene) {
-			s.record.Hold = &ledger.Hold{Who: "kim", Why: "load test", At: noon, Until: noon.Add(time.Minute)}
+			s.record.Hold = &ledger.Hold{Who: "oncall", Why: "load test", At: noon, Until: noon.Add(time.Minute)}
 		}, Roll, NewerImage, ""},
 		{"a hold says nothing where there is nothing to do", func(s *scene) {
-			s.record.Hold = &ledger.Hold{Who: "kim", Why: "load test", At: noon}
+			s.record.Hold = &ledger.Hold{Who: "oncall", Why: "load test", At: noon}
 			s.seen.Workload.Containers[0].Image = base + "@" + digest("b")
 		}, Nothing, UpToDate, ""},
 		{"a freeze refuses until it ends", func(s *scene) {
@@ -268,46 +268,46 @@ func TestDecide(t *testing.T) {
 
 		{"a request goes back", func(s *scene) {
 			s.seen.Workload.Containers[0].Image = base + "@" + digest("b")
-			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", Override: true}
-		}, Roll, Requested, "kim asked for 0.9.0"},
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "oncall", Why: "errors", Override: true}
+		}, Roll, Requested, "oncall asked for 0.9.0"},
 		{"an overriding request passes a hold", func(s *scene) {
-			s.record.Hold = &ledger.Hold{Who: "lee", Why: "x", At: noon}
-			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", Override: true}
+			s.record.Hold = &ledger.Hold{Who: "release", Why: "x", At: noon}
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "oncall", Why: "errors", Override: true}
 		}, Roll, Requested, ""},
 		{"a request without override does not", func(s *scene) {
-			s.record.Hold = &ledger.Hold{Who: "lee", Why: "x", At: noon}
-			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", At: noon.Add(time.Hour), Why: "errors"}
-		}, Refuse, Held, "kim asked for 0.9.0"},
+			s.record.Hold = &ledger.Hold{Who: "release", Why: "x", At: noon}
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "oncall", At: noon.Add(time.Hour), Why: "errors"}
+		}, Refuse, Held, "oncall asked for 0.9.0"},
 		{"a request for what runs is settled", func(s *scene) {
-			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "kim", Why: "stay"}
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "oncall", Why: "stay"}
 		}, Settle, AlreadyRunning, ""},
 
 		{"an overriding request ends a rollout that is under way", func(s *scene) {
 			s.rolling()
-			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "kim", Why: "errors", Override: true}
-		}, Supersede, Requested, "kim asked for 1.0.0 (000000000000) instead: errors"},
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "oncall", Why: "errors", Override: true}
+		}, Supersede, Requested, "oncall asked for 1.0.0 (000000000000) instead: errors"},
 		{"another request waits for the rollout", func(s *scene) {
 			s.rolling()
-			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "kim", Why: "errors"}
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "oncall", Why: "errors"}
 		}, Wait, InProgress, ""},
 		{"an overriding request passes a deployment in progress", func(s *scene) {
 			s.seen.Workload.Deployments[0].State = workload.InProgress
 			s.seen.Workload.Deployments[0].CreatedAt = s.now.Add(-time.Minute)
-			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", Override: true}
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "oncall", Why: "errors", Override: true}
 		}, Roll, Requested, ""},
 		{"a request that waited gives way to what was pushed since", func(s *scene) {
-			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", At: noon}
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "oncall", Why: "errors", At: noon}
 			s.seen.Images[1].PushedAt = noon.Add(time.Minute)
-		}, Settle, Superseded, "kim asked for 0.9.0 (000000000000), and 1.1.0 (000000000000) was pushed since"},
+		}, Settle, Superseded, "oncall asked for 0.9.0 (000000000000), and 1.1.0 (000000000000) was pushed since"},
 		{"a request stands against what was pushed before it", func(s *scene) {
-			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", At: noon.Add(time.Hour)}
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "oncall", Why: "errors", At: noon.Add(time.Hour)}
 		}, Roll, Requested, ""},
 		{"a request of somebody whose clock is slow stands against what was seen when it was made", func(s *scene) {
-			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", At: noon.Add(-time.Hour),
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "oncall", Why: "errors", At: noon.Add(-time.Hour),
 				Newest: noon.Add(20 * time.Minute)}
 		}, Roll, Requested, ""},
 		{"a request of somebody whose clock is fast gives way to what was pushed since", func(s *scene) {
-			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", At: noon.Add(24 * time.Hour),
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "oncall", Why: "errors", At: noon.Add(24 * time.Hour),
 				Newest: noon.Add(5 * time.Minute)}
 		}, Settle, Superseded, "1.1.0 (000000000000) was pushed since"},
 		{"a completed deployment is a success", func(s *scene) {
@@ -441,7 +441,7 @@ func TestDecide(t *testing.T) {
 			rollout.Phase, rollout.Revision, rollout.Deployment = ledger.Intended, "", ""
 		}, Adopt, Interrupted, ""},
 		{"an intent is withdrawn under a hold", func(s *scene) {
-			s.record.Hold = &ledger.Hold{Who: "kim", Why: "x", At: noon}
+			s.record.Hold = &ledger.Hold{Who: "oncall", Why: "x", At: noon}
 			s.record.Rollout = &ledger.Rollout{ID: "r", Phase: ledger.Intended, Image: ledger.Image{Digest: digest("b")}, From: s.seen.Workload.Revision,
 				Containers: []string{"web"}}
 		}, Withdraw, Held, ""},
@@ -477,7 +477,7 @@ func TestDecide(t *testing.T) {
 func TestARequestPassesOverAllThatRanksAboveIt(t *testing.T) {
 	scene := newScene()
 	scene.seen.Workload.Containers[0].Image = base + "@" + digest("b")
-	scene.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "kim", Why: "errors", Override: true}
+	scene.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "oncall", Why: "errors", Override: true}
 	var tags []string
 	for _, aside := range scene.decide().PassedOver {
 		tags = append(tags, aside.Tag)

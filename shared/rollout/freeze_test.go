@@ -31,10 +31,10 @@ func TestWhatWasPushedDuringAFreezeRollsOutWhenItEnds(t *testing.T) {
 		{"a sweep an hour after", ends.Add(time.Hour), told, Roll, NewerImage},
 		{"the push's own event, once it is over", ends, func(s *scene) { told(s); s.push("b", "1.1.0") }, Roll, NewerImage},
 		{"a request that waited for it", ends, func(s *scene) {
-			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "ada", Why: "try it", At: opens}
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "operator", Why: "try it", At: opens}
 		}, Roll, Requested},
 		{"the same request during it", ends.Add(-1), func(s *scene) {
-			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "ada", Why: "try it", At: opens}
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "operator", Why: "try it", At: opens}
 		}, Refuse, Frozen},
 		{"at its end, but within another", ends, func(s *scene) {
 			told(s)

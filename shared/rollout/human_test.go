@@ -20,7 +20,7 @@ import (
 // ask gives an order on the world's first workload, without any fault.
 func (w *world) ask(t *testing.T, action Action, alter func(*ledger.Record) ledger.Entry) {
 	t.Helper()
-	given := Order{Action: action, Workload: w.order[0], Who: "kim"}
+	given := Order{Action: action, Workload: w.order[0], Who: "oncall"}
 	if _, err := given.Give(t.Context(), w.memory, w.now, func(record *ledger.Record) (ledger.Entry, error) { return alter(record), nil }); err != nil {
 		t.Fatal(err)
 	}
@@ -78,18 +78,18 @@ func TestWhatAHumanDoesIsToldByTheNextLookAndOnce(t *testing.T) {
 		alter  func(*ledger.Record) ledger.Entry
 	}{
 		{HumanHold, davit.DetailTypeWorkloadHeld, func(record *ledger.Record) ledger.Entry {
-			return Hold(record, ledger.Hold{Who: "kim", Why: "load test", At: w.now})
+			return Hold(record, ledger.Hold{Who: "oncall", Why: "load test", At: w.now})
 		}},
 		{HumanResume, davit.DetailTypeWorkloadResumed, func(record *ledger.Record) ledger.Entry { return Resume(record, "") }},
 		{HumanRollback, davit.DetailTypeRolloutRequested, func(record *ledger.Record) ledger.Entry {
-			return Ask(record, ledger.Request{Image: ledger.Image{Digest: first}, Who: "kim", Why: "slow", Override: true, At: w.now})
+			return Ask(record, ledger.Request{Image: ledger.Image{Digest: first}, Who: "oncall", Why: "slow", Override: true, At: w.now})
 		}},
 		{HumanForgive, davit.DetailTypeImagesForgiven, func(record *ledger.Record) ledger.Entry {
 			Forgive(record, second)
 			return ledger.Entry{Reason: "it may be tried again", Image: &ledger.Image{Digest: second}}
 		}},
 		{HumanRollout, davit.DetailTypeRolloutRequested, func(record *ledger.Record) ledger.Entry {
-			return Ask(record, ledger.Request{Image: ledger.Image{Digest: second}, Who: "kim", Why: "again", At: w.now})
+			return Ask(record, ledger.Request{Image: ledger.Image{Digest: second}, Who: "oncall", Why: "again", At: w.now})
 		}},
 	} {
 		published.events = nil
@@ -108,8 +108,8 @@ func TestWhatAHumanDoesIsToldByTheNextLookAndOnce(t *testing.T) {
 			t.Errorf("%s was counted %d times:\n%s", given.action, count, metrics)
 		}
 		detail := published.events[0].Detail.(davit.Rollout)
-		if detail.Who != "kim" || detail.Action != string(given.action) || detail.Code != "requested" || detail.Rollout != "" ||
-			detail.Cause != "davit "+string(given.action)+" by kim" {
+		if detail.Who != "oncall" || detail.Action != string(given.action) || detail.Code != "requested" || detail.Rollout != "" ||
+			detail.Cause != "davit "+string(given.action)+" by oncall" {
 			t.Errorf("%s is told as %+v", given.action, detail)
 		}
 		encoded, err := json.Marshal(detail)
@@ -130,7 +130,7 @@ func TestABusThatIsDownStopsNobodyFromGoingBack(t *testing.T) {
 	w.pushGood()
 	published.down, published.events = true, nil
 	w.ask(t, HumanRollback, func(record *ledger.Record) ledger.Entry {
-		return Ask(record, ledger.Request{Image: ledger.Image{Digest: first}, Who: "kim", Why: "slow", Override: true, At: w.now})
+		return Ask(record, ledger.Request{Image: ledger.Image{Digest: first}, Who: "oncall", Why: "slow", Override: true, At: w.now})
 	})
 	w.rest()
 	if running := service.digest(service.primary().Revision); running != first {
@@ -152,7 +152,7 @@ func TestTooMuchThatIsUntoldStopsTheFunctions(t *testing.T) {
 	published.down = true
 	for range ledger.MaximumAnnouncements {
 		w.ask(t, HumanHold, func(record *ledger.Record) ledger.Entry {
-			return Hold(record, ledger.Hold{Who: "kim", Why: "x", At: w.now})
+			return Hold(record, ledger.Hold{Who: "oncall", Why: "x", At: w.now})
 		})
 	}
 	w.ask(t, HumanResume, func(record *ledger.Record) ledger.Entry { return Resume(record, "") })
@@ -220,7 +220,7 @@ func TestAHoldInTheMiddleOfAnActDelaysNeither(t *testing.T) {
 	w.rest()
 	w.reconciler.Ledger = &during{Ledger: w.reconciler.Ledger, order: func() {
 		w.ask(t, HumanHold, func(record *ledger.Record) ledger.Entry {
-			return Hold(record, ledger.Hold{Who: "kim", Why: "x", At: w.now})
+			return Hold(record, ledger.Hold{Who: "oncall", Why: "x", At: w.now})
 		})
 	}}
 	w.push()

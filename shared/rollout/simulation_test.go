@@ -451,14 +451,14 @@ func (w *world) sweep() {
 func (w *world) human(service *modelService) {
 	reference, now := service.reference, w.now
 	record := w.record(reference)
-	because := ledger.Hold{Who: "kim", Why: "load test", At: now}
-	request := ledger.Request{Who: "kim", Why: "errors", At: now, Override: w.random.IntN(2) == 0}
+	because := ledger.Hold{Who: "oncall", Why: "load test", At: now}
+	request := ledger.Request{Who: "oncall", Why: "errors", At: now, Override: w.random.IntN(2) == 0}
 	if w.random.IntN(2) == 0 {
 		because.Until = now.Add(time.Duration(w.random.IntN(40)) * time.Minute)
 	}
 	switch choice := w.random.IntN(9); {
 	case choice == 0:
-		w.configured.Stop = &settings.Stop{Who: "kim", Why: "game day", At: now}
+		w.configured.Stop = &settings.Stop{Who: "oncall", Why: "game day", At: now}
 	case choice <= 2:
 		w.configured.Stop = nil
 	case choice == 3:
@@ -504,7 +504,7 @@ func (w *world) give(reference workload.Reference, action Action, alter func(*le
 	w.alive = append(w.alive, true)
 	defer func() { w.alive = w.alive[:len(w.alive)-1] }()
 	w.orders++
-	order := Order{Action: action, Workload: reference, Who: w.next("kim")}
+	order := Order{Action: action, Workload: reference, Who: w.next("oncall")}
 	for range 8 {
 		_, err := order.Give(context.Background(), modelLedger{w}, w.now, func(record *ledger.Record) (ledger.Entry, error) { return alter(record), nil })
 		if errors.Is(err, errDied) {
@@ -1087,7 +1087,7 @@ func TestARequestStandsUntilSomethingNewerIsPushedHoweverManyImagesThereAre(t *t
 	}
 	ask := func(tag string) {
 		record := w.record(service.reference)
-		record.Request = &ledger.Request{Image: ledger.Image{Digest: digests[tag], Tag: tag}, Who: "kim", Why: "errors", Override: true, At: w.now}
+		record.Request = &ledger.Request{Image: ledger.Image{Digest: digests[tag], Tag: tag}, Who: "oncall", Why: "errors", Override: true, At: w.now}
 		if _, err := w.memory.Write(t.Context(), record); err != nil {
 			t.Fatal(err)
 		}

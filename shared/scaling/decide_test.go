@@ -49,7 +49,7 @@ func TestDecide(t *testing.T) {
 			Duration: settings.Duration(time.Hour), Min: 8, Max: 10}}},
 	}}
 	stopped := configured
-	stopped.Stop = &settings.Stop{Who: "ada", Why: "incident", At: noon}
+	stopped.Stop = &settings.Stop{Who: "operator", Why: "incident", At: noon}
 	three, five := 3, 5
 	tests := []struct {
 		name       string
@@ -135,10 +135,10 @@ func TestDecide(t *testing.T) {
 			seen: service(func(o *Observation) { calm(o, 20) }), action: Refuse, code: Flapping, says: "3 were too few"},
 		{name: "after a while it is", state: ledger.Scaling{TooFew: &ledger.TooFew{Count: 3, Until: noon, Times: 1}},
 			seen: service(func(o *Observation) { calm(o, 20) }), action: Scale, code: Calm, to: "3 tasks"},
-		{name: "the global stop", configured: stopped, seen: service(nil), action: Refuse, code: Stopped, says: "stopped by ada"},
+		{name: "the global stop", configured: stopped, seen: service(nil), action: Refuse, code: Stopped, says: "stopped by operator"},
 		{name: "a hold by tag", seen: service(func(o *Observation) { o.Hold = "load test" }), action: Refuse, code: Held, says: "load test"},
-		{name: "a hold by command", record: ledger.Record{Hold: &ledger.Hold{Who: "ada", Why: "audit"}}, seen: service(nil), action: Refuse, code: Held, says: "ada"},
-		{name: "a hold that has ended", record: ledger.Record{Hold: &ledger.Hold{Who: "ada", Until: noon}}, seen: service(nil), action: Scale, code: AlarmOn, to: "5 tasks"},
+		{name: "a hold by command", record: ledger.Record{Hold: &ledger.Hold{Who: "operator", Why: "audit"}}, seen: service(nil), action: Refuse, code: Held, says: "operator"},
+		{name: "a hold that has ended", record: ledger.Record{Hold: &ledger.Hold{Who: "operator", Until: noon}}, seen: service(nil), action: Scale, code: AlarmOn, to: "5 tasks"},
 		{name: "a rollout in progress", record: ledger.Record{Rollout: &ledger.Rollout{ID: "r"}}, seen: service(nil), action: Refuse, code: InProgress},
 		{name: "somebody else's deployment in progress", seen: service(func(o *Observation) { o.Deploying = "ecs-svc/7" }), action: Refuse, code: InProgress, says: "ecs-svc/7"},
 		{name: "an incident's act", record: ledger.Record{Recovery: ledger.Recovery{Act: &ledger.Act{ID: "a"}}}, seen: service(nil), action: Refuse, code: Remedying},

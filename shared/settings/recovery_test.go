@@ -46,7 +46,7 @@ func TestPlaybooksAreValidated(t *testing.T) {
 }
 
 func TestTheStopIsReadBackAsItWasWritten(t *testing.T) {
-	stop := &settings.Stop{Who: "minjun", Why: "a storm", At: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)}
+	stop := &settings.Stop{Who: "oncall", Why: "a storm", At: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)}
 	text, err := stop.Encode()
 	if err != nil {
 		t.Fatal(err)

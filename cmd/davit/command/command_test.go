@@ -293,7 +293,7 @@ func TestWhatEndsARequest(t *testing.T) {
 		{"it succeeded", []ledger.Entry{ours(rollout.Roll), ours(rollout.Succeed)}, true, ""},
 		{"it runs already", []ledger.Entry{{Action: string(rollout.Settle), Image: wanted}}, true, ""},
 		{"something newer took its place", []ledger.Entry{{Action: string(rollout.Settle), Code: string(rollout.Superseded), Image: wanted,
-			Reason: "kim asked for 1.1.0, and 1.2.0 was pushed since"}}, true, "1.1.0 (aaaaaaaaaaaa) was superseded: kim asked for 1.1.0, and 1.2.0 was pushed since"},
+			Reason: "oncall asked for 1.1.0, and 1.2.0 was pushed since"}}, true, "1.1.0 (aaaaaaaaaaaa) was superseded: oncall asked for 1.1.0, and 1.2.0 was pushed since"},
 		{"an earlier rollout of the same image succeeded", []ledger.Entry{{Action: string(rollout.Succeed), Image: wanted, Rollout: "earlier"}}, false, ""},
 		{"another rollout failed", []ledger.Entry{ours(rollout.Roll), {Action: string(rollout.Fail), Image: other, Rollout: "other"}}, false, ""},
 		{"it failed", []ledger.Entry{ours(rollout.Roll), ours(rollout.Fail)}, true, "the rollout of 1.1.0 (aaaaaaaaaaaa) failed: the reason"},
@@ -437,5 +437,22 @@ func TestCompletionOffersWhatIsSetAside(t *testing.T) {
 	}
 	if name := show.Image(image.Tag, image.Digest); name != "1.1.0 (aaaaaaaaaaaa)" {
 		t.Errorf("the image is called %s", name)
+	}
+}
+
+func TestWhatIsForgivenOfWhatARequestPassedOver(t *testing.T) {
+	named, unnamed := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
+	record := ledger.Record{PassedOver: &ledger.PassedOver{Images: []ledger.Image{{Digest: named, Tag: "1.2.0"}}, Rest: true}}
+	for name, want := range map[string]string{"": named, "1.2.0": named, named: named, unnamed: unnamed} {
+		if got, err := chosen(record, name); err != nil || len(got) != 1 || got[0].Digest != want {
+			t.Errorf("%q: got %+v, %v", name, got, err)
+		}
+	}
+	if _, err := chosen(record, "1.1.0"); err == nil || !strings.Contains(err.Error(), "give the whole digest") {
+		t.Errorf("a tag of the rest: %v", err)
+	}
+	record.PassedOver.Rest = false
+	if _, err := chosen(record, unnamed); err == nil || !strings.Contains(err.Error(), "is not set aside") {
+		t.Errorf("a digest that nobody passed over: %v", err)
 	}
 }

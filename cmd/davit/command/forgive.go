@@ -11,6 +11,7 @@ import (
 	"davit/cmd/davit/command/show"
 	"davit/shared/ledger"
 	"davit/shared/rollout"
+	"davit/shared/workload"
 )
 
 func forgiveCommand(world environment) *cobra.Command {
@@ -58,7 +59,7 @@ func (s *session) forgive(ctx context.Context, forgiven act, name string) error 
 	}
 	result := done{Workload: forgiven.workload, Action: forgiven.verb, Who: forgiven.who, Why: forgiven.why}
 	_, err = s.change(ctx, forgiven, func(record *ledger.Record) (entry ledger.Entry, err error) {
-		if result.Forgiven, err = chosen(record.AllSetAside(), name); err != nil {
+		if result.Forgiven, err = chosen(*record, name); err != nil {
 			return ledger.Entry{}, err
 		}
 		var digests []string
@@ -87,9 +88,12 @@ func (s *session) forgive(ctx context.Context, forgiven act, name string) error 
 	return s.report(result)
 }
 
-// chosen are the images that the name means; all where it is empty.
-func chosen(aside []ledger.SetAside, name string) ([]ledger.SetAside, error) {
-	if len(aside) == 0 {
+// chosen are the images that the name means; all where it is empty. One of the rest that a request passed over is in no list, and
+// only its digest names it.
+func chosen(record ledger.Record, name string) ([]ledger.SetAside, error) {
+	aside := record.AllSetAside()
+	rest := record.PassedOver != nil && record.PassedOver.Rest
+	if len(aside) == 0 && !rest {
 		return nil, errNothingToChange
 	}
 	if name == "" {
@@ -101,7 +105,12 @@ func chosen(aside []ledger.SetAside, name string) ([]ledger.SetAside, error) {
 			meant = append(meant, image)
 		}
 	}
-	if len(meant) == 0 {
+	switch {
+	case len(meant) == 0 && rest && workload.ValidDigest(name):
+		return []ledger.SetAside{{Image: ledger.Image{Digest: name}}}, nil
+	case len(meant) == 0 && rest:
+		return nil, fmt.Errorf("%q is not among the images that are set aside by name: %s; of the others, give the whole digest", name, listed(aside))
+	case len(meant) == 0:
 		return nil, fmt.Errorf("%q is not set aside; these are: %s", name, listed(aside))
 	}
 	return meant, nil
@@ -110,6 +119,9 @@ func chosen(aside []ledger.SetAside, name string) ([]ledger.SetAside, error) {
 // listed names up to ten images.
 func listed(aside []ledger.SetAside) string {
 	const most = 10
+	if len(aside) == 0 {
+		return "all that was passed over"
+	}
 	var words []string
 	for _, image := range aside[:min(len(aside), most)] {
 		words = append(words, show.Image(image.Tag, image.Digest))

@@ -153,8 +153,8 @@ func full(reference workload.Reference, repositories ...workload.Repository) led
 			From: "web:1", FromDigest: digest(2), Revision: "web:2", Deployment: "ecs-svc/1", Cause: "a push",
 			IntendedAt: noon, StartedAt: noon.Add(time.Second), Failure: "it failed", Overdue: true,
 		},
-		Hold:    &ledger.Hold{Who: "ada", Why: "a test", At: noon, Until: noon.Add(time.Hour)},
-		Request: &ledger.Request{Image: image, Who: "ada", Why: "a hotfix", Override: true, At: noon, Newest: noon.Add(-time.Hour)},
+		Hold:    &ledger.Hold{Who: "operator", Why: "a test", At: noon, Until: noon.Add(time.Hour)},
+		Request: &ledger.Request{Image: image, Who: "operator", Why: "a hotfix", Override: true, At: noon, Newest: noon.Add(-time.Hour)},
 		Refusal: &ledger.Refusal{Code: "older", Digest: digest(3), Text: "older than 1.1.0"},
 	}
 }

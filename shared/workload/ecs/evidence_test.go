@@ -85,7 +85,7 @@ func TestEvidenceOfStoppedTasks(t *testing.T) {
 					"container web exit code 1",
 				"task ffff0000…: EssentialContainerExited: other; container web exit code 1"}},
 		{"tasks of other deployments are left out", []object{
-			task("1", object{"containers": array{}}), task("2", object{"startedBy": "ecs-svc/1"}), task("3", object{"startedBy": "ada"})},
+			task("1", object{"containers": array{}}), task("2", object{"startedBy": "ecs-svc/1"}), task("3", object{"startedBy": "operator"})},
 			[]string{"task 1: EssentialContainerExited: Essential container in task exited"}},
 		{"a task that says nothing is told too",
 			[]object{task("1", object{"stopCode": "", "stoppedReason": "", "containers": array{}})},

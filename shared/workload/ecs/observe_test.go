@@ -70,7 +70,7 @@ func TestObserve(t *testing.T) {
 	w.onServices(map[string]object{"davit/web": service("davit", "web", object{
 		"tags": array{
 			object{"key": "davit/policy", "value": "semver:1.x"}, object{"key": "davit/container", "value": "web"},
-			object{"key": "davit/repository", "value": "shop"}, object{"key": "davit/hold", "value": "ada: audit"},
+			object{"key": "davit/repository", "value": "shop"}, object{"key": "davit/hold", "value": "operator: audit"},
 			object{"key": "davit/playbook", "value": "restart"}, object{"key": "team", "value": "shop"},
 		},
 		"deploymentConfiguration": object{"deploymentCircuitBreaker": object{"enable": true, "rollback": true}},
@@ -84,7 +84,7 @@ func TestObserve(t *testing.T) {
 	want := map[workload.Reference]workload.Observation{web: {
 		Workload: web, Exists: true,
 		Settings: workload.Settings{
-			Policy: "semver:1.x", Container: "web", Repository: "shop", Hold: "ada: audit", Playbook: "restart",
+			Policy: "semver:1.x", Container: "web", Repository: "shop", Hold: "operator: audit", Playbook: "restart",
 		},
 		Account: account, Region: region, RollsBack: true, Revision: revisionARN("web:7"),
 		Containers: []workload.Container{

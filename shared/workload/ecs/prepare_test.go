@@ -305,7 +305,7 @@ func TestPrepareResumedFindsTheDeployment(t *testing.T) {
 		{"one that is gone, by its stopped tasks", []workload.Deployment{{ID: "ecs-svc/1", Revision: revisionARN("web:7")}},
 			array{task("ecs-svc/1", "web:7"), task("ecs-svc/2", "web:8")}, "ecs-svc/2"},
 		{"none where only other revisions' tasks stopped", nil, array{task("ecs-svc/1", "web:7")}, ""},
-		{"none where a human ran the revision by hand", nil, array{task("ada", "web:8")}, ""},
+		{"none where a human ran the revision by hand", nil, array{task("operator", "web:8")}, ""},
 		{"none where nothing stopped", nil, nil, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -20,7 +20,7 @@ func TestARollbackByHandSticksUntilItIsForgiven(t *testing.T) {
 	newer := s.push("1.1.0", s.program.Working)
 	s.awaitProved(newer)
 
-	answer := s.davit("rollback", s.workload.String(), "--why", "checkout is slow", "--who", "minjun", "--timeout", "1m30s")
+	answer := s.davit("rollback", s.workload.String(), "--why", "checkout is slow", "--who", "oncall", "--timeout", "1m30s")
 	var asked struct {
 		Outcome string
 		Image   ledger.Image
@@ -36,7 +36,7 @@ func TestARollbackByHandSticksUntilItIsForgiven(t *testing.T) {
 		t.Errorf("the sweep undid the rollback: before %s, after %s", after, swept)
 	}
 
-	s.davit("forgive", s.workload.String(), "1.1.0", "--who", "minjun")
+	s.davit("forgive", s.workload.String(), "1.1.0", "--who", "oncall")
 	s.awaitProved(newer)
 	s.awaitAnswers("1.1.0", 1)
 }

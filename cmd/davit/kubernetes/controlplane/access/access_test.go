@@ -56,20 +56,20 @@ func TestReview(t *testing.T) {
 	const policies = "arn:aws:eks::aws:cluster-access-policy/"
 	directory := newEKS(t, map[string]string{
 		"":                                  `{"accessEntries":["arn:aws:iam::1:role/other"],"nextToken":"more"}`,
-		"?more":                             `{"accessEntries":["arn:aws:iam::1:role/team/rollout","arn:aws:iam::1:role/named","arn:aws:iam::1:user/ada"]}`,
+		"?more":                             `{"accessEntries":["arn:aws:iam::1:role/team/rollout","arn:aws:iam::1:role/named","arn:aws:iam::1:user/operator"]}`,
 		"/arn:aws:iam::1:role/team/rollout": `{"accessEntry":{"kubernetesGroups":["davit:rollout"]}}`,
 		"/arn:aws:iam::1:role/team/rollout/access-policies": `{"associatedAccessPolicies":[]}`,
 		"/arn:aws:iam::1:role/named":                        `{"accessEntry":{"username":"team:{{SessionName}}"}}`,
 		"/arn:aws:iam::1:role/named/access-policies":        `{}`,
-		"/arn:aws:iam::1:user/ada":                          `{"accessEntry":{"kubernetesGroups":["ops"]}}`,
-		"/arn:aws:iam::1:user/ada/access-policies": `{"associatedAccessPolicies":[` +
+		"/arn:aws:iam::1:user/operator":                     `{"accessEntry":{"kubernetesGroups":["ops"]}}`,
+		"/arn:aws:iam::1:user/operator/access-policies": `{"associatedAccessPolicies":[` +
 			`{"policyArn":"` + policies + `AmazonEKSViewPolicy","accessScope":{"type":"cluster"}},` +
 			`{"policyArn":"` + policies + `AmazonEKSEditPolicy","accessScope":{"type":"namespace"}}]}`,
 	})
 	verifier := bearers{
 		"rollout":  {ARN: "arn:aws:sts::1:assumed-role/rollout/s", CanonicalARN: "arn:aws:iam::1:role/rollout"},
 		"named":    {ARN: "arn:aws:sts::1:assumed-role/named/s", CanonicalARN: "arn:aws:iam::1:role/named", SessionName: "s"},
-		"ada":      {ARN: "arn:aws:iam::1:user/ada", CanonicalARN: "arn:aws:iam::1:user/ada"},
+		"operator": {ARN: "arn:aws:iam::1:user/operator", CanonicalARN: "arn:aws:iam::1:user/operator"},
 		"stranger": {ARN: "arn:aws:iam::1:user/eve", CanonicalARN: "arn:aws:iam::1:user/eve"},
 	}
 	for name, test := range map[string]struct {
@@ -80,7 +80,7 @@ func TestReview(t *testing.T) {
 		"a session of a role whose entry has a path": {"rollout", "arn:aws:sts::1:assumed-role/rollout/s", []string{"davit:rollout"}, ""},
 		"a user name with the session's":             {"named", "team:s", []string{}, ""},
 		"a policy for the whole cluster is a group, one for a namespace is none": {
-			"ada", "arn:aws:iam::1:user/ada", []string{"ops", "eks:access-policy:AmazonEKSViewPolicy"}, "",
+			"operator", "arn:aws:iam::1:user/operator", []string{"ops", "eks:access-policy:AmazonEKSViewPolicy"}, "",
 		},
 		"a principal without an entry": {"stranger", "", nil, "arn:aws:iam::1:user/eve has no access entry"},
 		"a token that was not signed":  {"forged", "", nil, "not signed"},
