@@ -37,7 +37,7 @@ func synthesiseAll(folder, functions string) error {
 		fmt.Println("refused, as it must be:", reason)
 	}
 	for _, name := range slices.Sorted(maps.Keys(configurations)) {
-		app := awscdk.NewApp(&awscdk.AppProps{
+		app := newApp(&awscdk.AppProps{
 			AnalyticsReporting: jsii.Bool(false),
 			Context:            &context,
 			Outdir:             jsii.String(filepath.Join(folder, name)),

@@ -62,7 +62,7 @@ func run(arguments []string) error {
 
 // synthesise does what the CDK CLI asks for by its context.
 func synthesise() error {
-	app := awscdk.NewApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
+	app := newApp(&awscdk.AppProps{AnalyticsReporting: jsii.Bool(false)})
 	configuration, err := choose(contextOf(app, "configuration"), contextOf(app, "shape"))
 	if err != nil {
 		return err

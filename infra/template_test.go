@@ -278,7 +278,7 @@ func templates(folder, functions string, configuration *config.Configuration) (s
 	if err != nil {
 		return nil, err
 	}
-	app := awscdk.NewApp(&awscdk.AppProps{
+	app := newApp(&awscdk.AppProps{
 		AnalyticsReporting: jsii.Bool(false),
 		Context:            &context,
 		Outdir:             jsii.String(folder),
