@@ -312,6 +312,25 @@ func handleMessages(ctx context.Context, t *testing.T, client *sqs.Client, queue
 	}
 }
 
+// quiet waits until the function's queue has been empty for a second.
+func quiet(t *testing.T) {
+	t.Helper()
+	client := sqs.NewFromConfig(localConfiguration(""))
+	found, err := client.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String(names.RolloutQueue)})
+	fatal(t, err)
+	for empty, deadline := 0, time.Now().Add(30*time.Second); empty < 10; time.Sleep(100 * time.Millisecond) {
+		held, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: found.QueueUrl,
+			AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll}})
+		fatal(t, err)
+		if empty++; held.Attributes["ApproximateNumberOfMessages"] != "0" || held.Attributes["ApproximateNumberOfMessagesNotVisible"] != "0" {
+			empty = 0
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the queue is not empty: %v", held.Attributes)
+		}
+	}
+}
+
 // eventually runs the command line until the output has the text.
 func eventually(t *testing.T, text string, arguments ...string) outcome {
 	t.Helper()
