@@ -58,6 +58,11 @@ func (a *ImageAction) Complete(around envelope.Envelope) error {
 		"detail.repository-name", a.RepositoryName); err != nil {
 		return err
 	}
+	return a.checkDigest()
+}
+
+// checkDigest wants what arrived to have a digest.
+func (a *ImageAction) checkDigest() error {
 	if a.Arrived() && !strings.HasPrefix(a.ImageDigest, "sha256:") {
 		return fmt.Errorf("detail.image-digest: want a SHA-256 digest, not %.80q", a.ImageDigest)
 	}

@@ -1,11 +1,6 @@
 package ecr
 
-import (
-	"fmt"
-	"strings"
-
-	"davit/events/envelope"
-)
+import "davit/events/envelope"
 
 // PullThroughAction is the detail of "ECR Pull Through Cache Action": a repository of a pull-through cache rule was brought in
 // line with its upstream, or could not be.
@@ -26,10 +21,7 @@ func (a *PullThroughAction) Complete(around envelope.Envelope) error {
 	if err := envelope.Required("detail.sync-status", a.SyncStatus, "detail.repository-name", a.RepositoryName); err != nil {
 		return err
 	}
-	if a.SyncStatus == Success && !strings.HasPrefix(a.ImageDigest, "sha256:") {
-		return fmt.Errorf("detail.image-digest: want a SHA-256 digest, not %.80q", a.ImageDigest)
-	}
-	return nil
+	return a.Action().checkDigest()
 }
 
 // Action is the event as a push would have told of it.

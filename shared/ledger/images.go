@@ -115,7 +115,8 @@ func (p PassedOver) passes(image Image) bool {
 	if slices.ContainsFunc(p.Images, func(passed Image) bool { return passed.Digest == image.Digest }) {
 		return true
 	}
-	return p.Rest && !slices.Contains(p.Forgiven, image.Digest) && image.Digest != p.Request.Image.Digest && !image.PushedAt.IsZero() && !image.PushedAt.After(p.Request.Since())
+	excepted := image.Digest == p.Request.Image.Digest || slices.Contains(p.Forgiven, image.Digest)
+	return p.Rest && !excepted && !image.PushedAt.IsZero() && !image.PushedAt.After(p.Request.Since())
 }
 
 func (p PassedOver) setAside(image Image) SetAside {

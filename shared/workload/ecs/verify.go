@@ -161,7 +161,8 @@ func (d *Driver) verifyLogGroup(ctx context.Context, group logGroup) error {
 	return rollout.Refusef("the log group %s does not exist in %s", group.name, group.region)
 }
 
-// secretSources are the secrets of Secrets Manager, by ARN or name, and the SSM parameters, by region, from which the containers, their log drivers and the image pull get secrets
+// secretSources are the secrets of Secrets Manager, by ARN or name, and the SSM parameters, by region, from which the
+// containers, their log drivers and the image pull get secrets
 // (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Secret.html and API_RepositoryCredentials.html). Of other
 // accounts, and of the parameters that AWS itself keeps under /aws/, nothing here can tell.
 func secretSources(
