@@ -6,6 +6,7 @@ ARCHITECTURE  := $(shell $(GO) env GOARCH)
 CDK           := node_modules/.bin/cdk
 LINTERS       := .ci/tools
 PEERS         := shared/hashing/peers shared/chain/peers
+BENCHMARKED    = $(patsubst %,./%,$(sort $(dir $(shell grep -rl --exclude-dir=peers '^func Benchmark' shared events))))
 ASSEMBLY      := shared/hashing/lanes/generator
 CONTROLPLANE  := cmd/davit/kubernetes/controlplane
 KUBERNETES    := bin/controlplane bin/kubectl
@@ -80,7 +81,7 @@ lint: $(CFN_LINT) build $(CDK) ## gofmt, vet, staticcheck, gosec; the CDK's vali
 	bin/infra lint $(TEMPLATES) $(CFN_LINT) $(CHECKOV)
 
 bench: programs $(CDK) ## measure: push to deployment beside an empty function, calls a push, deciding
-	$(GO) test -timeout 30m -run '^$$' -bench . -benchmem ./shared/... ./events/...
+	$(GO) test -timeout 30m -run '^$$' -bench . -benchmem $(BENCHMARKED)
 	@set -e; for module in $(PEERS); do echo "in $$module"; (cd $$module && $(GO) test -run '^$$' -bench . -benchmem .); done
 	bin/davit local bench
 
