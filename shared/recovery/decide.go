@@ -79,9 +79,6 @@ func (v view) decideSignal(signal Signal) (Decision, bool) {
 		return Decision{Action: Refuse, Code: NotOptedIn, Reason: "the workload carries no davit/playbook tag; tag it davit/playbook=" +
 			settings.ReservedPlaybook + " to have its incidents remediated"}, !known
 	}
-	if _, found := FindPlaybook(v.configured, name); !found {
-		return Decision{Action: Refuse, Code: BadPlaybook, Reason: fmt.Sprintf("there is no playbook %q", name)}, true
-	}
 	if reason, code, void := v.void(signal, name); void {
 		return Decision{Action: Nothing, Code: code, Reason: reason}, !known
 	}
@@ -181,7 +178,7 @@ func (v view) decideIncident(incident ledger.Incident) Decision {
 	case !incident.PagedAt.IsZero():
 		return about(incident, Decision{Action: Wait, Code: Paged, Again: pagedLook, Reason: "it is with a human; " + amiss})
 	case !found:
-		return about(incident, v.decidePage(incident, BadPlaybook, fmt.Sprintf("there is no playbook %q any more", incident.Playbook)))
+		return about(incident, v.decidePage(incident, BadPlaybook, fmt.Sprintf("davit knows no remedy: there is no playbook %q, built in or in the settings", incident.Playbook)))
 	case incident.Step >= len(playbook.Steps) || playbook.Steps[incident.Step].Do == settings.Page:
 		return about(incident, v.decidePage(incident, LadderEnded, "every step was tried and "+amiss))
 	}

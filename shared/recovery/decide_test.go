@@ -149,6 +149,7 @@ func TestDecide(t *testing.T) {
 			s.seen.Healthy, s.seen.Why = false, "1 of 2 tasks run"
 		}, Wait, Patience, ""},
 		{"the end of the ladder pages", func(s *scene) { s.incident().Step = 4 }, PageHuman, LadderEnded, ""},
+		{"an incident of a playbook that there is not pages", func(s *scene) { s.incident().Playbook = "mine" }, PageHuman, BadPlaybook, ""},
 		{"after a page davit only looks", func(s *scene) { s.incident().PagedAt = noon.Add(-time.Hour) }, Wait, Paged, ""},
 		{"a global stop holds up", func(s *scene) { s.configured.Stop = &settings.Stop{Who: "oncall", Why: "game day"} }, HoldUp, Stopped, "oncall"},
 		{"a hold by tag holds up", func(s *scene) { s.seen.Settings.Hold = "migration" }, HoldUp, Held, "migration"},
@@ -289,7 +290,7 @@ func TestDecideOnASignal(t *testing.T) {
 			s.record.Recovery.Incidents, s.seen.Settings.Playbook = nil, ""
 			alarm(s)
 		}, Refuse, NotOptedIn},
-		{"a playbook that there is not is refused", func(s *scene) { alarm(s).Named = "mine" }, Refuse, BadPlaybook},
+		{"a playbook that there is not is an incident all the same", func(s *scene) { alarm(s).Named = "mine" }, Open, Signalled},
 		{"the workload's own playbook is taken", func(s *scene) {
 			s.seen.Settings.Playbook = "mine"
 			s.configured.Recovery.Playbooks = map[string]settings.Playbook{"mine": {Steps: []settings.PlaybookStep{{Do: settings.Page}}}}
