@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// newestPolicy orders tagged images by push time.
+// newestPolicy orders tagged images by push time. ECR's is that of the first push of the image: another tag for it, as a
+// promotion gives, does not move it (github.com/aws/containers-roadmap/issues/214).
 type newestPolicy struct {
 	prefix string
 	other  string
