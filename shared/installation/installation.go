@@ -121,9 +121,6 @@ func (i *Installation) Fleet(ctx context.Context) iter.Seq2[workload.Reference, 
 			}
 		}
 		for reference, err := range i.Ledger.Workloads(ctx) {
-			if err == nil && !rollsOut(reference.Kind()) {
-				continue // nothing rolls out on a host
-			}
 			if !yield(reference, err) {
 				return
 			}

@@ -55,6 +55,3 @@ func (i *Installation) CountRemedied(ctx context.Context) (int, error) {
 	}
 	return count + more, nil
 }
-
-// rollsOut tells whether images roll out on workloads of the kind: not on hosts.
-func rollsOut(kind workload.Kind) bool { return kind != workload.EC2 && kind != workload.ASG }

@@ -75,6 +75,55 @@ func TestHistoryExpires(t *testing.T) {
 	}
 }
 
+// Only a record that lapses expires, and once the workload is back it does not: DynamoDB would delete what is in use.
+func TestWhatLapsesExpires(t *testing.T) {
+	client := newTable(t)
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	tested := ledger.New(client, names.Table, ledger.WithHistoryDays(func() int { return 30 }), ledger.WithClock(func() time.Time { return now }))
+	host, err := workload.ParseReference("ec2:i-0123456789abcdef0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rollout := &ledger.Rollout{ID: "r-1", Phase: ledger.Started}
+	incidents := ledger.Recovery{Incidents: []ledger.Incident{{ID: "inc-1", Workload: host}}}
+	for _, step := range []struct {
+		name    string
+		record  ledger.Record
+		expires bool
+	}{
+		{"there", ledger.Record{Workload: service(t, "web")}, false},
+		{"gone during a rollout", ledger.Record{Workload: service(t, "web"), Gone: true, Rollout: rollout}, false},
+		{"gone", ledger.Record{Workload: service(t, "web"), Gone: true}, true},
+		{"back", ledger.Record{Workload: service(t, "web")}, false},
+		{"a host with an incident", ledger.Record{Workload: host, Recovery: incidents}, false},
+		{"a host without", ledger.Record{Workload: host}, true},
+	} {
+		records, err := tested.Read(t.Context(), []workload.Reference{step.record.Workload})
+		if err != nil {
+			t.Fatal(err)
+		}
+		step.record.Version = records[step.record.Workload].Version
+		if _, err := tested.Write(t.Context(), step.record); err != nil {
+			t.Fatal(err)
+		}
+		output, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{
+			TableName: aws.String(names.Table),
+			Key: map[string]types.AttributeValue{
+				names.TablePartitionKey: &types.AttributeValueMemberS{Value: "workload#" + step.record.Workload.String()},
+				names.TableSortKey:      &types.AttributeValueMemberS{Value: "record"},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := output.Item[names.TableTimeToLive].(*types.AttributeValueMemberN)
+		want := strconv.FormatInt(now.AddDate(0, 0, 30).Unix(), 10)
+		if step.expires && (got == nil || got.Value != want) || !step.expires && got != nil {
+			t.Errorf("%s: the record expires at %v; it expires: %t, at %s", step.name, output.Item[names.TableTimeToLive], step.expires, want)
+		}
+	}
+}
+
 func TestFollowingGoesThroughAllPages(t *testing.T) {
 	client := newTable(t)
 	tested := ledger.New(client, names.Table)

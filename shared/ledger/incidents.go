@@ -5,27 +5,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"davit/shared/workload"
 )
 
 // Items of incidents, beside those of the workloads:
 //
 //	pk                sk              attributes
 //	incidents         INCIDENT        incident (S), expires (N)
-//	open-incidents    REFERENCE
 //	fleet             fleet           version (N), fleet (S)
 //
 // The incident's own item is a copy for whoever lists them; the record decides.
 const (
 	incidentsPartition = "incidents"
-	openPartition      = "open-incidents"
 	fleetPartition     = "fleet"
 	fleetKey           = "fleet"
 
@@ -40,9 +35,9 @@ const MaximumListed = 1000
 var ErrNoIncident = errors.New("no such incident")
 
 // WriteIncidents is Write for what concerns incidents: in the same transaction it stores the copies of the incidents for
-// those who list them, and whether the workload has open ones or an act.
+// those who list them.
 func (l *Ledger) WriteIncidents(ctx context.Context, record Record, incidents []Incident, entries ...Entry) (Record, error) {
-	extra := make([]types.TransactWriteItem, 0, len(incidents)+1)
+	copies := make([]types.TransactWriteItem, 0, len(incidents))
 	for _, incident := range incidents {
 		encoded, err := json.Marshal(incident)
 		if err != nil {
@@ -54,36 +49,10 @@ func (l *Ledger) WriteIncidents(ctx context.Context, record Record, incidents []
 		}
 		stored := key(incidentsPartition, incident.ID)
 		stored[attributeIncident] = textValue(string(encoded))
-		stored[attributeExpires] = numberValue(l.now().AddDate(0, 0, l.keptDays()).Unix())
-		extra = append(extra, l.put(stored))
+		stored[attributeExpires] = l.expiry(l.now())
+		copies = append(copies, l.put(stored))
 	}
-	if record.Open() {
-		extra = append(extra, l.put(key(openPartition, record.Workload.String())))
-	} else {
-		extra = append(extra, types.TransactWriteItem{Delete: &types.Delete{
-			TableName: &l.table, Key: key(openPartition, record.Workload.String())}})
-	}
-	return l.store(ctx, record, extra, entries)
-}
-
-// Open tells whether the record has an incident or an act that must be looked at again.
-func (r Record) Open() bool {
-	return len(r.Recovery.Incidents) > 0 || r.Recovery.Act != nil || len(r.Recovery.Announcements) > 0
-}
-
-// Open goes through the workloads that have an open incident, sorted by reference. An error ends it.
-func (l *Ledger) Open(ctx context.Context) iter.Seq2[workload.Reference, error] {
-	return func(yield func(workload.Reference, error) bool) {
-		for reference, err := range l.members(ctx, openPartition) {
-			if err != nil {
-				yield(workload.Reference{}, fmt.Errorf("list the open incidents of table %s: %w", l.table, err))
-				return
-			}
-			if !yield(reference, nil) {
-				return
-			}
-		}
-	}
+	return l.store(ctx, record, copies, entries)
 }
 
 // Incidents answers up to limit incidents, newest first; limit is 1 to MaximumListed. Empty before begins with the newest;

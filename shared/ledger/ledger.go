@@ -15,32 +15,35 @@ import (
 // condition:
 //
 //	pk                                  sk                          attributes
-//	workload#REFERENCE                  record                      version (N), repositories (S), record (S)
+//	workload#REFERENCE                  record                      version (N), listed (S), record (S), expires (N)
 //	workload#REFERENCE                  history#TIME#ID             entry (S), expires (N)
 //	repository#ACCOUNT/REGION/NAME      REFERENCE
+//	open-incidents                      REFERENCE
 //	workloads                           REFERENCE
 //
-// The record is a JSON string beside its version and not a map of attributes: it is read and written whole, never in
-// part, so a map would only cost a second encoding of the same types and DynamoDB's 3 bytes a nested element. What a
-// condition must see stands beside it: the version, and the repositories as they are in the index.
+// The last three are the index: what of it lists a workload follows from the record alone. The record is a JSON string
+// beside its version and not a map of attributes: it is read and written whole, never in part, so a map would only cost
+// a second encoding of the same types and DynamoDB's 3 bytes a nested element. What a condition must see stands beside
+// it: the version, and the partitions of the index that list the workload. A record that lapses expires like history.
 //
 // Nothing of a workload's partition sorts before its history, which lets a history page be bounded from above alone.
 const (
 	workloadPartition   = "workload#"
 	repositoryPartition = "repository#"
+	openPartition       = "open-incidents"
 	workloadsPartition  = "workloads"
 	recordKey           = "record"
 	historyKey          = "history#"
 	// afterHistory sorts after every key that begins with historyKey, and before recordKey.
 	afterHistory = "history$"
 
-	attributeVersion      = "version"
-	attributeRepositories = "repositories"
-	attributeRecord       = "record"
-	attributeEntry        = "entry"
-	attributePartition    = names.TablePartitionKey
-	attributeSort         = names.TableSortKey
-	attributeExpires      = names.TableTimeToLive
+	attributeVersion   = "version"
+	attributeListed    = "listed"
+	attributeRecord    = "record"
+	attributeEntry     = "entry"
+	attributePartition = names.TablePartitionKey
+	attributeSort      = names.TableSortKey
+	attributeExpires   = names.TableTimeToLive
 )
 
 // DefaultHistoryDays is how long history is kept where nothing else was asked for.

@@ -156,6 +156,8 @@ type Record struct {
 	Version int64 `json:"version"`
 	// Repositories are where the workload's images come from; pushes to them find the workload.
 	Repositories []workload.Repository `json:"repositories,omitempty"`
+	// Gone is true where the last look for a rollout found no such workload.
+	Gone bool `json:"gone,omitempty"`
 	// Good are the images whose rollout completed, newest first. One that is Unproved is not gone back to.
 	Good []Image `json:"good,omitempty"`
 	// SetAside are the images that failed or were superseded, newest first. They are not tried again.

@@ -124,7 +124,7 @@ func stored(key any) map[string]any {
 	partition := key.(map[string]any)["pk"]
 	return map[string]any{
 		"pk": partition, "sk": map[string]any{"S": "record"}, "version": map[string]any{"N": "7"},
-		"repositories": map[string]any{"S": ""}, "record": map[string]any{"S": `{}`},
+		"listed": map[string]any{"S": "workloads"}, "record": map[string]any{"S": `{}`},
 	}
 }
 
@@ -295,7 +295,7 @@ func TestWriteTellsConflictsFromFaults(t *testing.T) {
 	}
 }
 
-func TestWriteTakesOneCallUnlessTheRepositoriesChanged(t *testing.T) {
+func TestWriteTakesOneCallUnlessTheIndexChanged(t *testing.T) {
 	repository := workload.Repository{Registry: "000000000000", Region: "ap-northeast-2", Name: "web"}
 	web := references(t, 1)[0]
 	record := Record{Workload: web, Version: 7, Repositories: []workload.Repository{repository}}
@@ -311,7 +311,7 @@ func TestWriteTakesOneCallUnlessTheRepositoriesChanged(t *testing.T) {
 				return reply{body: map[string]any{}}
 			}
 			item := stored(map[string]any{"pk": map[string]any{"S": "workload#" + web.String()}})
-			item["repositories"] = map[string]any{"S": "000000000000/ap-northeast-2/old"}
+			item["listed"] = map[string]any{"S": "repository#000000000000/ap-northeast-2/old\nworkloads"}
 			return canceled(map[string]any{"Code": "ConditionalCheckFailed", "Item": item})
 		}}
 		if _, err := newLedger(t, table).Write(t.Context(), record); err != nil || len(table.calls) != 2 {
@@ -325,6 +325,9 @@ func TestWriteTakesOneCallUnlessTheRepositoriesChanged(t *testing.T) {
 			if !strings.Contains(text, want) {
 				t.Errorf("the second transaction has no %s: %s", want, text)
 			}
+		}
+		if strings.Contains(text, "pk:map[S:workloads]") {
+			t.Errorf("the second transaction changes what has not changed: %s", text)
 		}
 	})
 	t.Run("changed, but the version is another", func(t *testing.T) {

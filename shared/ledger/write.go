@@ -23,10 +23,10 @@ const (
 	// the names and values of all its attributes.
 	MaximumBytes = 350_000
 	// MaximumEntries is how many entries one write takes, and MaximumRepositories how many repositories a record
-	// lists: with the record itself and a change of all its repositories they stay within the 100 actions of
-	// TransactWriteItems (docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
+	// lists: with the record itself, a change of all its repositories and the copies of its incidents they stay within the
+	// 100 actions of TransactWriteItems (docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 	MaximumEntries      = 25
-	MaximumRepositories = 35
+	MaximumRepositories = 30
 	// maximumEntryID keeps the sort key far below its limit of 1024 bytes.
 	maximumEntryID = 256
 )
@@ -41,8 +41,8 @@ func (l *Ledger) Write(ctx context.Context, record Record, entries ...Entry) (Re
 	return l.store(ctx, record, nil, entries)
 }
 
-// store writes the record and the entries, with what else belongs into the same transaction.
-func (l *Ledger) store(ctx context.Context, record Record, extra []types.TransactWriteItem, entries []Entry) (Record, error) {
+// store writes the record and the entries, with the copies of incidents.
+func (l *Ledger) store(ctx context.Context, record Record, copies []types.TransactWriteItem, entries []Entry) (Record, error) {
 	read := record.Version
 	written := record
 	written.Version, written.UpdatedAt = read+1, l.now().UTC().Truncate(time.Millisecond)
@@ -50,7 +50,7 @@ func (l *Ledger) store(ctx context.Context, record Record, extra []types.Transac
 	if err != nil {
 		return Record{}, err
 	}
-	prepared.extra = extra
+	prepared.copies = copies
 	if read == 0 {
 		err = l.create(ctx, prepared)
 	} else {
@@ -70,13 +70,16 @@ func Validate(record Record, entries ...Entry) error {
 
 // prepared is what one write stores, in its stored form.
 type prepared struct {
-	workload     string
-	version      int64
-	record       string
-	repositories []string
-	entries      []preparedEntry
-	// extra are items of incidents.
-	extra []types.TransactWriteItem
+	workload string
+	version  int64
+	record   string
+	// lapses is from when on the record may be forgotten after so many days as history; zero keeps it.
+	lapses time.Time
+	// listed are the partitions of the index that list the workload.
+	listed  []string
+	entries []preparedEntry
+	// copies are those of incidents.
+	copies []types.TransactWriteItem
 }
 
 type preparedEntry struct {
@@ -92,7 +95,7 @@ func prepare(record Record, entries []Entry) (prepared, error) {
 	if record.Version < 0 {
 		return prepared{}, fmt.Errorf("write the record of %s: version %d is negative", record.Workload, record.Version)
 	}
-	repositories, err := indexed(record)
+	listed, err := record.partitions()
 	if err != nil {
 		return prepared{}, err
 	}
@@ -108,32 +111,11 @@ func prepare(record Record, entries []Entry) (prepared, error) {
 	if err != nil {
 		return prepared{}, err
 	}
-	return prepared{
-		workload:     record.Workload.String(),
-		version:      record.Version,
-		record:       string(encoded),
-		repositories: repositories,
-		entries:      lines,
-	}, nil
-}
-
-// indexed are the record's repositories as the index names them: sorted, each once.
-func indexed(record Record) ([]string, error) {
-	repositories := make([]string, 0, len(record.Repositories))
-	for _, repository := range record.Repositories {
-		name := repository.String()
-		if _, err := workload.ParseRepository(name); err != nil {
-			return nil, fmt.Errorf("write the record of %s: %w", record.Workload, err)
-		}
-		repositories = append(repositories, name)
+	stored := prepared{workload: record.Workload.String(), version: record.Version, record: string(encoded), listed: listed, entries: lines}
+	if record.Lapses() {
+		stored.lapses = record.UpdatedAt
 	}
-	slices.Sort(repositories)
-	repositories = slices.Compact(repositories)
-	if len(repositories) > MaximumRepositories {
-		return nil, fmt.Errorf("write the record of %s: %w: %d repositories, at most %d",
-			record.Workload, ErrTooLarge, len(repositories), MaximumRepositories)
-	}
-	return repositories, nil
+	return stored, nil
 }
 
 // prepareEntries keeps the last of entries with the same time and ID: a transaction takes a key once.
@@ -179,31 +161,25 @@ func checkEntry(reference workload.Reference, entry Entry) error {
 	return nil
 }
 
-// create writes the first version, with every index item.
+// create writes the first version, with all that lists it.
 func (l *Ledger) create(ctx context.Context, prepared prepared) error {
 	actions := l.actions(prepared, &types.Put{
 		ConditionExpression:      aws.String("attribute_not_exists(#partition)"),
 		ExpressionAttributeNames: map[string]string{"#partition": attributePartition},
 	})
-	actions = append(actions, l.put(key(workloadsPartition, prepared.workload)))
 	actions = append(actions, l.indexChanges(prepared, nil)...)
 	_, err := l.transact(ctx, actions)
 	return err
 }
 
-// replace writes a later version. Most writes leave the repositories as they are, so the first try takes that for
-// granted and lets the condition check it; only where the version was right and the repositories were not does it
-// write again, with the changes of the index. So the index never disagrees with the record, and no call is spent on
-// asking for what nearly never changes.
+// replace writes a later version. Most writes leave the index as it is, so the first try takes that for granted and lets
+// the condition check it; only where the version was right and the index was not does it write again, with the changes
+// of the index. So the index never disagrees with the record, and no call is spent on asking for what seldom changes.
 func (l *Ledger) replace(ctx context.Context, prepared prepared, read int64) error {
 	stored, err := l.transact(ctx, l.actions(prepared, &types.Put{
-		ConditionExpression: aws.String("#version = :read AND #repositories = :repositories"),
-		ExpressionAttributeNames: map[string]string{
-			"#version": attributeVersion, "#repositories": attributeRepositories,
-		},
-		ExpressionAttributeValues: item{
-			":read": numberValue(read), ":repositories": textValue(joined(prepared.repositories)),
-		},
+		ConditionExpression:                 aws.String("#version = :read AND #listed = :listed"),
+		ExpressionAttributeNames:            map[string]string{"#version": attributeVersion, "#listed": attributeListed},
+		ExpressionAttributeValues:           item{":read": numberValue(read), ":listed": textValue(joined(prepared.listed))},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}))
 	if !errors.Is(err, ErrConflict) || len(stored) == 0 {
@@ -217,17 +193,19 @@ func (l *Ledger) replace(ctx context.Context, prepared prepared, read int64) err
 		ExpressionAttributeNames:  map[string]string{"#version": attributeVersion},
 		ExpressionAttributeValues: item{":read": numberValue(read)},
 	})
-	actions = append(actions, l.indexChanges(prepared, split(text(stored, attributeRepositories)))...)
+	actions = append(actions, l.indexChanges(prepared, split(text(stored, attributeListed)))...)
 	_, err = l.transact(ctx, actions)
 	return err
 }
 
-// keptDays is how many days an entry that is written now is kept.
-func (l *Ledger) keptDays() int {
-	if days := l.historyDays(); days > 0 {
-		return days
+// expiry is when what is of that time expires, in seconds since 1970
+// (docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html).
+func (l *Ledger) expiry(of time.Time) types.AttributeValue {
+	days := l.historyDays()
+	if days <= 0 {
+		days = DefaultHistoryDays
 	}
-	return DefaultHistoryDays
+	return numberValue(of.AddDate(0, 0, days).Unix())
 }
 
 // actions are the record under its condition, always first, and the history.
@@ -236,32 +214,35 @@ func (l *Ledger) actions(prepared prepared, record *types.Put) []types.TransactW
 	record.TableName = &l.table
 	record.Item = key(partition, recordKey)
 	record.Item[attributeVersion] = numberValue(prepared.version)
-	record.Item[attributeRepositories] = textValue(joined(prepared.repositories))
+	record.Item[attributeListed] = textValue(joined(prepared.listed))
 	record.Item[attributeRecord] = textValue(prepared.record)
-	actions := make([]types.TransactWriteItem, 0, 2+len(prepared.entries)+len(prepared.repositories))
+	if !prepared.lapses.IsZero() {
+		record.Item[attributeExpires] = l.expiry(prepared.lapses)
+	}
+	actions := make([]types.TransactWriteItem, 0, 1+len(prepared.entries)+len(prepared.copies))
 	actions = append(actions, types.TransactWriteItem{Put: record})
 	for _, line := range prepared.entries {
 		stored := key(partition, historyKey+line.key)
 		stored[attributeEntry] = textValue(line.entry)
-		stored[attributeExpires] = numberValue(line.at.AddDate(0, 0, l.keptDays()).Unix())
+		stored[attributeExpires] = l.expiry(line.at)
 		actions = append(actions, l.put(stored))
 	}
-	return append(actions, prepared.extra...)
+	return append(actions, prepared.copies...)
 }
 
-// indexChanges lead the index from the repositories before to those of the record.
+// indexChanges lead the index from the partitions that listed the workload before to those of the record.
 func (l *Ledger) indexChanges(prepared prepared, before []string) []types.TransactWriteItem {
 	var actions []types.TransactWriteItem
-	for _, repository := range prepared.repositories {
-		if !slices.Contains(before, repository) {
-			actions = append(actions, l.put(key(repositoryPartition+repository, prepared.workload)))
+	for _, partition := range prepared.listed {
+		if !slices.Contains(before, partition) {
+			actions = append(actions, l.put(key(partition, prepared.workload)))
 		}
 	}
-	for _, repository := range before {
-		if !slices.Contains(prepared.repositories, repository) {
+	for _, partition := range before {
+		if !slices.Contains(prepared.listed, partition) {
 			actions = append(actions, types.TransactWriteItem{Delete: &types.Delete{
 				TableName: &l.table,
-				Key:       key(repositoryPartition+repository, prepared.workload),
+				Key:       key(partition, prepared.workload),
 			}})
 		}
 	}
@@ -318,11 +299,11 @@ func reasons(canceled *types.TransactionCanceledException) string {
 	return strings.Join(words, "; ")
 }
 
-func joined(repositories []string) string { return strings.Join(repositories, "\n") }
+func joined(partitions []string) string { return strings.Join(partitions, "\n") }
 
-func split(repositories string) []string {
-	if repositories == "" {
+func split(partitions string) []string {
+	if partitions == "" {
 		return nil
 	}
-	return strings.Split(repositories, "\n")
+	return strings.Split(partitions, "\n")
 }

@@ -225,7 +225,7 @@ func (r *Reconciler) settle(ctx context.Context, reference workload.Reference, c
 func (r *Reconciler) act(ctx context.Context, current look, cause Cause) (again bool, err error) {
 	step := step{reconciler: r, look: current, cause: cause, record: current.record.Clone()}
 	step.record.Workload = current.seen.Workload.Workload
-	step.reindex()
+	step.see()
 	untold, err := step.announceLeftovers(ctx)
 	if err != nil {
 		return false, err

@@ -76,6 +76,9 @@ type modelService struct {
 	changedAt time.Time
 	// former is what a Kubernetes workload ran before its newest revision, where `kubectl rollout undo` goes.
 	former string
+	// goneUntil is until when it is deleted, and deleted how often it was.
+	goneUntil time.Time
+	deleted   int
 }
 
 // quiet tells whether it is a Deployment of Kubernetes: no events, nothing put back, no revisions but images.
@@ -145,8 +148,8 @@ type world struct {
 	replaced map[string]int
 	// abandoned counts the intents of a digest that were given up, a workload.
 	abandoned map[string]int
-	// superseded has what a human's request ended in the middle, a workload.
-	superseded map[string]bool
+	// superseded has what a human's request ended in the middle, a workload, and cutShort what its deletion did.
+	superseded, cutShort map[string]bool
 	// planted is the bug that this world has, if any.
 	planted plantedBug
 }
@@ -157,9 +160,9 @@ func newWorld(seed uint64, services int, chances faults) *world {
 		repository: workload.Repository{Registry: "123456789012", Region: "eu-west-1", Name: "web"},
 		bad:        map[string]bool{}, visible: map[string]time.Time{}, services: map[workload.Reference]*modelService{},
 		started: map[string]int{}, registered: map[string]int{}, told: map[string]int{}, undone: map[string]bool{},
-		superseded: map[string]bool{}, requested: map[string]bool{}, abandoned: map[string]int{}, replaced: map[string]int{}, configured: settings.Settings{Version: settings.Version}}
+		superseded: map[string]bool{}, cutShort: map[string]bool{}, requested: map[string]bool{}, abandoned: map[string]int{}, replaced: map[string]int{}, configured: settings.Settings{Version: settings.Version}}
 	w.memory = &ledgertest.Memory{Now: func() time.Time { return w.now }}
-	w.reconciler = &Reconciler{Driver: modelDriver{w}, Registry: modelRegistry{w}, Ledger: modelLedger{w}, Reporter: modelReporter{w},
+	w.reconciler = &Reconciler{Driver: modelDriver{w}, Registry: modelRegistry{w}, Ledger: modelLedger{world: w}, Reporter: modelReporter{w},
 		Settings: func(context.Context) (settings.Settings, error) {
 			if w.planted == freezesAreMissed {
 				return settings.Settings{Version: settings.Version, Stop: w.configured.Stop}, nil
@@ -376,7 +379,7 @@ func (w *world) tell(service *modelService, what string) {
 // undo is a human's `kubectl rollout undo` in the middle of a rollout.
 func (w *world) undo(service *modelService) {
 	primary := service.primary()
-	if !service.quiet() || primary.State == workload.Completed || primary.returned || service.former == "" || w.bad[service.digest(service.former)] {
+	if w.gone(service) || !service.quiet() || primary.State == workload.Completed || primary.returned || service.former == "" || w.bad[service.digest(service.former)] {
 		return
 	}
 	w.undone[service.reference.String()+" "+service.digest(primary.Revision)] = true
@@ -384,10 +387,32 @@ func (w *world) undo(service *modelService) {
 		Revision: service.former, State: workload.InProgress, CreatedAt: w.now, Desired: 2}, returned: true, endsAt: w.now.Add(time.Minute)}}
 }
 
+// delete is somebody's deletion of the workload, who makes it anew a while later: a service with the image of its parameter, a
+// Deployment as its manifest has it.
+func (w *world) delete(service *modelService) {
+	if w.gone(service) {
+		return
+	}
+	revision := service.revisions[0]
+	if _, digest, found := strings.Cut(service.remembered, "@"); found {
+		revision = modelRevision{name: w.revisionName(service, digest), digest: digest}
+		service.revisions = append(service.revisions, revision)
+	}
+	service.goneUntil, service.deleted = w.now.Add(time.Duration(1+w.random.IntN(60))*time.Minute), service.deleted+1
+	service.former, service.changedAt, service.startedBy = "", time.Time{}, map[string]string{}
+	deployment := workload.Deployment{ID: w.deploymentID(service, revision.name), Primary: true, Revision: revision.name,
+		State: workload.Completed, CreatedAt: service.goneUntil, Desired: 2, Running: 2}
+	service.deployments, service.startedBy[revision.name] = []*modelDeployment{{Deployment: deployment}}, deployment.ID
+	w.tell(service, "service action")
+}
+
+// gone tells whether the workload is deleted now.
+func (w *world) gone(service *modelService) bool { return w.now.Before(service.goneUntil) }
+
 // deploy is a human's `cdk deploy` of what runs with another setting, on a service whose traffic is moved at the end.
 func (w *world) deploy(service *modelService) {
 	primary := service.primary()
-	if service.quiet() || len(service.deployments) > 1 || primary.State != workload.Completed {
+	if w.gone(service) || service.quiet() || len(service.deployments) > 1 || primary.State != workload.Completed {
 		return
 	}
 	revision := modelRevision{name: w.revisionName(service, ""), digest: service.digest(primary.Revision)}
@@ -440,9 +465,13 @@ func (w *world) work() {
 	w.violations = append(w.violations, "the queue never drains")
 }
 
+// sweep has everything looked at that is there, and that the ledger lists.
 func (w *world) sweep() {
-	w.events += len(w.order)
 	for _, reference := range w.order {
+		if w.gone(w.services[reference]) && !w.record(reference).Listed() {
+			continue
+		}
+		w.events++
 		w.queue = append(w.queue, message{cause: Cause{ID: w.next("sweep"), Text: "sweep"}, of: []workload.Reference{reference}, after: w.now})
 	}
 }
@@ -506,7 +535,7 @@ func (w *world) give(reference workload.Reference, action Action, alter func(*le
 	w.orders++
 	order := Order{Action: action, Workload: reference, Who: w.next("oncall")}
 	for range 8 {
-		_, err := order.Give(context.Background(), modelLedger{w}, w.now, func(record *ledger.Record) (ledger.Entry, error) { return alter(record), nil })
+		_, err := order.Give(context.Background(), modelLedger{world: w, human: true}, w.now, func(record *ledger.Record) (ledger.Entry, error) { return alter(record), nil })
 		if errors.Is(err, errDied) {
 			return
 		}
@@ -572,11 +601,16 @@ func (w *world) wrote(before, after ledger.Record, entries []ledger.Entry) {
 			w.violate("%s: a human asked for %s, and a gate that closed has it forgotten", after.Workload, entry.Image.Tag)
 		case entry.Action == string(Supersede) && entry.Code == string(Requested):
 			w.superseded[after.Workload.String()+" "+entry.Image.Digest] = true
+		case entry.Action == string(Supersede) && entry.Code == string(Gone):
+			w.cutShort[after.Workload.String()+" "+entry.Image.Digest] = true
 		case entry.Action == string(Roll) && entry.Code == string(Requested), entry.Action == string(Settle) && entry.Code == string(AlreadyRunning):
 			w.requested[entry.Rollout] = true
 			if before.Request == nil {
 				w.violate("%s: a request is carried out that is no longer there", after.Workload)
 				return
+			}
+			if after.Request != nil {
+				w.violate("%s: a request is carried out, and would be again", after.Workload)
 			}
 			w.checkPassedOver(*before.Request, after)
 		}
@@ -605,7 +639,7 @@ func (w *world) inVain(record ledger.Record) bool {
 	}
 	digest := record.PassedOver.Request.Image.Digest
 	_, failed := setAside(record, digest)
-	return w.bad[digest] || failed
+	return w.bad[digest] || failed || w.cutShort[record.Workload.String()+" "+digest]
 }
 
 // setAside finds what failed or was superseded, without what was passed over.
@@ -625,7 +659,7 @@ func (w *world) settleDown() {
 			w.give(reference, HumanResume, func(record *ledger.Record) ledger.Entry { return Resume(record, "") })
 		}
 	}
-	for range 8 {
+	for range 8 { // more than the hour that something may be gone
 		w.sweep()
 		for range 6 {
 			w.advance(2 * time.Minute)
@@ -665,6 +699,11 @@ func (w *world) check() {
 	for what, times := range w.started {
 		reference, _, _ := strings.Cut(what, " ")
 		allowed := 1 + asked[what] + asked[reference]
+		for _, service := range w.services {
+			if service.reference.String() == reference {
+				allowed += service.deleted // what is made anew runs an image of before
+			}
+		}
 		if w.undone[what] {
 			allowed += w.abandoned[what] // davit never saw that it had started
 		}
@@ -779,6 +818,9 @@ func (s *modelService) observe(w *world) workload.Observation {
 	if current := w.record(s.reference).Rollout; w.planted == stableIsSuccess && current != nil {
 		defer func(primary *modelDeployment, id string) { primary.ID = id }(s.primary(), s.primary().ID)
 		s.primary().ID = current.Deployment
+	}
+	if w.gone(s) {
+		return workload.Observation{Workload: s.reference}
 	}
 	primary := s.primary().Deployment
 	deployments := s.listed()
@@ -960,12 +1002,16 @@ func (r modelRegistry) Images(_ context.Context, repository workload.Repository)
 	return images, errors.Join(err, r.world.forbidden.images)
 }
 
-type modelLedger struct{ world *world }
+// modelLedger is the ledger as the reconciler sees it, or as a human does, who overlooks nothing.
+type modelLedger struct {
+	world *world
+	human bool
+}
 
 func (l modelLedger) Read(ctx context.Context, references []workload.Reference) (records map[workload.Reference]ledger.Record, err error) {
 	var inner error
 	err = l.world.call(func() { records, inner = l.world.memory.Read(ctx, references) })
-	if l.world.planted == holdsAreOverlooked {
+	if l.world.planted == holdsAreOverlooked && !l.human {
 		for reference, record := range records {
 			record.Hold = nil
 			records[reference] = record
@@ -986,6 +1032,10 @@ func (l modelLedger) Write(ctx context.Context, record ledger.Record, entries ..
 	case requestStays:
 		if before := l.world.record(record.Workload); record.Request == nil && record.Rollout != nil {
 			record.Request = before.Request
+		}
+	case holdsAreOverlooked:
+		if !l.human {
+			record.Hold = l.world.record(record.Workload).Hold
 		}
 	case ordersAreUntold:
 		record.Announcements = slices.DeleteFunc(slices.Clone(record.Announcements), func(a ledger.Announcement) bool { return a.Detail.Who != "" })
@@ -1026,6 +1076,9 @@ func simulate(seed uint64, events int, chances faults, planted plantedBug) (*wor
 	w.sweep()
 	w.work()
 	for range events {
+		if w.random.IntN(40) == 0 {
+			w.delete(w.services[w.order[w.random.IntN(len(w.order))]])
+		}
 		switch w.random.IntN(9) {
 		case 7, 8:
 			w.human(w.services[w.order[w.random.IntN(len(w.order))]])
@@ -1188,6 +1241,51 @@ func TestWhatCannotBePutBackIsAFailureThatIsTold(t *testing.T) {
 	}
 	if told := w.told[rolloutOf(t, w, service)+" "+string(Fail)]; told != 1 {
 		t.Errorf("the failure was told %d times", told)
+	}
+}
+
+func TestWhatIsDeletedLeavesTheSweepAndIsKnownWhenItIsMadeAnew(t *testing.T) {
+	w := newWorld(1, 1, faults{})
+	service := w.services[w.order[0]]
+	service.settings.Policy = "newest"
+	w.push()
+	clear(w.visible)
+	w.bad[w.images[0].Digest] = true
+	w.sweep()
+	w.work()
+	w.rest() // it failed
+	w.push()
+	clear(w.visible)
+	delete(w.bad, w.images[1].Digest)
+	w.work()
+	if w.record(service.reference).Rollout == nil {
+		t.Fatal("no rollout is under way that the deletion could cut short")
+	}
+	w.delete(service)
+	for range 3 {
+		w.work()
+		w.sweep()
+	}
+	record := w.record(service.reference)
+	if following, _ := w.memory.Following(t.Context(), w.repository); record.Listed() || record.Rollout != nil || len(following) > 0 {
+		t.Errorf("it is gone, listed: %t, with the rollout %+v, and %v follow", record.Listed(), record.Rollout, following)
+	}
+	looks := w.calls
+	w.sweep()
+	w.work()
+	if w.calls > looks {
+		t.Errorf("the sweep made %d calls for what is gone", w.calls-looks)
+	}
+	w.now = service.goneUntil
+	w.sweep()
+	w.work()
+	w.rest()
+	record = w.record(service.reference)
+	if running := service.digest(service.primary().Revision); running != w.images[1].Digest || !record.Listed() || len(record.SetAside) != 1 {
+		t.Errorf("made anew it runs %s, is listed: %t, and has set aside %+v", running, record.Listed(), record.SetAside)
+	}
+	if started := w.started[service.reference.String()+" "+w.images[0].Digest]; started != 1 {
+		t.Errorf("the image that failed was started %d times", started)
 	}
 }
 

@@ -24,7 +24,7 @@ type step struct {
 func (s *step) carryOut(ctx context.Context) (again bool, err error) {
 	switch decision := s.look.decision; decision.Action {
 	case Nothing:
-		return false, s.saveIndex(ctx)
+		return false, s.saveSeen(ctx)
 	case Wait:
 		return false, s.wait(ctx)
 	case Refuse:
@@ -55,8 +55,9 @@ func (s *step) carryOut(ctx context.Context) (again bool, err error) {
 	return false, fmt.Errorf("%s: no way to carry out %q", s.record.Workload, s.look.decision.Action)
 }
 
-// reindex makes the record list the repository that the workload follows, so that a push finds it.
-func (s *step) reindex() {
+// see makes the record say what was seen: the repository that the workload follows, so that a push finds it, and whether the
+// workload is gone, which it cannot be before it was there.
+func (s *step) see() {
 	observation := s.look.seen.Workload
 	var repositories []workload.Repository
 	if observation.Exists && observation.Settings.Policy != "" {
@@ -65,18 +66,19 @@ func (s *step) reindex() {
 		}
 	}
 	s.record.Repositories = repositories
+	s.record.Gone = !observation.Exists && s.record.Version > 0
 }
 
-// saveIndex writes the record only if what it follows has changed.
-func (s *step) saveIndex(ctx context.Context) error {
-	if slices.Equal(s.record.Repositories, s.look.record.Repositories) {
+// saveSeen writes the record only if what was seen has changed.
+func (s *step) saveSeen(ctx context.Context) error {
+	if slices.Equal(s.record.Repositories, s.look.record.Repositories) && s.record.Gone == s.look.record.Gone {
 		return nil
 	}
 	return s.write(ctx)
 }
 
 func (s *step) wait(ctx context.Context) error {
-	if err := s.saveIndex(ctx); err != nil {
+	if err := s.saveSeen(ctx); err != nil {
 		return err
 	}
 	if again := s.look.decision.Again; again > 0 {
@@ -93,7 +95,7 @@ func (s *step) refuse(ctx context.Context, decision Decision) error {
 	}
 	answersRequest := s.record.Request != nil && (decision.Code == Unverified || decision.Code == RefusedByDriver)
 	if last := s.record.Refusal; last != nil && last.Code == told.Code && last.Digest == told.Digest && !answersRequest {
-		return s.saveIndex(ctx)
+		return s.saveSeen(ctx)
 	}
 	s.record.Refusal = &told
 	if answersRequest {
@@ -219,7 +221,7 @@ func (s *step) writeStarted(ctx context.Context, entries ...ledger.Entry) error 
 		if own := record.Rollout; own == nil || own.ID != current.ID || own.Phase != ledger.Intended || !own.Lease.Equal(current.Lease) {
 			return err
 		}
-		record.Rollout, record.Refusal, record.Repositories = current, nil, s.record.Repositories
+		record.Rollout, record.Refusal, record.Repositories, record.Gone = current, nil, s.record.Repositories, s.record.Gone
 		s.record = record
 	}
 }
@@ -318,7 +320,7 @@ func (s *step) remember(ctx context.Context) error {
 		good.Unproved = false
 		return s.write(ctx)
 	}
-	return s.saveIndex(ctx)
+	return s.saveSeen(ctx)
 }
 
 // rememberRunning writes the image that runs, as the workload names it, to the workload's parameter.
@@ -333,7 +335,8 @@ func (s *step) rememberRunning(ctx context.Context) error {
 	return s.reconciler.Driver.Remember(ctx, s.record.Workload, target.Base+"@"+target.Digest)
 }
 
-// setAside ends a rollout that failed or was superseded. Its image is not tried again until a human says so.
+// setAside ends a rollout that failed or was superseded. Its image is not tried again until a human says so, unless the workload
+// was deleted, which says nothing of the image.
 func (s *step) setAside(ctx context.Context) error {
 	decision, current := s.look.decision, s.record.Rollout
 	evidence := current.Evidence
@@ -342,9 +345,11 @@ func (s *step) setAside(ctx context.Context) error {
 	}
 	entry, told := s.entry(decision), s.announcement(decision, evidence)
 	entry.Evidence = evidence
-	aside := ledger.SetAside{Image: current.Image, Reason: decision.Reason}
-	aside.At = s.reconciler.Now()
-	s.record.AddSetAside(aside)
+	if decision.Code != Gone {
+		aside := ledger.SetAside{Image: current.Image, Reason: decision.Reason}
+		aside.At = s.reconciler.Now()
+		s.record.AddSetAside(aside)
+	}
 	if request := s.record.Request; decision.Action == Fail && request != nil && request.Image.Digest == current.Image.Digest {
 		s.record.Request = nil // this is its answer
 	}

@@ -22,6 +22,9 @@ const (
 	ASG Kind = "asg"
 )
 
+// RollsOut tells whether images roll out on workloads of the kind: not on hosts.
+func (k Kind) RollsOut() bool { return k != EC2 && k != ASG }
+
 // Controller is what runs the pods of a Kubernetes workload.
 type Controller string
 

@@ -52,6 +52,7 @@ func Contract(t *testing.T, tested Ledger) {
 		"an entry written twice is there once":                           entryTwice,
 		"entries of the same moment are all there":                       sameMoment,
 		"every workload is listed once":                                  listed,
+		"what is gone is listed until nothing of it is unfinished":       listedUntilGone,
 		"answers share nothing with what is stored":                      nothingShared,
 		"what cannot be stored is refused and changes nothing":           refused,
 		"a context that is done changes nothing":                         contextDone,
@@ -404,6 +405,47 @@ func listed(t *testing.T, s scene) {
 	}
 	for range all {
 		break // leaving early is no error
+	}
+}
+
+func listedUntilGone(t *testing.T, s scene) {
+	host, err := workload.ParseReference("ec2:i-" + s.cluster[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := s.workload(t, "web")
+	rollout := &ledger.Rollout{ID: "r-1", Phase: ledger.Started}
+	record := s.read(t, web)
+	s.write(t, ledger.Record{Workload: host})
+	for _, step := range []struct {
+		name   string
+		change func(record *ledger.Record)
+		listed bool
+	}{
+		{"there", func(*ledger.Record) {}, true},
+		{"gone during a rollout", func(record *ledger.Record) { record.Gone, record.Rollout = true, rollout }, true},
+		{"gone", func(record *ledger.Record) { record.Rollout = nil }, false},
+		{"gone and held", func(record *ledger.Record) { record.Hold = &ledger.Hold{Who: "operator"} }, false},
+		{"gone with something to tell", func(record *ledger.Record) { record.Announcements = []ledger.Announcement{{}} }, true},
+		{"gone with everything told", func(record *ledger.Record) { record.Announcements = nil }, false},
+		{"back", func(record *ledger.Record) { record.Gone = false }, true},
+	} {
+		step.change(&record)
+		record = s.write(t, record)
+		same(t, step.name, s.read(t, web), record)
+		var got, want []workload.Reference
+		for reference, err := range s.Workloads(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if reference == web || reference == host {
+				got = append(got, reference)
+			}
+		}
+		if step.listed {
+			want = append(want, web)
+		}
+		same(t, "the workloads with one "+step.name, got, want)
 	}
 }
 

@@ -21,14 +21,10 @@ func (m *Memory) WriteIncidents(ctx context.Context, record ledger.Record, incid
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	if m.incidents == nil {
-		m.incidents, m.open = map[string]ledger.Incident{}, map[workload.Reference]bool{}
+		m.incidents = map[string]ledger.Incident{}
 	}
 	for _, incident := range incidents {
 		m.incidents[incident.ID] = incident.Clone()
-	}
-	delete(m.open, record.Workload)
-	if record.Open() {
-		m.open[record.Workload] = true
 	}
 	return written, nil
 }
@@ -41,7 +37,7 @@ func (m *Memory) Open(ctx context.Context) iter.Seq2[workload.Reference, error] 
 			return
 		}
 		m.mutex.Lock()
-		references := sorted(maps.Keys(m.open))
+		references := m.whose(ledger.Record.Open)
 		m.mutex.Unlock()
 		for _, reference := range references {
 			if !yield(reference, nil) {

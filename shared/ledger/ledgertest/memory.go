@@ -57,7 +57,6 @@ type Memory struct {
 	index   map[workload.Repository]map[workload.Reference]bool
 
 	incidents map[string]ledger.Incident
-	open      map[workload.Reference]bool
 	fleet     ledger.Fleet
 }
 
@@ -235,7 +234,7 @@ func (m *Memory) Workloads(ctx context.Context) iter.Seq2[workload.Reference, er
 			return
 		}
 		m.mutex.Lock()
-		references := sorted(maps.Keys(m.records))
+		references := m.whose(ledger.Record.Listed)
 		m.mutex.Unlock()
 		if err := hook(ctx, m.After, call); err != nil {
 			yield(workload.Reference{}, fmt.Errorf("list the workloads: %w", err))
@@ -247,6 +246,17 @@ func (m *Memory) Workloads(ctx context.Context) iter.Seq2[workload.Reference, er
 			}
 		}
 	}
+}
+
+// whose are the workloads of whose records it holds.
+func (m *Memory) whose(holds func(ledger.Record) bool) []workload.Reference {
+	return sorted(func(yield func(workload.Reference) bool) {
+		for reference, record := range m.records {
+			if holds(record) && !yield(reference) {
+				return
+			}
+		}
+	})
 }
 
 func (m *Memory) now() time.Time {
