@@ -78,8 +78,6 @@ type Rollout struct {
 	// Lease is until when the invocation that wrote the intent may still be acting on it. Before then nobody else
 	// acts; after it the act is finished by whoever looks next.
 	Lease time.Time `json:"lease,omitzero"`
-	// Override is true of a rollout that a human sent past holds and freezes.
-	Override bool `json:"override,omitempty"`
 	// Request is what a human asked for, if that led to the rollout.
 	Request *Request `json:"request,omitempty"`
 	// Failure is why the rollout is being put back, and Evidence what the platform said of its tasks before.
@@ -88,6 +86,9 @@ type Rollout struct {
 	// Overdue is true once a missing outcome was reported.
 	Overdue bool `json:"overdue,omitempty"`
 }
+
+// Overrides tells whether a human sent the rollout past holds, freezes and deployments in progress.
+func (r Rollout) Overrides() bool { return r.Request != nil && r.Request.Override }
 
 // Hold leaves a workload alone.
 type Hold struct {
@@ -103,7 +104,7 @@ type Request struct {
 	Image Image  `json:"image"`
 	Who   string `json:"who"`
 	Why   string `json:"why"`
-	// Override lets the request pass a freeze window.
+	// Override lets the request pass holds, freezes and deployments in progress.
 	Override bool      `json:"override,omitempty"`
 	At       time.Time `json:"at"`
 	// Newest is the push time of the newest image that the registry listed when the request was made.

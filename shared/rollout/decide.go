@@ -92,7 +92,7 @@ func decideImage(now time.Time, configured settings.Settings, record ledger.Reco
 func decideRequest(now time.Time, configured settings.Settings, record ledger.Record, view view) Decision {
 	request := record.Request
 	wanted := imagepolicy.Candidate{Digest: request.Image.Digest, Tag: request.Image.Tag, PushedAt: request.Image.PushedAt}
-	if view.runs(wanted) {
+	if view.runs(wanted) && !replaced(view.observation) {
 		return Decision{Action: Settle, Code: AlreadyRunning, Image: &request.Image,
 			Reason:     fmt.Sprintf("%s runs already", describe(wanted.Tag, wanted.Digest)),
 			PassedOver: view.passedOver(*request)}
@@ -119,6 +119,12 @@ func decideRequest(now time.Time, configured settings.Settings, record ledger.Re
 	decision := view.roll(wanted, Requested, fmt.Sprintf("%s asked for %s: %s", request.Who, describe(wanted.Tag, wanted.Digest), request.Why))
 	decision.PassedOver = view.passedOver(*request)
 	return decision
+}
+
+// replaced tells whether a deployment is being brought up that takes the place of what runs once its traffic has moved.
+func replaced(observation workload.Observation) bool {
+	progressing, found := observation.Progressing()
+	return found && !progressing.Primary
 }
 
 // closedGate tells whether a hold or a freeze window forbids to start anything.
@@ -180,8 +186,8 @@ func decideOutcome(now time.Time, configured settings.Settings, record ledger.Re
 
 // underWay tells whether the rollout's own deployment is being brought up.
 func underWay(current *ledger.Rollout, observation workload.Observation) bool {
-	primary, found := observation.Primary()
-	return found && current.Phase == ledger.Started && primary.ID == current.Deployment && primary.State == workload.InProgress
+	progressing, found := observation.Progressing()
+	return found && current.Phase == ledger.Started && progressing.ID == current.Deployment
 }
 
 // leaseLook is how soon to look again at a rollout whose actor is at work: an act takes less than a second, and the
@@ -197,7 +203,7 @@ func decideIntended(now time.Time, configured settings.Settings, record ledger.R
 	case now.Before(current.Lease):
 		return Decision{Action: Wait, Code: InProgress, Again: min(leaseLook, current.Lease.Sub(now)),
 			Reason: "another invocation is starting this rollout"}
-	case found && runsImage(observation, current):
+	case found && runsImage(observation, current) && observation.Revision != current.From:
 		return Decision{Action: Adopt, Code: Interrupted, Deployment: primary.ID, Revision: primary.Revision,
 			Reason: "the deployment was started, and its record was not written"}
 	case observation.Revision != current.From:
@@ -214,11 +220,11 @@ func decideIntended(now time.Time, configured settings.Settings, record ledger.R
 	}
 	decision := Decision{Action: Continue, Code: Interrupted, Base: target.Base, Repository: target.Repository,
 		Containers: current.Containers, Reason: "the rollout was intended and its actor is gone"}
-	if gate, closed := closedGate(now, configured, record, observation); closed && (!current.Override || gate.Code == Stopped) {
+	if gate, closed := closedGate(now, configured, record, observation); closed && (!current.Overrides() || gate.Code == Stopped) {
 		decision.Action, decision.Code, decision.Reason = Withdraw, gate.Code, gate.Reason
 		return decision
 	}
-	if deployment, busy := waitsFor(now, configured, observation); busy && !current.Override {
+	if deployment, busy := waitsFor(now, configured, observation); busy && !current.Overrides() {
 		return Decision{Action: Wait, Code: InProgress, // its actor may have started it, or somebody else meanwhile
 			Reason: fmt.Sprintf("the rollout was intended, its actor is gone, and deployment %s is in progress", deployment.ID)}
 	}
@@ -245,7 +251,7 @@ func decideStarted(now time.Time, configured settings.Settings, current *ledger.
 		return Decision{Action: Wait, Code: InProgress, Reason: "the service lists no primary deployment"}
 	case found && deployment.State == workload.InProgress && deployment.CreatedAt.After(primary.CreatedAt):
 		return decideUnderWay(now, configured, current, deployment, observation)
-	case runsImage(observation, current):
+	case runsImage(observation, current) && primary.Revision != current.From:
 		return Decision{Action: Adopt, Code: Elsewhere, Deployment: primary.ID, Revision: primary.Revision,
 			Reason: "deployment " + primary.ID + " brings the same image up now"}
 	case primary.Revision == current.From && observation.Quiet:

@@ -254,7 +254,7 @@ func TestDecide(t *testing.T) {
 		{"one that a human sent past deployments does not", func(s *scene) {
 			s.shifted(time.Minute)
 			s.record.Rollout = &ledger.Rollout{ID: "r", Phase: ledger.Intended, Image: ledger.Image{Digest: digest("b")}, From: s.seen.Workload.Revision,
-				Containers: []string{"web"}, Lease: s.now, Override: true}
+				Containers: []string{"web"}, Lease: s.now, Request: &ledger.Request{Override: true}}
 		}, Continue, Interrupted, ""},
 		{"a parameter that does not name the proved image is written", func(s *scene) {
 			s.seen.Workload.Containers[0].Image = base + "@" + digest("b")
@@ -281,7 +281,26 @@ func TestDecide(t *testing.T) {
 		{"a request for what runs is settled", func(s *scene) {
 			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "oncall", Why: "stay"}
 		}, Settle, AlreadyRunning, ""},
+		{"a request for what runs waits for what is to take its place", func(s *scene) {
+			s.shifted(time.Minute)
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "oncall", Why: "stay", At: noon.Add(time.Hour)}
+		}, Wait, InProgress, "ecs-svc/9, which davit did not start"},
+		{"an overriding one takes the place itself", func(s *scene) {
+			s.shifted(time.Minute)
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "oncall", Why: "stay", Override: true}
+		}, Roll, Requested, "oncall asked for 1.0.0"},
+		{"one whose actor died is not taken for begun by what ran before", func(s *scene) {
+			s.shifted(time.Minute)
+			s.record.Rollout = &ledger.Rollout{ID: "r", Phase: ledger.Intended, Image: ledger.Image{Digest: digest("a")}, From: s.seen.Workload.Revision,
+				Containers: []string{"web"}, Lease: s.now, Request: &ledger.Request{Override: true}}
+		}, Continue, Interrupted, ""},
 
+		{"an overriding request ends a rollout whose traffic has not moved", func(s *scene) {
+			s.shifted(time.Minute)
+			s.record.Rollout = &ledger.Rollout{ID: "r", Phase: ledger.Started, Image: ledger.Image{Digest: digest("b")}, From: s.seen.Workload.Revision,
+				Containers: []string{"web"}, Deployment: "ecs-svc/9", Revision: "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:2"}
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "oncall", Why: "errors", Override: true}
+		}, Supersede, Requested, "oncall asked for 1.0.0 (000000000000) instead: errors"},
 		{"an overriding request ends a rollout that is under way", func(s *scene) {
 			s.rolling()
 			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("a"), Tag: "1.0.0"}, Who: "oncall", Why: "errors", Override: true}

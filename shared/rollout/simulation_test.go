@@ -582,9 +582,9 @@ func (w *world) wrote(before, after ledger.Record, entries []ledger.Entry) {
 		switch {
 		case w.configured.Stop != nil:
 			w.violate("%s: %s is intended while davit is stopped", after.Workload, current.Image.Tag)
-		case held && !current.Override:
+		case held && !current.Overrides():
 			w.violate("%s: %s is intended while it is held", after.Workload, current.Image.Tag)
-		case frozen && !current.Override:
+		case frozen && !current.Overrides():
 			w.violate("%s: %s is intended during a freeze", after.Workload, current.Image.Tag)
 		}
 	}
@@ -903,7 +903,7 @@ func (d modelDriver) Start(_ context.Context, observation workload.Observation, 
 			return
 		}
 		current := w.record(reference).Rollout
-		overrides := current != nil && current.Override
+		overrides := current != nil && current.Overrides()
 		if !overrides && slices.ContainsFunc(service.deployments, func(d *modelDeployment) bool { return d.foreign && d.State == workload.InProgress }) {
 			w.violate("%s: the deployment of a human was interrupted", reference)
 		}

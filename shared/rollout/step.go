@@ -117,7 +117,7 @@ func (s *step) roll(ctx context.Context) (bool, error) {
 		return s.answer(ctx, err, Unverified)
 	}
 	if request := s.record.Request; request != nil {
-		intent.Override, intent.Request = request.Override, request
+		intent.Request = request
 		s.record.Forgive(request.Image.Digest)
 		s.record.PassOver(*request, decision.PassedOver)
 		s.record.Request = nil
