@@ -12,14 +12,12 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"davit/infra/config"
 	"davit/infra/foundation"
 	"davit/shared/names"
-	"davit/shared/settings"
 )
 
 // RecoveryProps are the properties of the stack.
@@ -34,7 +32,6 @@ type RecoveryProps struct {
 type Recovery struct {
 	foundation.Intake
 	Function awslambda.Function
-	Stop     awsssm.StringParameter
 }
 
 // batchSize is how many messages the function gets at once.
@@ -50,22 +47,10 @@ func NewRecovery(scope constructs.Construct, id *string, props *RecoveryProps) *
 		Queue: names.RecoverQueue, DeadLetterQueue: names.RecoverDeadLetterQueue,
 		TimeoutSeconds: shared.TimeoutSeconds, MaximumReceives: shared.MaximumReceives,
 	})}
-	made.Stop = newStop(made.Stack)
 	made.Function = newFunction(made, configuration, props.Functions)
 	addRules(made, configuration)
 	made.AddAlarms(foundation.Topic(stack, configuration), made.Function, names.RecoverFunction)
 	return made
-}
-
-// newStop makes the parameter of the global stop. Its value is the command line's: the template never changes it again.
-func newStop(stack awscdk.Stack) awsssm.StringParameter {
-	parameter := awsssm.NewStringParameter(stack, jsii.String("Stop"), &awsssm.StringParameterProps{
-		ParameterName: jsii.String(names.StopParameter),
-		StringValue:   jsii.String(settings.NoStop),
-		Description:   jsii.String("davit: who stopped it, and why; {} while it may act."),
-	})
-	parameter.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
-	return parameter
 }
 
 func newFunction(made *Recovery, configuration *config.Configuration, functions string) awslambda.Function {

@@ -45,7 +45,8 @@ const (
 	RecoverFunction        = "davit-recover"
 	RecoverQueue           = "davit-recover"
 	RecoverDeadLetterQueue = "davit-recover-dead-letter"
-	// StopParameter is the SSM parameter with the global stop.
+	// StopParameter is the SSM parameter with the global stop. "davit stop" makes it, and it is in no template, since
+	// CloudFormation would write it anew with each change of it, tags included, and so end the stop.
 	StopParameter          = "/davit/stop"
 	RestoreFunction        = "davit-restore"
 	RestoreQueue           = "davit-restore"
@@ -80,7 +81,6 @@ const (
 	EnvironmentSettingsParameter  = "DAVIT_SETTINGS_PARAMETER"
 	// EnvironmentMaximumReceives is after how many attempts the function's queue makes a message a dead letter.
 	EnvironmentMaximumReceives = "DAVIT_MAXIMUM_RECEIVES"
-	EnvironmentStopParameter   = "DAVIT_STOP_PARAMETER"
 	// EnvironmentLogLevel is the level below which the function logs nothing: DEBUG, INFO, WARN or ERROR; INFO if absent.
 	EnvironmentLogLevel        = "DAVIT_LOG_LEVEL"
 	EnvironmentRolloutQueueURL = "DAVIT_ROLLOUT_QUEUE_URL"
