@@ -242,34 +242,51 @@ func (v view) missingHosts(hosts *Hosts) int {
 	return max(1, (v.seen.Desired-v.seen.Running+each-1)/each)
 }
 
+// maximumActing is how long an act may go undone after its intent. Then its call fails for good, or nobody came back for it, and
+// what the load asks for by now is decided anew.
+const maximumActing = 10 * time.Minute
+
 // decideAct handles an act whose intent was written: its actor is still at work, or died on the way.
 func decideAct(now time.Time, configured settings.Settings, record ledger.Record, seen Observation) Decision {
-	act := record.Scaling.Act
-	decision := Decision{Code: Interrupted, Direction: act.Direction, Lever: act.Lever, Target: act.Target, From: act.From, To: act.To,
-		Price: act.Price, Reason: act.Reason}
+	act := *record.Scaling.Act
 	if now.Before(act.Lease) {
 		return Decision{Action: Wait, Code: InProgress, Again: act.Lease.Sub(now), Reason: "another invocation is scaling it"}
 	}
 	have, found := extentOf(seen, act.Lever)
 	switch {
 	case !seen.Exists:
-		decision.Action, decision.Code, decision.Reason = Abandon, Gone, "the workload was deleted meanwhile"
+		return ofAct(act, Abandon, Gone, "the workload was deleted meanwhile")
 	case found && have.Equal(act.To):
-		decision.Action = Finish
+		return ofAct(act, Finish, Interrupted, act.Reason)
 	case found && !have.Equal(act.From):
-		decision.Action, decision.Code = Abandon, Superseded
-		decision.Reason = fmt.Sprintf("somebody else set it to %s meanwhile", words(seen.Workload.Kind(), act.Lever, have))
+		return ofAct(act, Abandon, Superseded, fmt.Sprintf("somebody else set it to %s meanwhile", words(seen.Workload.Kind(), act.Lever, have)))
 	case seen.Policy == "":
-		decision.Action, decision.Code, decision.Reason = Abandon, NotOptedIn, "the workload no longer carries a davit/scaling tag"
+		return ofAct(act, Abandon, NotOptedIn, "the workload no longer carries a davit/scaling tag")
 	case !found:
-		decision.Action, decision.Code, decision.Reason = Abandon, Superseded, "somebody else owns the count now, or its hosts are gone"
-	default:
-		decision.Action = Continue
-		if gate, closed := closedGate(now, configured, record, seen); closed {
-			decision.Action, decision.Code, decision.Reason = Abandon, gate.Code, gate.Reason
-		}
+		return ofAct(act, Abandon, Superseded, "somebody else owns the count now, or its hosts are gone")
 	}
-	return decision
+	if gate, closed := closedGate(now, configured, record, seen); closed {
+		return ofAct(act, Abandon, gate.Code, gate.Reason)
+	}
+	if isOverdue(now, act) {
+		return abandonOverdue(act)
+	}
+	return ofAct(act, Continue, Interrupted, act.Reason)
+}
+
+// isOverdue tells whether the act has gone undone for too long, and nobody is at work on it.
+func isOverdue(now time.Time, act ledger.ScalingAct) bool {
+	return now.Sub(act.IntendedAt) >= maximumActing && !now.Before(act.Lease)
+}
+
+func abandonOverdue(act ledger.ScalingAct) Decision {
+	return ofAct(act, Abandon, Overdue, fmt.Sprintf("it was not done within %s; the log of the function scale says why", maximumActing))
+}
+
+// ofAct is a decision about the act.
+func ofAct(act ledger.ScalingAct, action Action, code Code, reason string) Decision {
+	return Decision{Action: action, Code: code, Reason: reason, Direction: act.Direction, Lever: act.Lever, Target: act.Target,
+		From: act.From, To: act.To, Price: act.Price}
 }
 
 // extentOf is what the lever is at.

@@ -56,6 +56,7 @@ const (
 	Interrupted  Code = "interrupted"
 	Superseded   Code = "superseded"
 	Refused      Code = "refused"
+	Overdue      Code = "overdue"
 )
 
 // The directions.

@@ -127,7 +127,7 @@ type Driver interface {
 	// are gone, or that no longer carry the davit/scaling tag, are left out.
 	Observe(ctx context.Context, subjects []Subject) (map[workload.Reference]Observation, error)
 	// Set moves a lever of the workload to an extent, whatever it is at: doing it twice is doing it once. What cannot be
-	// done is a *rollout.Refused.
+	// done is a *rollout.Refused, and what IAM forbids may be a *rollout.Denied.
 	Set(ctx context.Context, observation Observation, lever ledger.Lever, target string, to ledger.Extent) error
 }
 

@@ -101,6 +101,10 @@ func (r *Reconciler) look(ctx context.Context, reference workload.Reference, cau
 	act := record.Scaling.Act
 	subject := Subject{Workload: reference, Alarms: alarmsOf(record, cause), Hosts: act != nil && act.Lever == ledger.LeverHosts}
 	observations, err := driver.Observe(ctx, []Subject{subject})
+	if err != nil && act != nil && isOverdue(r.Now(), *act) {
+		// What cannot be seen cannot be finished, and the act must have an end all the same.
+		return look{Explanation{Record: record, Observation: Observation{Workload: reference}, Decision: abandonOverdue(*act)}}, nil
+	}
 	if err != nil {
 		return look{}, err
 	}

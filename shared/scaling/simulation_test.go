@@ -15,6 +15,7 @@ import (
 	"davit/events/davit"
 	"davit/shared/ledger"
 	"davit/shared/ledger/ledgertest"
+	"davit/shared/rollout"
 	"davit/shared/settings"
 	"davit/shared/workload"
 )
@@ -26,16 +27,24 @@ type platform struct {
 	sets int
 	// crash is called around every call.
 	crash func()
+	// fails is what a move, and blind what a look, ends with.
+	fails, blind error
 }
 
 func (p *platform) Observe(context.Context, []Subject) (map[workload.Reference]Observation, error) {
 	defer p.crash()
 	p.crash()
+	if p.blind != nil {
+		return nil, p.blind
+	}
 	return map[workload.Reference]Observation{p.seen.Workload: p.seen}, nil
 }
 
 func (p *platform) Set(_ context.Context, _ Observation, lever ledger.Lever, _ string, to ledger.Extent) error {
 	p.crash()
+	if p.fails != nil {
+		return p.fails
+	}
 	if have, _ := extentOf(p.seen, lever); !have.Equal(to) {
 		p.sets++
 	}
@@ -401,5 +410,46 @@ func TestARefusalIsToldOnce(t *testing.T) {
 	w.until(t, -1)
 	if w.platform.seen.Desired != 5 {
 		t.Errorf("without the hold there are %d", w.platform.seen.Desired)
+	}
+}
+
+// TestAnActWhoseCallFailsForGoodIsGivenUpAndToldOnce looks every minute, as the retries of a message do, for an hour.
+func TestAnActWhoseCallFailsForGoodIsGivenUpAndToldOnce(t *testing.T) {
+	down := errors.New("connection refused")
+	for name, test := range map[string]struct {
+		fails, blind error
+		code         Code
+	}{
+		"refused":     {fails: fmt.Errorf("scale it: %w", rollout.Refusef("no")), code: Refused},
+		"denied":      {fails: fmt.Errorf("scale it: %w", &rollout.Denied{Action: "ecs:UpdateService", Resource: "*", Err: down}), code: Refused},
+		"unreachable": {fails: down, code: Overdue},
+		"invisible":   {fails: down, blind: down, code: Overdue},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(service(nil))
+			minute := func() {
+				w.now = w.now.Add(time.Minute)
+				_, _ = w.Reconcile(context.Background(), w.platform.seen.Workload, Cause{Text: "alarm", Alarm: alarm})
+			}
+			w.platform.fails = test.fails
+			minute()
+			w.platform.blind = test.blind
+			for range 60 {
+				minute()
+			}
+			if len(w.told) != 1 || w.told[0].Action != string(Abandon) || w.told[0].Code != string(test.code) {
+				t.Errorf("told %+v", w.told)
+			}
+			if act := w.record(t).Scaling.Act; act != nil && w.now.Sub(act.IntendedAt) > maximumActing {
+				t.Errorf("it has been acting since %s", act.IntendedAt)
+			}
+			w.platform.fails, w.platform.blind = nil, nil
+			for range 3 {
+				minute()
+			}
+			if w.platform.seen.Desired == 4 || len(w.told) < 2 {
+				t.Errorf("once it can be done there are %d, and told is %+v", w.platform.seen.Desired, w.told)
+			}
+		})
 	}
 }

@@ -75,6 +75,11 @@ func (s *step) refuse(ctx context.Context) error {
 	if err := s.lookAgain(ctx); err != nil {
 		return err
 	}
+	return s.concludeOnce(ctx, decision)
+}
+
+// concludeOnce concludes what is not done, unless the last that was not done was so for the same reason.
+func (s *step) concludeOnce(ctx context.Context, decision Decision) error {
 	told := ledger.Refusal{Code: string(decision.Code), Digest: decision.Direction, Text: decision.Reason}
 	if last := s.record.Scaling.Refusal; last != nil && last.Code == told.Code && last.Digest == told.Digest {
 		if !s.changed {
@@ -92,7 +97,6 @@ func (s *step) scale(ctx context.Context) error {
 	s.record.Scaling.Act = &ledger.ScalingAct{ID: actID(s.record), Direction: decision.Direction, Lever: decision.Lever, Target: decision.Target,
 		From: decision.From, To: decision.To, Code: string(decision.Code), Reason: decision.Reason, Price: decision.Price,
 		IntendedAt: now, Lease: s.reconciler.lease(ctx)}
-	s.record.Scaling.Refusal = nil
 	if decision.TooFew != nil {
 		s.record.Scaling.TooFew = decision.TooFew
 	}
@@ -116,11 +120,8 @@ func (s *step) set(ctx context.Context) error {
 	act := s.record.Scaling.Act
 	driver := s.reconciler.Drivers[s.record.Workload.Kind()]
 	err := driver.Set(ctx, s.look.Observation, act.Lever, act.Target, act.To)
-	var refused *rollout.Refused
-	if errors.As(err, &refused) {
-		decision := s.ofAct(Abandon)
-		decision.Code, decision.Reason = Refused, refused.Reason
-		return s.abandon(ctx, decision)
+	if reason, refused := refusal(err); refused {
+		return s.abandon(ctx, ofAct(*act, Abandon, Refused, reason))
 	}
 	if err != nil {
 		return err
@@ -128,11 +129,24 @@ func (s *step) set(ctx context.Context) error {
 	return s.finish(ctx)
 }
 
+// refusal is the reason of an error that is an answer: asked again, the platform says the same.
+func refusal(err error) (string, bool) {
+	var refused *rollout.Refused
+	var denied *rollout.Denied
+	switch {
+	case errors.As(err, &refused):
+		return refused.Reason, true
+	case errors.As(err, &denied):
+		return denied.Error(), true
+	}
+	return "", false
+}
+
 // finish writes that the act was done, and tells it.
 func (s *step) finish(ctx context.Context) error {
 	act, state, now := s.record.Scaling.Act, &s.record.Scaling, s.reconciler.Now()
-	done := s.ofAct(Scale)
-	state.Act = nil
+	done := ofAct(*act, Scale, Code(act.Code), act.Reason)
+	state.Act, state.Refusal = nil, nil
 	switch {
 	case act.Lever == ledger.LeverHosts:
 		state.LastHosts = now
@@ -191,17 +205,10 @@ func size(act *ledger.ScalingAct, extent ledger.Extent) int {
 	return extent.Max
 }
 
-// abandon gives the act up and tells it.
+// abandon gives the act up. It tells that once: a move whose call fails is decided on again and given up again.
 func (s *step) abandon(ctx context.Context, decision Decision) error {
-	s.record.Scaling.Act = nil
-	return s.conclude(ctx, decision)
-}
-
-// ofAct is the decision that the act in the record carries out.
-func (s *step) ofAct(action Action) Decision {
-	act := s.record.Scaling.Act
-	return Decision{Action: action, Code: Code(act.Code), Reason: act.Reason, Direction: act.Direction, Lever: act.Lever, Target: act.Target,
-		From: act.From, To: act.To, Price: act.Price}
+	s.record.Scaling.Act, s.changed = nil, true
+	return s.concludeOnce(ctx, decision)
 }
 
 // conclude writes the record with its line of history and with what must be told of it, and then tells. The fence comes
