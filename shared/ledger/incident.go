@@ -119,7 +119,7 @@ const (
 	NoHelp  = "no-help"
 	LeftOut = "left-out"
 	Refused = "refused"
-	// Unknown: whoever acted died, and it may not be finished.
+	// Unknown: whoever acted died or failed, and it may not be finished.
 	Unknown = "unknown"
 	Undone  = "undone"
 )

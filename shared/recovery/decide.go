@@ -24,6 +24,9 @@ const (
 	staleAfter = 15 * time.Minute
 	// rolloutMemory is for how long after a rollout a cause is blamed on it.
 	rolloutMemory = 30 * time.Minute
+	// finishFor is for how long after its deadline an act whose actor is gone is still tried, so that a short step is, too. What
+	// fails for longer may fail for ever, and holds rollouts and others' acts up.
+	finishFor = 3 * time.Minute
 )
 
 // Decide says what to do about one workload now. It depends on nothing but its arguments: the record and the fleet are
@@ -277,10 +280,12 @@ func (v view) decideIntended(act ledger.Act) Decision {
 		reason, forbidden = "the workload is gone", true
 	case !v.seen.OptedIn():
 		reason, forbidden = "the workload no longer carries a davit/playbook tag", true
+	case v.now.Sub(act.Deadline) >= finishFor:
+		reason, forbidden = "it was tried since "+act.IntendedAt.UTC().Format(time.RFC3339), true
 	}
 	if forbidden {
 		return Decision{Action: Conclude, Code: Interrupted, Do: settings.Do(act.Do), Outcome: ledger.Unknown,
-			Reason: "whoever acted died, and it may not be finished: " + reason}
+			Reason: "whoever acted died or failed, and it may not be finished: " + reason}
 	}
 	return Decision{Action: Resume, Code: Interrupted, Do: settings.Do(act.Do), Reason: "the act was intended and its actor is gone"}
 }

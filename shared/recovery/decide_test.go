@@ -223,6 +223,10 @@ func TestDecide(t *testing.T) {
 			s.acting(settings.Restart, ledger.Intended)
 			s.configured.Stop = &settings.Stop{Who: "oncall"}
 		}, Conclude, Interrupted, "may not be finished"},
+		{"nor for ever", func(s *scene) { s.acting(settings.Restart, ledger.Intended).Deadline = noon.Add(-3 * time.Minute) }, Conclude, Interrupted, "may not be finished"},
+		{"an act whose deadline has just passed is finished", func(s *scene) {
+			s.acting(settings.Restart, ledger.Intended).Deadline = noon.Add(-2 * time.Minute)
+		}, Resume, Interrupted, ""},
 		{"an act that has yet to help is waited for", func(s *scene) { s.acting(settings.Restart, ledger.Started) }, Wait, UnderWay, ""},
 		{"an act that helped", func(s *scene) {
 			s.acting(settings.Restart, ledger.Started)

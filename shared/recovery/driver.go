@@ -23,7 +23,7 @@ type Driver interface {
 	// Observe says what the platform knows of a workload, for remedies; one that does not exist has Exists false.
 	Observe(ctx context.Context, reference workload.Reference) (Observation, error)
 	// Act does the step of the act, or undoes what it undoes. It is finished and never repeated: with resume, an earlier
-	// attempt may have done it, and the driver looks first. What cannot be done is a *rollout.Refused.
+	// attempt may have done it, and the driver looks first. What cannot be done is a *rollout.Refused or a *rollout.Denied.
 	Act(ctx context.Context, observation Observation, act ledger.Act, resume bool) (Done, error)
 }
 

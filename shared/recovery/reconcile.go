@@ -2,7 +2,6 @@ package recovery
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"davit/shared/ledger"
-	"davit/shared/rollout"
 	"davit/shared/settings"
 	"davit/shared/workload"
 )
@@ -220,13 +218,4 @@ func (r *Reconciler) lease(ctx context.Context) time.Time {
 		return r.Now().Add(time.Until(deadline))
 	}
 	return r.Now().Add(defaultLease)
-}
-
-// refused is the reason of a driver's answer that an act cannot be done.
-func refused(err error) (string, bool) {
-	var answer *rollout.Refused
-	if errors.As(err, &answer) {
-		return answer.Reason, true
-	}
-	return "", false
 }

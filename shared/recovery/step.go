@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"davit/shared/ledger"
+	"davit/shared/rollout"
 	"davit/shared/settings"
 )
 
@@ -244,7 +245,7 @@ func (s *step) press(ctx context.Context) error {
 		return err
 	}
 	_, err := s.do(ctx, *s.record.Recovery.Act, true)
-	if _, no := refused(err); no {
+	if _, no := rollout.Refusal(err); no {
 		return nil
 	}
 	return err
@@ -254,7 +255,7 @@ func (s *step) press(ctx context.Context) error {
 func (s *step) perform(ctx context.Context, resumed bool) error {
 	act := s.record.Recovery.Act
 	done, err := s.do(ctx, *act, resumed)
-	if reason, no := refused(err); no {
+	if reason, no := rollout.Refusal(err); no {
 		s.look.decision.Code, s.look.decision.Outcome, s.look.decision.Reason = ActRefused, ledger.Refused, reason
 		return s.conclude(ctx)
 	}

@@ -412,8 +412,8 @@ func outcomeTimeout(configured settings.Settings) time.Duration {
 	return 30 * time.Minute
 }
 
-// refusal is the reason of an error that is an answer.
-func refusal(err error) (string, bool) {
+// Refusal is the reason of an error that is an answer: a *Refused or a *Denied.
+func Refusal(err error) (string, bool) {
 	var refused *Refused
 	if errors.As(err, &refused) {
 		return refused.Reason, true

@@ -172,7 +172,7 @@ func (r *Reconciler) look(ctx context.Context, references []workload.Reference, 
 		seen := Seen{Workload: observation}
 		if target, err := FindTarget(observation); err == nil && observation.Settings.Policy != "" {
 			seen.Images, err = repositories.list(ctx, target.Repository)
-			reason, refused := refusal(err)
+			reason, refused := Refusal(err)
 			switch {
 			case errors.Is(err, ErrNoRepository):
 				seen.RepositoryMissing = true

@@ -174,7 +174,7 @@ func (s *step) withdraw(ctx context.Context) error {
 		return err
 	}
 	prepared, err := s.reconciler.Driver.Prepare(ctx, s.look.seen.Workload, s.change(s.record.Rollout), true)
-	if _, refused := refusal(err); err != nil && !refused {
+	if _, refused := Refusal(err); err != nil && !refused {
 		return err
 	}
 	if prepared.Deployment != "" {
@@ -228,7 +228,7 @@ func (s *step) writeStarted(ctx context.Context, entries ...ledger.Entry) error 
 
 // giveUp drops the intent if the driver refused it, and keeps it for another try if the driver failed.
 func (s *step) giveUp(ctx context.Context, err error) (bool, error) {
-	reason, refused := refusal(err)
+	reason, refused := Refusal(err)
 	if !refused {
 		return false, err
 	}
@@ -237,7 +237,7 @@ func (s *step) giveUp(ctx context.Context, err error) (bool, error) {
 
 // answer turns a driver's refusal into a decision that is told; any other error is passed on.
 func (s *step) answer(ctx context.Context, err error, code Code) (bool, error) {
-	reason, refused := refusal(err)
+	reason, refused := Refusal(err)
 	if !refused {
 		return false, err
 	}
@@ -376,7 +376,7 @@ func (s *step) putBack(ctx context.Context) error {
 	}
 	start := Start{Revision: current.From, Rollout: current.ID, Cause: "put back: " + current.Failure}
 	_, err := s.reconciler.Driver.Start(ctx, s.look.seen.Workload, start)
-	if reason, refused := refusal(err); refused {
+	if reason, refused := Refusal(err); refused {
 		s.look.decision.Action = Fail
 		s.look.decision.Reason = fmt.Sprintf("%s; it could not be put back on %s: %s", current.Failure, revisionName(current.From), reason)
 		return s.setAside(ctx)

@@ -1,0 +1,66 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"davit/shared/ledger"
+	"davit/shared/rollout"
+	"davit/shared/settings"
+	"davit/shared/workload"
+)
+
+// calm is a world without faults, whose first service opted in, has broken and has an open incident.
+func calm(t *testing.T) (*world, *modelService) {
+	t.Helper()
+	w := newWorld(1, 9, faults{}, noBug)
+	service := w.services[w.order[1]]
+	service.playbook, service.broken = settings.ReservedPlaybook, true
+	signal := &Signal{ID: "signal", At: w.now, Playbook: ServiceUnhealthy, Text: "it broke", Deployment: service.primary.ID}
+	if _, err := w.look(service, signal); err != nil {
+		t.Fatal(err)
+	}
+	return w, service
+}
+
+// look is one invocation.
+func (w *world) look(service *modelService, signal *Signal) (Decision, error) {
+	w.alive, w.of = []bool{true}, []workload.Reference{service.reference}
+	return w.reconciler.Reconcile(context.Background(), service.reference, Cause{Text: "look", Signal: signal})
+}
+
+// unable is a driver whose acts fail.
+type unable struct {
+	Driver
+	err error
+}
+
+func (u unable) Act(context.Context, Observation, ledger.Act, bool) (Done, error) {
+	return Done{}, u.err
+}
+
+func TestAnActThatFailsForGoodIsGivenUp(t *testing.T) {
+	for _, test := range []struct {
+		name, outcome string
+		err           error
+		within        time.Duration
+	}{
+		{"one that is refused", ledger.Refused, rollout.Refusef("no"), 2 * time.Minute},
+		{"one that IAM denies", ledger.Refused, &rollout.Denied{Action: "ecs:UpdateService", Resource: "*", Err: errors.New("AccessDenied")}, 2 * time.Minute},
+		{"one that fails whatever it is", ledger.Unknown, errors.New("401 Unauthorized"), 10 * time.Minute},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w, service := calm(t)
+			w.reconciler.Drivers[workload.ECS] = unable{modelDriver{w}, test.err}
+			for until := w.now.Add(test.within); w.now.Before(until); w.now = w.now.Add(30 * time.Second) {
+				_, _ = w.look(service, nil) // The act's error comes back for as long as it is tried.
+			}
+			tried := w.record(service.reference).Recovery.Incidents[0].Tried
+			if len(tried) < 2 || tried[1].Do != string(settings.Restart) || tried[1].Outcome != test.outcome {
+				t.Errorf("it tried %+v, want a restart that is %s", tried, test.outcome)
+			}
+		})
+	}
+}
