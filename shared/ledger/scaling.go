@@ -112,6 +112,8 @@ type TooFew struct {
 type ScalingAnnouncement struct {
 	DetailType string        `json:"detailType"`
 	Detail     davit.Scaling `json:"detail"`
+	// Due is from when on whoever looks publishes it: until then its writer may.
+	Due time.Time `json:"due,omitzero"`
 }
 
 // Clone is a copy that shares nothing with the scaling.

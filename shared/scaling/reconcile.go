@@ -128,27 +128,33 @@ func alarmsOf(record ledger.Record, cause Cause) []ledger.ScalingAlarm {
 // act carries one decision out and tells whether to look again at once.
 func (r *Reconciler) act(ctx context.Context, looked look, cause Cause) (again bool, err error) {
 	step := step{reconciler: r, look: looked, cause: cause, record: looked.Record.Clone()}
-	if err := step.tellLeftovers(ctx); err != nil {
+	untold, err := step.tellLeftovers(ctx)
+	if err != nil {
 		return false, err
 	}
 	step.learnAlarms()
-	switch looked.Decision.Action {
+	again, err = step.carryOut(ctx)
+	return again, errors.Join(err, untold)
+}
+
+func (s *step) carryOut(ctx context.Context) (again bool, err error) {
+	switch s.look.Decision.Action {
 	case Nothing:
-		return false, step.rest(ctx)
+		return false, s.rest(ctx)
 	case Wait:
-		return false, step.wait(ctx)
+		return false, s.wait(ctx)
 	case Refuse:
-		return false, step.refuse(ctx)
+		return false, s.refuse(ctx)
 	case Scale:
-		return false, step.scale(ctx)
+		return false, s.scale(ctx)
 	case Continue:
-		return false, step.resume(ctx)
+		return false, s.resume(ctx)
 	case Finish:
-		return false, step.finish(ctx)
+		return false, s.finish(ctx)
 	case Abandon:
-		return true, step.abandon(ctx, looked.Decision)
+		return true, s.abandon(ctx, s.look.Decision)
 	}
-	return false, fmt.Errorf("%s: no way to carry out %q", looked.Record.Workload, looked.Decision.Action)
+	return false, fmt.Errorf("%s: no way to carry out %q", s.record.Workload, s.look.Decision.Action)
 }
 
 func (r *Reconciler) log(ctx context.Context, reference workload.Reference, decision Decision, cause Cause, err error) {

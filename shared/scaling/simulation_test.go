@@ -70,6 +70,8 @@ type world struct {
 	memory   ledgertest.Memory
 	told     []davit.Scaling
 	due      []time.Time
+	// mute is why nothing can be told.
+	mute error
 }
 
 func newWorld(seen Observation) *world {
@@ -85,6 +87,9 @@ func newWorld(seen Observation) *world {
 
 func (w *world) Report(_ context.Context, announcements ...ledger.ScalingAnnouncement) error {
 	w.platform.crash()
+	if w.mute != nil {
+		return w.mute
+	}
 	for _, announcement := range announcements {
 		w.told = append(w.told, announcement.Detail)
 	}
@@ -451,5 +456,42 @@ func TestAnActWhoseCallFailsForGoodIsGivenUpAndToldOnce(t *testing.T) {
 				t.Errorf("once it can be done there are %d, and told is %+v", w.platform.seen.Desired, w.told)
 			}
 		})
+	}
+}
+
+func TestWhatCouldNotBeToldIsToldHoweverOftenItIsLookedAt(t *testing.T) {
+	w := newWorld(service(func(o *Observation) { o.Deploying = "ecs-svc/7" }))
+	look := func() error {
+		_, err := w.Reconcile(context.Background(), w.platform.seen.Workload, Cause{Text: "alarm", Alarm: alarm})
+		return err
+	}
+	w.mute = errors.New("the bus is down")
+	if err := look(); !errors.Is(err, w.mute) {
+		t.Fatalf("it ended with %v", err)
+	}
+	w.mute = nil
+	for range 10 {
+		w.now = w.now.Add(progressLook)
+		if err := look(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(w.told) != 1 || w.told[0].Code != string(InProgress) || len(w.record(t).Scaling.Announcements) > 0 {
+		t.Errorf("told %+v", w.told)
+	}
+}
+
+func TestABusThatIsDownStopsNoScalingBeforeTooMuchIsUntold(t *testing.T) {
+	w := newWorld(service(func(o *Observation) { o.Policy = "max=1000 growth=100" }))
+	w.mute = errors.New("the bus is down")
+	for range 2 * ledger.MaximumAnnouncements {
+		w.now = w.now.Add(2 * time.Minute)
+		_, err := w.Reconcile(context.Background(), w.platform.seen.Workload, Cause{Text: "alarm", Alarm: alarm})
+		if !errors.Is(err, w.mute) {
+			t.Fatalf("it ended with %v", err)
+		}
+	}
+	if want := 4 + ledger.MaximumAnnouncements; w.platform.seen.Desired != want || len(w.record(t).Scaling.Announcements) != ledger.MaximumAnnouncements {
+		t.Errorf("there are %d, want %d, and %d are untold", w.platform.seen.Desired, want, len(w.record(t).Scaling.Announcements))
 	}
 }

@@ -214,30 +214,43 @@ func (s *step) abandon(ctx context.Context, decision Decision) error {
 // conclude writes the record with its line of history and with what must be told of it, and then tells. The fence comes
 // first, so that of two who saw the same one tells it; what a crash leaves untold stands in the record.
 func (s *step) conclude(ctx context.Context, decision Decision) error {
-	s.record.Scaling.Announcements = append(s.record.Scaling.Announcements, s.announcement(decision))
+	announcement := s.announcement(decision)
+	announcement.Due = s.reconciler.Now().Add(ledger.AnnouncementAge)
+	s.record.Scaling.Announcements = append(s.record.Scaling.Announcements, announcement)
 	if err := s.write(ctx, s.entry(decision)); err != nil {
 		return err
 	}
-	return s.tell(ctx)
+	if err := s.report(ctx); err != nil {
+		return err
+	}
+	return s.write(ctx)
 }
 
-// tellLeftovers tells what somebody wrote and did not live to tell.
-func (s *step) tellLeftovers(ctx context.Context) error {
-	if s.reconciler.Now().Sub(s.record.UpdatedAt) < ledger.AnnouncementAge {
-		return nil
+// tellLeftovers tells what somebody wrote and did not live to tell, or could not. What a bus that is down leaves untold
+// stops nobody from scaling, before there is too much of it.
+func (s *step) tellLeftovers(ctx context.Context) (untold, err error) {
+	due := func(announcement ledger.ScalingAnnouncement) bool {
+		return !s.reconciler.Now().Before(announcement.Due)
 	}
-	return s.tell(ctx)
+	if !slices.ContainsFunc(s.record.Scaling.Announcements, due) {
+		return nil, nil
+	}
+	if untold = s.report(ctx); untold == nil {
+		return nil, s.write(ctx)
+	}
+	if len(s.record.Scaling.Announcements) >= ledger.MaximumAnnouncements {
+		return nil, untold
+	}
+	return untold, nil
 }
 
-func (s *step) tell(ctx context.Context) error {
-	if len(s.record.Scaling.Announcements) == 0 {
-		return nil
-	}
+// report publishes what must be told and takes it out of the record.
+func (s *step) report(ctx context.Context) error {
 	if err := s.reconciler.Reporter.Report(ctx, s.record.Scaling.Announcements...); err != nil {
 		return fmt.Errorf("reporting: %w", err)
 	}
 	s.record.Scaling.Announcements = nil
-	return s.write(ctx)
+	return nil
 }
 
 func (s *step) entry(decision Decision) ledger.Entry {
