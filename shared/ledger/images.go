@@ -40,20 +40,27 @@ func newestFirst[T any](newest T, older []T, limit int, digest func(T) string) [
 	return list
 }
 
-// PassOver leaves the images behind for the sake of the request, instead of what the request before left behind. Those that
-// failed are set aside for that and stay so.
+// PassOver leaves the images behind for the sake of the request, beside what requests before left behind. Those that failed are
+// set aside for that and stay so.
 func (r *Record) PassOver(request Request, images []Image) {
 	passed := PassedOver{Request: request, Images: []Image{}}
+	if before := r.PassedOver; before != nil {
+		images = slices.Concat(images, before.Images)
+		if passed.RestBefore = before.RestBefore; !passed.RestBefore.IsZero() {
+			passed.Forgiven = forgiving(before.Request.Image.Digest, before.Forgiven)
+		}
+	}
 	for _, image := range images {
-		if _, failed := r.failed(image.Digest); failed || image.Digest == request.Image.Digest {
+		if _, failed := r.failed(image.Digest); failed || image.Digest == request.Image.Digest || passed.names(image.Digest) {
 			continue
 		}
-		if passed.Rest = len(passed.Images) == MaximumPassedOver; passed.Rest {
+		if len(passed.Images) == MaximumPassedOver {
+			passed.RestBefore, passed.Forgiven = request.Since(), nil
 			break
 		}
 		passed.Images = append(passed.Images, image)
 	}
-	if r.PassedOver = nil; len(passed.Images) > 0 {
+	if r.PassedOver = nil; len(passed.Images) > 0 || !passed.RestBefore.IsZero() {
 		r.PassedOver = &passed
 	}
 }
@@ -93,10 +100,10 @@ func (r *Record) Forgive(digest string) {
 	}
 	passed := *r.PassedOver
 	passed.Images = slices.DeleteFunc(slices.Clone(passed.Images), func(image Image) bool { return image.Digest == digest })
-	if passed.Rest {
-		passed.Forgiven = newestFirst(digest, passed.Forgiven, MaximumPassedOver, func(forgiven string) string { return forgiven })
+	if !passed.RestBefore.IsZero() {
+		passed.Forgiven = forgiving(digest, passed.Forgiven)
 	}
-	if r.PassedOver = &passed; len(passed.Images) == 0 && !passed.Rest {
+	if r.PassedOver = &passed; len(passed.Images) == 0 && passed.RestBefore.IsZero() {
 		r.PassedOver = nil
 	}
 }
@@ -112,11 +119,20 @@ func (r Record) failed(digest string) (SetAside, bool) {
 // passes tells whether the request left the image behind. Of the rest that is not named only the push time tells: an old
 // image whose tag is new counts as old.
 func (p PassedOver) passes(image Image) bool {
-	if slices.ContainsFunc(p.Images, func(passed Image) bool { return passed.Digest == image.Digest }) {
+	if p.names(image.Digest) {
 		return true
 	}
 	excepted := image.Digest == p.Request.Image.Digest || slices.Contains(p.Forgiven, image.Digest)
-	return p.Rest && !excepted && !image.PushedAt.IsZero() && !image.PushedAt.After(p.Request.Since())
+	return !excepted && !image.PushedAt.IsZero() && !image.PushedAt.After(p.RestBefore)
+}
+
+func (p PassedOver) names(digest string) bool {
+	return slices.ContainsFunc(p.Images, func(passed Image) bool { return passed.Digest == digest })
+}
+
+// forgiving is the list of what is forgiven with the digest.
+func forgiving(digest string, forgiven []string) []string {
+	return newestFirst(digest, forgiven, MaximumPassedOver, func(forgiven string) string { return forgiven })
 }
 
 func (p PassedOver) setAside(image Image) SetAside {

@@ -31,15 +31,16 @@ type SetAside struct {
 }
 
 // PassedOver are the images that a human's request, or an incident's rollback, left behind: they ranked above the one that
-// was asked for. They are not tried again, so that the request stands until something newer is pushed.
+// was asked for. They are not tried again, so that the request stands until something newer is pushed; nor are they once a
+// later request has asked for something else.
 type PassedOver struct {
-	// Request is who asked for what, and why.
+	// Request is who asked for what last, and why.
 	Request Request `json:"request"`
 	// Images are what was passed over, best first, at most MaximumPassedOver.
 	Images []Image `json:"images"`
-	// Rest is true where there were more of them. Then everything that was pushed before the request is passed over, but for
-	// what was asked for.
-	Rest bool `json:"rest,omitempty"`
+	// RestBefore is set where there were more of them. Then everything that was pushed no later is passed over, but for what was
+	// asked for.
+	RestBefore time.Time `json:"restBefore,omitzero"`
 	// Forgiven are digests of the rest that may be tried again all the same, newest first, at most MaximumPassedOver.
 	Forgiven []string `json:"forgiven,omitempty"`
 }
@@ -163,7 +164,7 @@ type Record struct {
 	Good []Image `json:"good,omitempty"`
 	// SetAside are the images that failed or were superseded, newest first. They are not tried again.
 	SetAside []SetAside `json:"setAside,omitempty"`
-	// PassedOver are the images that the last request left behind. They are not tried again either.
+	// PassedOver are the images that requests left behind. They are not tried again either.
 	PassedOver *PassedOver `json:"passedOver,omitempty"`
 	// Rollout is the one in progress, if any.
 	Rollout *Rollout `json:"rollout,omitempty"`

@@ -132,6 +132,16 @@ func TestWhatARequestPassesOverIsNotTriedAgainHoweverMuchItIs(t *testing.T) {
 	if _, found := record.IsSetAside(images[2*MaximumPassedOver+1]); !found {
 		t.Error("the rest is forgiven with one of it")
 	}
+	record.PassOver(Request{Image: Image{Digest: "newer"}, At: at.Add(time.Hour)}, nil)
+	if _, found := record.IsSetAside(images[1]); !found {
+		t.Error("what a request passed over may be tried again since another asked for something newer")
+	}
+	for _, image := range []Image{images[0], {Digest: "asked", PushedAt: at.Add(-time.Hour)}, {Digest: "later", PushedAt: at.Add(time.Second)}} {
+		if aside, found := record.IsSetAside(image); found {
+			t.Errorf("%s is set aside by a request that did not leave it behind: %s", image.Digest, aside.Reason)
+		}
+	}
+	record = Record{}
 	if record.PassOver(Request{Image: Image{Digest: "0"}, At: at}, images[:1]); record.PassedOver != nil {
 		t.Errorf("a request that leaves nothing behind left %+v", record.PassedOver)
 	}
@@ -186,7 +196,7 @@ func TestCloneSharesNothing(t *testing.T) {
 	}
 	clone.Repositories[0].Name, clone.Good[0].Digest, clone.SetAside[0].Reason = "b", "b", "b"
 	clone.Rollout.Containers[0], clone.Rollout.ID = "b", "b"
-	clone.PassedOver.Rest, clone.PassedOver.Images[0].Digest = true, "b"
+	clone.PassedOver.RestBefore, clone.PassedOver.Images[0].Digest = time.Unix(1, 0), "b"
 	clone.Hold.Who, clone.Request.Who, clone.Refusal.Text = "b", "b", "b"
 	if text(record) != text(original()) {
 		t.Errorf("changing the clone changed the record: %s", text(record))

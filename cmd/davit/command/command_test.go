@@ -442,7 +442,7 @@ func TestCompletionOffersWhatIsSetAside(t *testing.T) {
 
 func TestWhatIsForgivenOfWhatARequestPassedOver(t *testing.T) {
 	named, unnamed := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
-	record := ledger.Record{PassedOver: &ledger.PassedOver{Images: []ledger.Image{{Digest: named, Tag: "1.2.0"}}, Rest: true}}
+	record := ledger.Record{PassedOver: &ledger.PassedOver{Images: []ledger.Image{{Digest: named, Tag: "1.2.0"}}, RestBefore: time.Unix(1, 0)}}
 	for name, want := range map[string]string{"": named, "1.2.0": named, named: named, unnamed: unnamed} {
 		if got, err := chosen(record, name); err != nil || len(got) != 1 || got[0].Digest != want {
 			t.Errorf("%q: got %+v, %v", name, got, err)
@@ -451,7 +451,7 @@ func TestWhatIsForgivenOfWhatARequestPassedOver(t *testing.T) {
 	if _, err := chosen(record, "1.1.0"); err == nil || !strings.Contains(err.Error(), "give the whole digest") {
 		t.Errorf("a tag of the rest: %v", err)
 	}
-	record.PassedOver.Rest = false
+	record.PassedOver.RestBefore = time.Time{}
 	if _, err := chosen(record, unnamed); err == nil || !strings.Contains(err.Error(), "is not set aside") {
 		t.Errorf("a digest that nobody passed over: %v", err)
 	}

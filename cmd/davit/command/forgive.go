@@ -92,7 +92,7 @@ func (s *session) forgive(ctx context.Context, forgiven act, name string) error 
 // only its digest names it.
 func chosen(record ledger.Record, name string) ([]ledger.SetAside, error) {
 	aside := record.AllSetAside()
-	rest := record.PassedOver != nil && record.PassedOver.Rest
+	rest := record.PassedOver != nil && !record.PassedOver.RestBefore.IsZero()
 	if len(aside) == 0 && !rest {
 		return nil, errNothingToChange
 	}
