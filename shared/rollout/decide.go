@@ -26,7 +26,10 @@ func decide(now time.Time, configured settings.Settings, record ledger.Record, s
 		return decideOutcome(now, configured, record, seen)
 	}
 	observation := seen.Workload
-	switch {
+	switch request := record.Request; {
+	case !observation.Exists && request != nil:
+		return Decision{Action: Refuse, Code: Gone, Image: &request.Image,
+			Reason: fmt.Sprintf("%s asked for %s, and there is no such workload any more", request.Who, describe(request.Image.Tag, request.Image.Digest))}
 	case !observation.Exists:
 		return Decision{Action: Nothing, Code: Gone, Reason: "there is no such workload, or it is being deleted"}
 	case observation.Settings.Policy == "":
@@ -171,7 +174,7 @@ func decideOutcome(now time.Time, configured settings.Settings, record ledger.Re
 	if !seen.Workload.Exists {
 		return about(current, Decision{Action: Supersede, Code: Gone, Reason: "the workload was deleted during the rollout"})
 	}
-	if request := record.Request; request != nil && request.Override && request.Image.Digest != current.Image.Digest && underWay(current, seen.Workload) {
+	if request := record.Request; request != nil && request.Override && request.Image.Digest != current.Image.Digest && current.Phase == ledger.Started && underWay(current, seen.Workload) {
 		return about(current, Decision{Action: Supersede, Code: Requested,
 			Reason: fmt.Sprintf("%s asked for %s instead: %s", request.Who, describe(request.Image.Tag, request.Image.Digest), request.Why)})
 	}
@@ -187,7 +190,7 @@ func decideOutcome(now time.Time, configured settings.Settings, record ledger.Re
 // underWay tells whether the rollout's own deployment is being brought up.
 func underWay(current *ledger.Rollout, observation workload.Observation) bool {
 	progressing, found := observation.Progressing()
-	return found && current.Phase == ledger.Started && progressing.ID == current.Deployment
+	return found && progressing.ID == current.Deployment
 }
 
 // leaseLook is how soon to look again at a rollout whose actor is at work: an act takes less than a second, and the
@@ -351,10 +354,11 @@ func watch(now time.Time, configured settings.Settings, record ledger.Record, ob
 	return min(max(elapsed/4, firstWatch), longestWatch)
 }
 
-// decidePuttingBack finishes what decideStarted began: the workload must leave the failed revision.
+// decidePuttingBack finishes what decideStarted began: the workload must leave the failed revision, also one to which no traffic
+// has moved yet.
 func decidePuttingBack(now time.Time, current *ledger.Rollout, observation workload.Observation) Decision {
 	switch {
-	case !runsImage(observation, current):
+	case !runsImage(observation, current) && !underWay(current, observation):
 		return Decision{Action: Fail, Code: RolledBack, Reason: current.Failure}
 	case now.Before(current.Lease):
 		return Decision{Action: Wait, Code: InProgress, Again: min(leaseLook, current.Lease.Sub(now)), Reason: "another invocation is putting it back"}

@@ -148,6 +148,10 @@ func TestDecide(t *testing.T) {
 		}, Roll, NewerImage, "stable"},
 		{"an image that runs by tag is pinned", func(s *scene) { s.seen.Workload.Containers[0].Image = base + ":1.1.0" }, Roll, NewerImage, "runs by tag and is pinned"},
 		{"a workload without the tag is left alone", func(s *scene) { s.seen.Workload.Settings = workload.Settings{} }, Nothing, NotOptedIn, "davit/policy"},
+		{"a request for a deleted workload is refused", func(s *scene) {
+			s.seen.Workload.Exists = false
+			s.record.Request = &ledger.Request{Image: ledger.Image{Digest: digest("c"), Tag: "0.9.0"}, Who: "oncall", Why: "errors", Override: true}
+		}, Refuse, Gone, "oncall asked for 0.9.0 (000000000000), and there is no such workload any more"},
 		{"a deleted workload is left alone", func(s *scene) { s.seen.Workload.Exists = false }, Nothing, Gone, "no such workload"},
 		{"on Kubernetes what is back was put back by somebody", func(s *scene) { s.rolling(); s.back(); s.seen.Workload.Quiet = true }, Supersede, Superseded,
 			"somebody put it back"},
@@ -473,6 +477,11 @@ func TestDecide(t *testing.T) {
 			rollout.Phase, rollout.Failure = ledger.PuttingBack, "3 tasks failed in a row"
 			s.back()
 		}, Fail, RolledBack, "3 tasks failed"},
+		{"a put-back of a deployment whose traffic has not moved is finished, too", func(s *scene) {
+			s.shifted(time.Hour)
+			s.record.Rollout = &ledger.Rollout{ID: "r", Phase: ledger.PuttingBack, Image: ledger.Image{Digest: digest("b")}, From: s.seen.Workload.Revision,
+				Containers: []string{"web"}, Deployment: "ecs-svc/9", Failure: "no outcome within 30m0s"}
+		}, PutBack, Interrupted, "no outcome within 30m0s"},
 		{"a workload that is deleted during its rollout ends it", func(s *scene) {
 			s.rolling()
 			s.seen.Workload.Exists = false

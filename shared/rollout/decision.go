@@ -82,6 +82,9 @@ const (
 	RefusedByDriver Code = "refused"
 )
 
+// EndsRequest tells whether a refusal with the code answers a human's request. Under any other the request stands.
+func (c Code) EndsRequest() bool { return c == Unverified || c == RefusedByDriver || c == Gone }
+
 // Cause is what made davit look.
 type Cause struct {
 	// ID is the event's own ID, or another name that is the same when the same cause comes twice.

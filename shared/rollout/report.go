@@ -85,7 +85,7 @@ func announce(decision Decision, cause Cause, record ledger.Record, repositories
 func command(workload workload.Reference, decision Decision) string {
 	reference := workload.String()
 	switch {
-	case decision.Action == Fail, decision.Action == Supersede, decision.Code == BadDigest:
+	case decision.Action == Fail, decision.Action == Supersede && decision.Code != Gone, decision.Code == BadDigest:
 		return "davit forgive " + reference + " " + decision.Image.Digest
 	case decision.Code == Held, decision.Action == HumanHold:
 		return "davit resume " + reference

@@ -135,8 +135,8 @@ type world struct {
 	// watched counts the looks at deployments of which no event tells; undone has what humans put back, a workload.
 	watched int
 	undone  map[string]bool
-	// forbidden are what Verify, Start and Images answer, if not nil.
-	forbidden struct{ verify, start, images error }
+	// forbidden are what Verify, Start, Remember and Images answer, if not nil.
+	forbidden struct{ verify, start, remember, images error }
 	// settling is true once faults have ended and there is capacity for all.
 	settling bool
 	// configured are the settings in force, and orders how many humans gave.
@@ -970,6 +970,9 @@ func (d modelDriver) Evidence(context.Context, workload.Reference, string) ([]st
 }
 
 func (d modelDriver) Remember(_ context.Context, reference workload.Reference, image string) error {
+	if d.world.forbidden.remember != nil {
+		return d.world.forbidden.remember
+	}
 	return d.world.call(func() { d.world.services[reference].remembered = image })
 }
 
@@ -1241,6 +1244,63 @@ func TestWhatCannotBePutBackIsAFailureThatIsTold(t *testing.T) {
 	}
 	if told := w.told[rolloutOf(t, w, service)+" "+string(Fail)]; told != 1 {
 		t.Errorf("the failure was told %d times", told)
+	}
+}
+
+func TestAnImageThatFailedIsSetAsideThoughItsWorkloadIsDeleted(t *testing.T) {
+	w := newWorld(1, 1, faults{})
+	service := w.services[w.order[0]]
+	service.settings.Policy, service.rollsBack = "newest", false
+	w.push()
+	clear(w.visible)
+	w.bad[w.images[0].Digest] = true
+	w.sweep()
+	w.work()
+	w.forbidden.start = errThrottled
+	w.advance(10 * time.Minute)
+	w.work()
+	if current := w.record(service.reference).Rollout; current == nil || current.Phase != ledger.PuttingBack {
+		t.Fatalf("nothing is being put back: %+v", current)
+	}
+	w.delete(service)
+	w.advance(time.Minute)
+	w.work()
+	if record := w.record(service.reference); record.Rollout != nil || len(record.SetAside) != 1 {
+		t.Errorf("the rollout is %+v, set aside are %+v", record.Rollout, record.SetAside)
+	}
+}
+
+func TestAParameterThatMayNotBeWrittenChangesNoOutcome(t *testing.T) {
+	w := newWorld(1, 1, faults{})
+	service := w.services[w.order[0]]
+	service.settings.Policy = "newest"
+	w.push()
+	clear(w.bad)
+	clear(w.visible)
+	w.forbidden.remember = &Denied{Action: "ssm:PutParameter", Resource: "arn:aws:ssm:*:*:parameter/davit/web", Err: errors.New("AccessDenied")}
+	w.sweep()
+	w.work()
+	w.rest()
+	record := w.record(service.reference)
+	if record.Rollout != nil || len(record.Good) != 1 || record.Refusal == nil || !strings.Contains(record.Refusal.Text, "ssm:PutParameter") {
+		t.Fatalf("the rollout is %+v, %d images are good, and the refusal is %+v", record.Rollout, len(record.Good), record.Refusal)
+	}
+	refusals := 0
+	for _, entry := range w.history(service) {
+		if entry.Action == string(Succeed) && !strings.Contains(entry.Reason, "its parameter does not name it") {
+			t.Errorf("the success says %q", entry.Reason)
+		}
+		if entry.Action == string(Refuse) {
+			refusals++
+		}
+	}
+	if refusals != 1 {
+		t.Errorf("the refusal is told %d times", refusals)
+	}
+	w.forbidden.remember = nil
+	w.rest()
+	if want := "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@" + w.images[0].Digest; service.remembered != want {
+		t.Errorf("the parameter says %q once it may be written, want %q", service.remembered, want)
 	}
 }
 

@@ -93,7 +93,7 @@ func (s *step) refuse(ctx context.Context, decision Decision) error {
 	if decision.Image != nil {
 		told.Digest = decision.Image.Digest
 	}
-	answersRequest := s.record.Request != nil && (decision.Code == Unverified || decision.Code == RefusedByDriver)
+	answersRequest := s.record.Request != nil && decision.Code.EndsRequest()
 	if last := s.record.Refusal; last != nil && last.Code == told.Code && last.Digest == told.Digest && !answersRequest {
 		return s.saveSeen(ctx)
 	}
@@ -283,11 +283,16 @@ func (s *step) adopt(ctx context.Context) error {
 	return s.conclude(ctx, s.entry(decision), s.announcement(told, nil))
 }
 
-// succeed keeps the image, which is proved unless no task ran: its parameter is written, then the record.
+// succeed keeps the image, which is proved unless no task ran: its parameter is written, then the record. A parameter that cannot
+// be written changes nothing of the outcome; it is refused by the looks after this one, until it can be.
 func (s *step) succeed(ctx context.Context) error {
 	current := s.record.Rollout
 	if err := s.rememberRunning(ctx); err != nil {
-		return err
+		reason, refused := refusal(err)
+		if !refused {
+			return err
+		}
+		s.look.decision.Reason += ", though its parameter does not name it: " + reason
 	}
 	entry, told := s.entry(s.look.decision), s.announcement(s.look.decision, nil)
 	good := current.Image
@@ -314,6 +319,7 @@ func (s *step) evidence(ctx context.Context) []string {
 
 func (s *step) remember(ctx context.Context) error {
 	if err := s.rememberRunning(ctx); err != nil {
+		_, err = s.answer(ctx, err, RefusedByDriver)
 		return err
 	}
 	if good := &s.record.Good[0]; good.Unproved && allRun(s.look.seen.Workload) {
@@ -327,16 +333,16 @@ func (s *step) remember(ctx context.Context) error {
 func (s *step) rememberRunning(ctx context.Context) error {
 	target, err := FindTarget(s.look.seen.Workload)
 	if err != nil {
-		return fmt.Errorf("naming the image that runs: %w", err)
+		return Refusef("which image that is cannot be told: %s", err)
 	}
 	if target.Digest == "" {
-		return fmt.Errorf("%s runs several images of %s, or one by tag", s.record.Workload, target.Repository.Name)
+		return Refusef("it runs several images of %s, or one by tag", target.Repository.Name)
 	}
 	return s.reconciler.Driver.Remember(ctx, s.record.Workload, target.Base+"@"+target.Digest)
 }
 
 // setAside ends a rollout that failed or was superseded. Its image is not tried again until a human says so, unless the workload
-// was deleted, which says nothing of the image.
+// was deleted before anything was known of the image.
 func (s *step) setAside(ctx context.Context) error {
 	decision, current := s.look.decision, s.record.Rollout
 	evidence := current.Evidence
@@ -345,7 +351,7 @@ func (s *step) setAside(ctx context.Context) error {
 	}
 	entry, told := s.entry(decision), s.announcement(decision, evidence)
 	entry.Evidence = evidence
-	if decision.Code != Gone {
+	if decision.Code != Gone || current.Failure != "" {
 		aside := ledger.SetAside{Image: current.Image, Reason: decision.Reason}
 		aside.At = s.reconciler.Now()
 		s.record.AddSetAside(aside)

@@ -127,12 +127,11 @@ func (f *follower) about(entry ledger.Entry) bool {
 	return entry.Image != nil && entry.Image.Digest == f.image.Digest
 }
 
-// refused says what to do about a refusal. One that the function's own checks gave has ended the request; any other
-// leaves it standing.
+// refused says what to do about a refusal.
 func (f *follower) refused(entry ledger.Entry) error {
 	code := rollout.Code(entry.Code)
 	refusal := fmt.Errorf("%s: refused: %s", f.workload, entry.Reason)
-	if code == rollout.Unverified || code == rollout.RefusedByDriver {
+	if code.EndsRequest() {
 		return refusal
 	}
 	if code == rollout.Held || code == rollout.Frozen {
