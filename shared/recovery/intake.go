@@ -243,8 +243,8 @@ func asked(event events.Event, message *davit.Reconcile) ([]Concern, string, err
 	return concerns, "", nil
 }
 
-// schedule puts every workload with an open incident on the queue, and those with a slot of the fleet, and takes down how
-// many workloads opted in.
+// schedule puts every workload with an open incident on the queue, and those with a slot of the fleet, and then takes down
+// how many workloads opted in: a count that fails costs no look.
 func (i *Intake) schedule(ctx context.Context, event events.Event) error {
 	fleet, err := i.Reconciler.Ledger.ReadFleet(ctx)
 	if err != nil {
@@ -263,11 +263,17 @@ func (i *Intake) schedule(ctx context.Context, event events.Event) error {
 	slices.Sort(open)
 	open = slices.Compact(open)
 	i.Log.InfoContext(ctx, "schedule", slog.Int("open", len(open)))
-	if fleet.Workloads == 0 || event.Time.Minute()%countMinutes == 0 {
-		if err := i.count(ctx); err != nil {
-			return err
-		}
+	if err := i.enqueue(ctx, event, open); err != nil {
+		return err
 	}
+	if fleet.Workloads == 0 || event.Time.Minute()%countMinutes == 0 {
+		return i.count(ctx)
+	}
+	return nil
+}
+
+// enqueue has the workloads looked at.
+func (i *Intake) enqueue(ctx context.Context, event events.Event, open []string) error {
 	if len(open) == 0 {
 		return nil
 	}

@@ -1,11 +1,33 @@
 package recovery
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"testing"
+	"time"
 
 	"davit/events"
+	"davit/shared/workload"
 )
+
+func TestACountThatFailsCostsNoLook(t *testing.T) {
+	w, service := calm(t)
+	w.alive, w.memory.fleet.Workloads = []bool{true}, 0
+	queued := 0
+	intake := &Intake{Reconciler: w.reconciler, Log: w.reconciler.Log,
+		Open: func(context.Context) iter.Seq2[workload.Reference, error] {
+			return maps.All(map[workload.Reference]error{service.reference: nil})
+		},
+		Count:   func(context.Context) (int, error) { return 0, errThrottled },
+		Enqueue: func(_ context.Context, bodies [][]byte, _ time.Duration) error { queued += len(bodies); return nil }}
+	err := intake.schedule(t.Context(), events.Event{ID: "tick", Time: w.now, Account: "123456789012", Region: "eu-west-1"})
+	if !errors.Is(err, errThrottled) || queued != 1 {
+		t.Errorf("it queued %d messages and answered %v", queued, err)
+	}
+}
 
 // Services that were made before 2021 may have an ARN without the cluster, and none of them can carry a tag.
 func TestADeploymentWhoseServiceNamesNoClusterIsNobodys(t *testing.T) {
