@@ -31,6 +31,8 @@ type IncidentAnnouncement struct {
 	Detail     davit.Incident `json:"detail"`
 	// Paged is true where a human was paged before about the same incident.
 	Paged bool `json:"paged,omitempty"`
+	// Due is from when on whoever looks tells it: its writer did not live to, or could not.
+	Due time.Time `json:"due,omitzero"`
 }
 
 // Limits of what a record says of incidents.

@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -149,38 +150,12 @@ func (r *Reconciler) readRecord(ctx context.Context, reference workload.Referenc
 func (r *Reconciler) act(ctx context.Context, current look, cause Cause) (again bool, err error) {
 	step := &step{reconciler: r, look: current, cause: cause, record: current.record.Clone(), fleet: current.fleet.Clone()}
 	step.record.Workload = current.seen.Workload
-	if err := step.tidy(ctx); err != nil {
+	untold, err := step.tidy(ctx)
+	if err != nil {
 		return false, err
 	}
-	switch decision := current.decision; decision.Action {
-	case Nothing, Refuse:
-		return false, nil
-	case Wait:
-		return false, step.wait(ctx)
-	case Open:
-		return true, step.open(ctx)
-	case Join:
-		return true, step.join(ctx)
-	case Note:
-		return true, step.note(ctx)
-	case LeaveOut:
-		return true, step.leaveOut(ctx)
-	case HoldUp:
-		return true, step.holdUp(ctx)
-	case Try, TakeBack:
-		return true, step.try(ctx)
-	case Press:
-		return false, step.press(ctx)
-	case Resume:
-		return true, step.resume(ctx)
-	case Conclude:
-		return true, step.conclude(ctx)
-	case PageHuman:
-		return true, step.page(ctx)
-	case End:
-		return true, step.end(ctx)
-	}
-	return false, fmt.Errorf("no way to carry out %q", current.decision.Action)
+	again, err = step.carryOut(ctx)
+	return again, errors.Join(err, untold)
 }
 
 func (r *Reconciler) log(ctx context.Context, reference workload.Reference, decision Decision, cause Cause, err error) {

@@ -38,12 +38,52 @@ func (s *step) incident() *ledger.Incident {
 	return &s.record.Recovery.Incidents[at]
 }
 
-// tidy finishes what others left: announcements untold, a storm unpaged, a slot whose act was never written.
-func (s *step) tidy(ctx context.Context) error {
+// carryOut does what was decided, and tells whether there may be more to do now.
+func (s *step) carryOut(ctx context.Context) (again bool, err error) {
+	switch decision := s.look.decision; decision.Action {
+	case Nothing, Refuse:
+		return false, nil
+	case Wait:
+		return false, s.wait(ctx)
+	case Open:
+		return true, s.open(ctx)
+	case Join:
+		return true, s.join(ctx)
+	case Note:
+		return true, s.note(ctx)
+	case LeaveOut:
+		return true, s.leaveOut(ctx)
+	case HoldUp:
+		return true, s.holdUp(ctx)
+	case Try, TakeBack:
+		return true, s.try(ctx)
+	case Press:
+		return false, s.press(ctx)
+	case Resume:
+		return true, s.resume(ctx)
+	case Conclude:
+		return true, s.conclude(ctx)
+	case PageHuman:
+		return true, s.page(ctx)
+	case End:
+		return true, s.end(ctx)
+	}
+	return false, fmt.Errorf("no way to carry out %q", s.look.decision.Action)
+}
+
+// tidy finishes what others left: announcements untold, a storm unpaged, a slot whose act was never written. What nobody can be
+// told stops no remedy, before there is too much of it.
+func (s *step) tidy(ctx context.Context) (untold, err error) {
 	now := s.reconciler.Now()
-	if now.Sub(s.record.UpdatedAt) >= ledger.AnnouncementAge {
-		if err := s.announce(ctx); err != nil {
-			return err
+	due := func(announcement ledger.IncidentAnnouncement) bool { return !now.Before(announcement.Due) }
+	if slices.ContainsFunc(s.record.Recovery.Announcements, due) {
+		if untold = s.report(ctx); untold == nil {
+			err = s.write(ctx)
+		} else if len(s.record.Recovery.Announcements) >= ledger.MaximumAnnouncements {
+			err = untold
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	act := s.record.Recovery.Act
@@ -56,10 +96,10 @@ func (s *step) tidy(ctx context.Context) error {
 			fleet.Slots = slices.DeleteFunc(fleet.Slots, stale)
 			return len(fleet.Slots) < before
 		}); err != nil {
-			return err
+			return untold, err
 		}
 	}
-	return s.pageStorm(ctx)
+	return untold, s.pageStorm(ctx)
 }
 
 // wait has the workload looked at again, unless somebody else has asked for it already.
@@ -366,18 +406,28 @@ func (s *step) tell(ctx context.Context, incident ledger.Incident, kind kind) er
 
 // leave puts what must be told into the record, for whoever looks should this invocation die.
 func (s *step) leave(incident ledger.Incident, kind kind) {
-	s.record.Recovery.Announcements = append(s.record.Recovery.Announcements, announcement(kind, s.look, incident, s.look.decision))
+	told := announcement(kind, s.look, incident, s.look.decision)
+	told.Due = s.reconciler.Now().Add(ledger.AnnouncementAge)
+	s.record.Recovery.Announcements = append(s.record.Recovery.Announcements, told)
 }
 
 func (s *step) announce(ctx context.Context) error {
 	if len(s.record.Recovery.Announcements) == 0 {
 		return nil
 	}
+	if err := s.report(ctx); err != nil {
+		return err
+	}
+	return s.write(ctx)
+}
+
+// report tells what must be told and takes it out of the record.
+func (s *step) report(ctx context.Context) error {
 	if err := s.reconciler.Reporter.Report(ctx, s.record.Recovery.Announcements...); err != nil {
 		return fmt.Errorf("telling of an incident: %w", err)
 	}
 	s.record.Recovery.Announcements = nil
-	return s.write(ctx)
+	return nil
 }
 
 // writeAbout writes the record with a line of history, and keeps a copy of the incident.

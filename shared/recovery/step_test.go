@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"davit/events/davit"
 	"davit/shared/ledger"
 	"davit/shared/rollout"
 	"davit/shared/settings"
@@ -39,6 +40,34 @@ type unable struct {
 
 func (u unable) Act(context.Context, Observation, ledger.Act, bool) (Done, error) {
 	return Done{}, u.err
+}
+
+// mute is a reporter that cannot tell.
+type mute struct{}
+
+func (mute) Report(context.Context, ...ledger.IncidentAnnouncement) error { return errThrottled }
+
+func TestAPageThatWasNotToldIsToldThoughSignalsKeepComing(t *testing.T) {
+	w, service := calm(t)
+	service.held = true
+	reporter := w.reconciler.Reporter
+	w.reconciler.Reporter = mute{}
+	for w.record(service.reference).Recovery.Incidents[0].PagedAt.IsZero() {
+		w.now = w.now.Add(time.Minute)
+		_, _ = w.look(service, nil) // That nobody can be told comes back as an error.
+	}
+	incident := w.record(service.reference).Recovery.Incidents[0].ID
+	w.reconciler.Reporter = reporter
+	for range 4 {
+		w.now = w.now.Add(time.Minute)
+		if _, err := w.look(service, &Signal{ID: w.next("signal"), At: w.now, Playbook: ServiceUnhealthy, Text: "it is still broken",
+			Deployment: service.primary.ID}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.told[davit.DetailTypeIncidentPaged+" "+incident] == 0 {
+		t.Error("nobody was told")
+	}
 }
 
 func TestAnActThatFailsForGoodIsGivenUp(t *testing.T) {
