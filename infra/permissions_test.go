@@ -36,6 +36,7 @@ var unlimited = map[string]string{
 	"xray:PutTraceSegments":                           "takes no resource",
 	"xray:PutTelemetryRecords":                        "takes no resource",
 	"application-autoscaling:DescribeScalableTargets": "takes no resource",
+	"cloudwatch:DescribeAlarms":                       "answers no composite alarm where it is allowed on less",
 	"cloudwatch:GetMetricData":                        "takes no resource; it reads metrics and no logs",
 	"autoscaling:DescribeAutoScalingGroups":           "takes no resource",
 	"autoscaling:DescribeAutoScalingInstances":        "takes no resource",

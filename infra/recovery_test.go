@@ -148,3 +148,15 @@ func TestNoDeployEndsTheStop(t *testing.T) {
 		}
 	})
 }
+
+// "DescribeAlarms" in the CloudWatch API reference: composite alarms are answered where it is allowed on everything alone.
+func TestTheFunctionsSeeCompositeAlarms(t *testing.T) {
+	for _, stack := range []string{recoveryStack, scalingStack} {
+		seen := slices.ContainsFunc(synthesised[local][stack].statements(), func(s statement) bool {
+			return s.isIdentity && s.allows("cloudwatch:DescribeAlarms") && asText(s.fields["Resource"]) == `"*"`
+		})
+		if !seen {
+			t.Errorf("%s allows it on some alarms alone", stack)
+		}
+	}
+}

@@ -30,6 +30,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"davit/cmd/davit/emulator"
+	events "davit/events/cloudwatch"
 	"davit/shared/installation"
 	"davit/shared/ledger"
 	"davit/shared/names"
@@ -316,7 +317,8 @@ func TestTheRemediesNeedTheirRoleAndNothingElse(t *testing.T) {
 		}
 		_, counted := davit.CountRemedied(ctx)
 		_, looked := davit.Alarms.States(ctx, []string{shop.name})
-		for _, err := range []error{counted, looked, run(shop.service, settings.Restart, false), run(shop.service, settings.ScaleOut, false),
+		_, resolved := davit.Alarms.Resolve(ctx, &events.AlarmStateChange{AlarmName: shop.name, ARN: shop.alarm})
+		for _, err := range []error{counted, looked, resolved, run(shop.service, settings.Restart, false), run(shop.service, settings.ScaleOut, false),
 			run(shop.service, settings.RaiseMemory, true), run(shop.hosts[0], settings.Drain, false), run(shop.group, settings.ScaleOut, false),
 			run(shop.hosts[0], settings.ReplaceHosts, false)} {
 			if err != nil {

@@ -53,10 +53,12 @@ func ownStatements(made *Recovery, configuration *config.Configuration, logs aws
 // workloadStatements are for looking at alarms and services, and for remedying the services that opted in.
 func workloadStatements(configuration *config.Configuration) []awsiam.PolicyStatement {
 	services := foundation.ARN(configuration, "ecs", "service/*")
-	alarms := foundation.ARN(configuration, "cloudwatch", "alarm:*")
 	statements := []awsiam.PolicyStatement{
 		allow("FindByTag", "*", nil, "tag:GetResources"),
-		allow("ReadAlarms", alarms, nil, "cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"),
+		// It answers no composite alarm to who may call it on less than everything ("DescribeAlarms" in the CloudWatch API
+		// reference).
+		allow("ReadAlarms", "*", nil, "cloudwatch:DescribeAlarms"),
+		allow("ReadAlarmTags", foundation.ARN(configuration, "cloudwatch", "alarm:*"), nil, "cloudwatch:ListTagsForResource"),
 		allow("ReadServices", services, nil, "ecs:DescribeServices"),
 		allow("ReadTasks", foundation.ARN(configuration, "ecs", "task/*"), nil, "ecs:DescribeTasks"),
 		// These take no resource; ListTasks is kept to this account's clusters by the condition that it does take.

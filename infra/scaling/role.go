@@ -50,8 +50,10 @@ func workloadStatements(configuration *config.Configuration) []awsiam.PolicyStat
 	optedIn := conditions{"StringLike": {"aws:ResourceTag/" + names.TagScaling: "*"}}
 	return []awsiam.PolicyStatement{
 		allow("FindByTag", "*", nil, "tag:GetResources"),
-		allow("ReadAlarms", foundation.ARN(configuration, "cloudwatch", "alarm:*"), nil, "cloudwatch:DescribeAlarms",
-			"cloudwatch:ListTagsForResource"),
+		// It answers no composite alarm to who may call it on less than everything ("DescribeAlarms" in the CloudWatch API
+		// reference).
+		allow("ReadAlarms", "*", nil, "cloudwatch:DescribeAlarms"),
+		allow("ReadAlarmTags", foundation.ARN(configuration, "cloudwatch", "alarm:*"), nil, "cloudwatch:ListTagsForResource"),
 		// These take no resource.
 		allow("ReadLoad", "*", nil, "cloudwatch:GetMetricData", "ecs:DescribeTaskDefinition",
 			"application-autoscaling:DescribeScalableTargets", "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribePolicies"),
