@@ -177,8 +177,7 @@ func TestOnlyParametersOfRunningImagesCanBeWritten(t *testing.T) {
 
 // needed are all actions that the function may do. Each is a call of the rollout function or of what runs it.
 var needed = []string{
-	"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
-	"dynamodb:Query", "dynamodb:UpdateItem",
+	"dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query",
 	"ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer",
 	"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:DescribeTasks", "ecs:ListTaskDefinitions", "ecs:ListTasks",
 	"ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService",
@@ -187,7 +186,7 @@ var needed = []string{
 	"logs:CreateLogStream", "logs:DescribeLogGroups", "logs:PutLogEvents",
 	"secretsmanager:DescribeSecret",
 	"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage",
-	"ssm:DescribeParameters", "ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter",
+	"ssm:DescribeParameters", "ssm:GetParameters", "ssm:PutParameter",
 	"tag:GetResources",
 }
 

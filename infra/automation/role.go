@@ -36,16 +36,13 @@ func ownStatements(made *Automation, configuration *config.Configuration, logs a
 ) []awsiam.PolicyStatement {
 	statements := []awsiam.PolicyStatement{
 		allow("Log", []string{*logs.LogGroupArn()}, nil, "logs:CreateLogStream", "logs:PutLogEvents"),
-		// A transaction asks for the permission of each of its items' operations.
-		allow("Ledger", []string{*made.Table.TableArn()}, nil, "dynamodb:GetItem", "dynamodb:BatchGetItem",
-			"dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
-			"dynamodb:ConditionCheckItem"),
+		foundation.Ledger(*made.Table.TableArn()),
 		allow("Queue", []string{*made.Queue.QueueArn()}, nil, "sqs:ReceiveMessage", "sqs:DeleteMessage",
 			"sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:SendMessage"),
 		allow("DeadLetters", []string{*made.DeadLetterQueue.QueueArn()}, nil, "sqs:SendMessage"),
 		allow("Bus", []string{*made.Bus.EventBusArn()}, nil, "events:PutEvents"),
 		allow("Parameters", []string{foundation.ARN(configuration, "ssm", "parameter/davit/*")}, nil,
-			"ssm:GetParameter", "ssm:GetParameters"),
+			"ssm:GetParameters"),
 		allow("RunningImages", []string{foundation.ARN(configuration, "ssm", "parameter"+names.ImageParameterPrefix+"*")},
 			nil, "ssm:PutParameter"),
 	}

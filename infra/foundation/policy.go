@@ -21,6 +21,13 @@ func AllowWhere(sid string, resources []string, where Conditions, actions ...str
 	return awsiam.NewPolicyStatement(props)
 }
 
+// Ledger allows the calls by which the ledger in the table is read and written. DynamoDB judges a transaction by the
+// permission of each of its items' operations ("Using IAM with DynamoDB transactions" in the DynamoDB developer guide).
+func Ledger(table string) awsiam.PolicyStatement {
+	return AllowWhere("Ledger", []string{table}, nil, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem",
+		"dynamodb:DeleteItem")
+}
+
 // Policy is a policy document of the statements.
 func Policy(statements ...awsiam.PolicyStatement) awsiam.PolicyDocument {
 	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements})

@@ -29,8 +29,7 @@ func newRole(made *Scaling, configuration *config.Configuration, logs awslogs.Lo
 func ownStatements(made *Scaling, configuration *config.Configuration, logs awslogs.LogGroup) []awsiam.PolicyStatement {
 	statements := []awsiam.PolicyStatement{
 		allow("Log", *logs.LogGroupArn(), nil, "logs:CreateLogStream", "logs:PutLogEvents"),
-		allow("Ledger", foundation.ARN(configuration, "dynamodb", "table/"+names.Table), nil, "dynamodb:GetItem", "dynamodb:BatchGetItem",
-			"dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"),
+		foundation.Ledger(foundation.ARN(configuration, "dynamodb", "table/"+names.Table)),
 		allow("Queue", *made.Queue.QueueArn(), nil, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility",
 			"sqs:GetQueueAttributes", "sqs:SendMessage"),
 		allow("DeadLetters", *made.DeadLetterQueue.QueueArn(), nil, "sqs:SendMessage"),
