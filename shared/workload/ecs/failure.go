@@ -18,7 +18,8 @@ var (
 		"ResourceNotFoundException", "NoSuchEntity", "NoSuchEntityException", "ParameterNotFound",
 		"RepositoryNotFoundException", "LayersNotFoundException",
 	}
-	goneCodes = []string{"ClusterNotFoundException", "ServiceNotFoundException", "ServiceNotActiveException"}
+	missingCluster = []string{"ClusterNotFoundException"}
+	goneCodes      = []string{"ClusterNotFoundException", "ServiceNotFoundException", "ServiceNotActiveException"}
 	// invalidCodes are ECS's answers to a request that will be wrong however often it is sent.
 	invalidCodes = []string{"ClientException", "InvalidParameterException"}
 )

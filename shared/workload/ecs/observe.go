@@ -89,7 +89,7 @@ func (s *survey) services(ctx context.Context, references []workload.Reference) 
 		Services: serviceNames(references),
 		Include:  []types.ServiceField{types.ServiceFieldTags},
 	})
-	if hasCode(err, []string{"ClusterNotFoundException"}) {
+	if hasCode(err, missingCluster) {
 		output, err = &ecs.DescribeServicesOutput{}, nil
 	}
 	if err != nil {

@@ -58,6 +58,10 @@ func (d *Driver) readTargetGroups(ctx context.Context, references []workload.Ref
 			output, err := d.clients.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{
 				Cluster: aws.String(chunk[0].Cluster()), Services: serviceNames(chunk),
 			})
+			// A service of a cluster that is gone keeps its tag for a while, and must not hide all others.
+			if hasCode(err, missingCluster) {
+				break
+			}
 			if err != nil {
 				return failed("ecs:DescribeServices", "*", err)
 			}
