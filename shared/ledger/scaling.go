@@ -22,8 +22,10 @@ type Scaling struct {
 	LastHosts time.Time `json:"lastHosts,omitzero"`
 	// TooFew is a count that was proved too small.
 	TooFew *TooFew `json:"tooFew,omitempty"`
-	// Owned are the bounds that the owner of the count had before davit moved them, while they are moved.
-	Owned *Extent `json:"owned,omitempty"`
+	// Owned are the bounds that the owner of the count had before davit moved them, while they are moved, and MovedTo those
+	// that scaling set last. Where others are found, somebody else has set them, and they are the owner's.
+	Owned   *Extent `json:"owned,omitempty"`
+	MovedTo *Extent `json:"movedTo,omitempty"`
 	// Refusal is the last one that was told.
 	Refusal *Refusal `json:"refusal,omitempty"`
 	// NextLook is when the next look is due that davit itself has asked for.
@@ -121,13 +123,13 @@ func (s Scaling) Clone() Scaling {
 	s.Alarms, s.Changes = slices.Clone(s.Alarms), slices.Clone(s.Changes)
 	s.Announcements = slices.Clone(s.Announcements)
 	s.Act, s.TooFew, s.Refusal = clonePointer(s.Act), clonePointer(s.TooFew), clonePointer(s.Refusal)
-	s.Owned = clonePointer(s.Owned)
+	s.Owned, s.MovedTo = clonePointer(s.Owned), clonePointer(s.MovedTo)
 	return s
 }
 
 // IsZero tells whether nothing is known.
 func (s Scaling) IsZero() bool {
 	return len(s.Alarms) == 0 && s.Act == nil && len(s.Changes) == 0 && s.LastOut.IsZero() && s.LastIn.IsZero() &&
-		s.LastHosts.IsZero() && s.TooFew == nil && s.Owned == nil && s.Refusal == nil && s.NextLook.IsZero() &&
+		s.LastHosts.IsZero() && s.TooFew == nil && s.Owned == nil && s.MovedTo == nil && s.Refusal == nil && s.NextLook.IsZero() &&
 		len(s.Announcements) == 0
 }

@@ -138,8 +138,8 @@ func (v view) settle(direction string) time.Duration {
 
 // moveBounds moves the bounds of whoever owns the count, and leaves the count to it.
 func (v view) moveBounds(wish wish) Decision {
-	owner, own := v.seen.Owner, v.ownersBounds()
-	have := owner.Bounds()
+	owner, have := v.seen.Owner, v.seen.Owner.Bounds()
+	own, moved := ownersBounds(v.record, have)
 	want := have
 	switch {
 	case v.bounds.Window != "":
@@ -147,10 +147,10 @@ func (v view) moveBounds(wish wish) Decision {
 		wish.code, wish.owners, wish.reason = BelowMinimum, true, fmt.Sprintf("the schedule %q asks for %d to %d", v.bounds.Window, want.Min, want.Max)
 	case wish.direction == Out:
 		want = owner.Keeping(min(wish.to, v.bounds.Max))
-	case v.record.Scaling.Owned != nil && v.leftWindow(have):
+	case moved && v.leftWindow(have):
 		want = own
 		wish.code, wish.owners, wish.reason = Calm, true, "the schedule that moved its bounds is over"
-	case wish.direction == In:
+	case moved && wish.direction == In:
 		want = own
 	}
 	if want.Equal(have) {
@@ -174,14 +174,6 @@ func (v view) moveBounds(wish wish) Decision {
 	return Decision{Action: Scale, Code: wish.code, Direction: wish.direction, Lever: ledger.LeverBounds, From: have, To: want,
 		Reason: fmt.Sprintf("%s; %s owns the count, so its bounds are moved", wish.reason, owner.Name),
 		Price:  monthlyOf(v.seen, want.Min-have.Min) + " at its minimum", Again: v.settle(wish.direction)}
-}
-
-// ownersBounds are those that the owner had before davit moved them.
-func (v view) ownersBounds() ledger.Extent {
-	if moved := v.record.Scaling.Owned; moved != nil {
-		return *moved
-	}
-	return v.seen.Owner.Bounds()
 }
 
 // leftWindow tells whether the bounds are still those of a window that has closed.

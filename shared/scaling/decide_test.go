@@ -107,6 +107,10 @@ func TestDecide(t *testing.T) {
 			calm(o, 20)
 			o.Owner = &Owner{Name: "Application Auto Scaling", Min: 5, Max: 5}
 		}), action: Scale, code: Calm, to: "2 to 4 tasks"},
+		{name: "calm gives back bounds that are still as scaling set them", state: ledger.Scaling{Owned: &ledger.Extent{Min: 2, Max: 10}, MovedTo: &ledger.Extent{Min: 6, Max: 10}},
+			seen: service(func(o *Observation) { calm(o, 20); o.Owner = &Owner{Min: 6, Max: 10} }), action: Scale, code: Calm, to: "2 to 10 tasks"},
+		{name: "calm leaves bounds that somebody else set", state: ledger.Scaling{Owned: &ledger.Extent{Min: 2, Max: 10}, MovedTo: &ledger.Extent{Min: 6, Max: 10}},
+			seen: service(func(o *Observation) { calm(o, 20); o.Owner = &Owner{Min: 4, Max: 40} }), action: Nothing, code: Steady, says: "4 to 40"},
 		{name: "a schedule moves the owner's bounds to zero", configured: configured, seen: service(func(o *Observation) {
 			o.Policy, o.Owner = "policy:night", &Owner{Name: "Application Auto Scaling", Min: 2, Max: 4}
 		}), action: Scale, code: BelowMinimum, to: "0 to 0 tasks"},

@@ -133,6 +133,7 @@ func (r *Reconciler) act(ctx context.Context, looked look, cause Cause) (again b
 		return false, err
 	}
 	step.learnAlarms()
+	step.learnOwner()
 	again, err = step.carryOut(ctx)
 	return again, errors.Join(err, untold)
 }

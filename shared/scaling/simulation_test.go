@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -493,5 +494,130 @@ func TestABusThatIsDownStopsNoScalingBeforeTooMuchIsUntold(t *testing.T) {
 	}
 	if want := 4 + ledger.MaximumAnnouncements; w.platform.seen.Desired != want || len(w.record(t).Scaling.Announcements) != ledger.MaximumAnnouncements {
 		t.Errorf("there are %d, want %d, and %d are untold", w.platform.seen.Desired, want, len(w.record(t).Scaling.Announcements))
+	}
+}
+
+// owned is a world whose count has an owner with the bounds, and an alarm that is on.
+func owned(least, most int) *world {
+	return newWorld(service(func(o *Observation) {
+		o.Desired, o.Running, o.Owner = least, least, &Owner{Name: "Application Auto Scaling", Min: least, Max: most}
+	}))
+}
+
+// busy looks while the alarm is on, and idle when it has been off for long.
+func (w *world) busy(t *testing.T) { w.load(t, "ALARM") }
+func (w *world) idle(t *testing.T) { w.load(t, "OK") }
+
+func (w *world) load(t *testing.T, state string) {
+	t.Helper()
+	w.now = w.now.Add(time.Hour)
+	w.platform.seen.Alarms = []Alarm{{Name: alarm.Name, Direction: Out, State: state, Since: w.now.Add(-30 * time.Minute), Threshold: 70, Above: true}}
+	w.until(t, -1)
+	w.keep(w.platform.seen.Owner.Bounds())
+}
+
+// keep gives the owner the bounds, and has it keep the least of them.
+func (w *world) keep(bounds ledger.Extent) {
+	w.platform.seen.Owner = &Owner{Name: w.platform.seen.Owner.Name, Min: bounds.Min, Max: bounds.Max}
+	w.platform.seen.Desired, w.platform.seen.Running = bounds.Min, bounds.Min
+}
+
+func (w *world) bounds(t *testing.T, least, most int) {
+	t.Helper()
+	if owner := w.platform.seen.Owner; owner.Min != least || owner.Max != most {
+		t.Fatalf("the bounds are %d to %d, want %d to %d", owner.Min, owner.Max, least, most)
+	}
+}
+
+// remedy sets the bounds as a step of an incident does, and answers how the incident ends with its step taken back.
+func (w *world) remedy(t *testing.T, playbook string, to ledger.Extent) (end func()) {
+	t.Helper()
+	owner := w.platform.seen.Owner
+	undo := ledger.Undo{Do: string(settings.ScaleOut), Owner: owner.Name, FromBounds: owner.Bounds(), ToBounds: to}
+	write := func(change func(*ledger.Recovery)) {
+		record := w.record(t)
+		change(&record.Recovery)
+		if _, err := w.memory.Write(context.Background(), record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.keep(to)
+	write(func(r *ledger.Recovery) {
+		r.Incidents = append(r.Incidents, ledger.Incident{ID: playbook, Playbook: playbook, Undo: []ledger.Undo{undo}})
+	})
+	return func() {
+		if w.platform.seen.Owner.Bounds().Equal(to) {
+			w.keep(undo.FromBounds)
+		}
+		write(func(r *ledger.Recovery) {
+			r.Incidents = slices.Delete(r.Incidents, r.ByID(playbook), r.ByID(playbook)+1)
+		})
+	}
+}
+
+func TestBoundsThatAHumanSetAreTheOwnersFromThenOn(t *testing.T) {
+	w := owned(5, 10)
+	w.busy(t)
+	w.bounds(t, 6, 10)
+	w.keep(ledger.Extent{Min: 4, Max: 40})
+	w.idle(t)
+	w.bounds(t, 4, 40)
+	// What scaling once set is no less the human's now.
+	w.keep(ledger.Extent{Min: 6, Max: 10})
+	w.idle(t)
+	w.bounds(t, 6, 10)
+	w.busy(t)
+	w.bounds(t, 7, 10)
+	w.idle(t)
+	w.bounds(t, 6, 10)
+	if state := w.record(t).Scaling; state.Owned != nil || state.MovedTo != nil {
+		t.Errorf("%v and %v are kept", state.Owned, state.MovedTo)
+	}
+}
+
+func TestBoundsThatARemedyMovedAreNotTheOwners(t *testing.T) {
+	for name, test := range map[string]func(w *world){
+		"the remedy is first, and its incident ends after the move": func(w *world) {
+			end := w.remedy(t, "errors", ledger.Extent{Min: 5, Max: 10})
+			w.busy(t)
+			w.bounds(t, 6, 10)
+			end()
+		},
+		"the remedy is first, and its incident outlives the load": func(w *world) {
+			end := w.remedy(t, "errors", ledger.Extent{Min: 5, Max: 10})
+			w.busy(t)
+			w.bounds(t, 6, 10)
+			w.idle(t)
+			end()
+		},
+		"scaling is first and last": func(w *world) {
+			w.busy(t)
+			end := w.remedy(t, "errors", ledger.Extent{Min: 4, Max: 10})
+			w.busy(t)
+			w.bounds(t, 5, 10)
+			end()
+		},
+		"two remedies, one on the other": func(w *world) {
+			first := w.remedy(t, "errors", ledger.Extent{Min: 3, Max: 10})
+			second := w.remedy(t, "latency", ledger.Extent{Min: 4, Max: 10})
+			w.busy(t)
+			w.bounds(t, 5, 10)
+			second()
+			first()
+		},
+		"the remedy is last, and is taken back": func(w *world) {
+			w.busy(t)
+			end := w.remedy(t, "errors", ledger.Extent{Min: 8, Max: 10})
+			w.until(t, -1)
+			end()
+			w.bounds(t, 3, 10)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := owned(2, 10)
+			test(w)
+			w.idle(t)
+			w.bounds(t, 2, 10)
+		})
 	}
 }

@@ -2,7 +2,6 @@ package scaling
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -120,26 +119,13 @@ func (s *step) set(ctx context.Context) error {
 	act := s.record.Scaling.Act
 	driver := s.reconciler.Drivers[s.record.Workload.Kind()]
 	err := driver.Set(ctx, s.look.Observation, act.Lever, act.Target, act.To)
-	if reason, refused := refusal(err); refused {
+	if reason, refused := rollout.Refusal(err); refused {
 		return s.abandon(ctx, ofAct(*act, Abandon, Refused, reason))
 	}
 	if err != nil {
 		return err
 	}
 	return s.finish(ctx)
-}
-
-// refusal is the reason of an error that is an answer: asked again, the platform says the same.
-func refusal(err error) (string, bool) {
-	var refused *rollout.Refused
-	var denied *rollout.Denied
-	switch {
-	case errors.As(err, &refused):
-		return refused.Reason, true
-	case errors.As(err, &denied):
-		return denied.Error(), true
-	}
-	return "", false
 }
 
 // finish writes that the act was done, and tells it.
@@ -172,18 +158,6 @@ func (s *step) settle(act *ledger.ScalingAct) time.Duration {
 		return again
 	}
 	return progressLook
-}
-
-// rememberOwned keeps what the owner's bounds were before davit moved them, and forgets it once they are that again.
-func (s *step) rememberOwned(act *ledger.ScalingAct) {
-	state := &s.record.Scaling
-	switch {
-	case state.Owned == nil:
-		from := act.From
-		state.Owned = &from
-	case state.Owned.Equal(act.To):
-		state.Owned = nil
-	}
 }
 
 // rememberChange keeps what the limit of growth counts.
