@@ -288,7 +288,7 @@ func (s *step) adopt(ctx context.Context) error {
 func (s *step) succeed(ctx context.Context) error {
 	current := s.record.Rollout
 	if err := s.rememberRunning(ctx); err != nil {
-		reason, refused := refusal(err)
+		reason, refused := Refusal(err)
 		if !refused {
 			return err
 		}
