@@ -126,8 +126,9 @@ type Driver interface {
 	// Observe says what the platform knows of each workload. Beside an error stand those that could be seen. Alarms that
 	// are gone, or that no longer carry the davit/scaling tag, are left out.
 	Observe(ctx context.Context, subjects []Subject) (map[workload.Reference]Observation, error)
-	// Set moves a lever of the workload to an extent, whatever it is at: doing it twice is doing it once. What cannot be
-	// done is a *rollout.Refused, and what IAM forbids may be a *rollout.Denied.
+	// Set moves a lever of the workload to an extent, whatever it is at, but hosts only to more: others may run on them.
+	// Doing it twice is doing it once. What cannot be done is a *rollout.Refused, and what IAM forbids may be a
+	// *rollout.Denied.
 	Set(ctx context.Context, observation Observation, lever ledger.Lever, target string, to ledger.Extent) error
 }
 

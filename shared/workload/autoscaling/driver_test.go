@@ -221,6 +221,21 @@ func TestTheHostsBehindACapacityProviderAreMoved(t *testing.T) {
 	if hosts := s.observe(scaling.Subject{Hosts: true}).Hosts; hosts.Max != 4 || hosts.Count != 4 {
 		t.Errorf("the hosts are %+v", hosts)
 	}
+
+	// Another service on the same hosts found two of them, too, and is short of one.
+	three := 3
+	s.must(s.driver.Set(s.ctx, s.observe(scaling.Subject{}), ledger.LeverHosts, "hosts", ledger.Extent{Max: 3, Count: &three}))
+	if hosts := s.observe(scaling.Subject{Hosts: true}).Hosts; hosts.Max != 4 || hosts.Count != 4 {
+		t.Errorf("after another service's move the hosts are %+v", hosts)
+	}
+	s.must(s.driver.Set(s.ctx, s.observe(scaling.Subject{}), ledger.LeverHosts, "hosts", ledger.Extent{Max: 6}))
+	if hosts := s.observe(scaling.Subject{Hosts: true}).Hosts; hosts.Max != 6 || hosts.Count != 4 {
+		t.Errorf("with a higher limit the hosts are %+v", hosts)
+	}
+	var refused *rollout.Refused
+	if err := s.driver.Set(s.ctx, s.observe(scaling.Subject{}), ledger.LeverHosts, "gone", ledger.Extent{Max: 6}); !errors.As(err, &refused) {
+		t.Errorf("a group that is gone is answered with %v", err)
+	}
 }
 
 func TestAlarmsAreReadWithTheirStateAndTheirMetric(t *testing.T) {

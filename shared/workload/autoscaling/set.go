@@ -17,7 +17,8 @@ import (
 	"davit/shared/scaling"
 )
 
-// Set moves a lever to an extent. All three calls take absolute values, so a call that is repeated changes nothing.
+// Set moves a lever to an extent, and hosts to one at least. All three calls take absolute values, so a call that is repeated
+// changes nothing.
 func (d *Driver) Set(ctx context.Context, observation scaling.Observation, lever ledger.Lever, target string, to ledger.Extent) error {
 	var err error
 	switch {
@@ -52,12 +53,21 @@ func (d *Driver) setBounds(ctx context.Context, observation scaling.Observation,
 	return err
 }
 
+// setHosts adds hosts and takes none away. Services that share a group may be short at once, and each asks for what it found
+// and its own, so that the group may be larger by now.
 func (d *Driver) setHosts(ctx context.Context, group string, to ledger.Extent) error {
-	input := &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &group, MaxSize: aws.Int32(int32(to.Max))} // #nosec G115 -- at most 10,000
-	if to.Count != nil {
-		input.DesiredCapacity = aws.Int32(int32(*to.Count)) // #nosec G115 -- at most 10,000
+	now, err := d.group(ctx, group, false)
+	if err != nil {
+		return err
 	}
-	_, err := d.clients.Groups.UpdateAutoScalingGroup(ctx, input)
+	if now == nil {
+		return rollout.Refusef("the Auto Scaling group %s is gone", group)
+	}
+	input := &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: &group, MaxSize: aws.Int32(int32(max(to.Max, now.Max)))} // #nosec G115 -- at most 10,000
+	if to.Count != nil {
+		input.DesiredCapacity = aws.Int32(int32(max(*to.Count, now.Count))) // #nosec G115 -- at most 10,000
+	}
+	_, err = d.clients.Groups.UpdateAutoScalingGroup(ctx, input)
 	return err
 }
 
