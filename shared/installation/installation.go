@@ -129,7 +129,8 @@ func (i *Installation) Fleet(ctx context.Context) iter.Seq2[workload.Reference, 
 }
 
 // Annotated are the Kubernetes workloads that carry an annotation, on the clusters of the settings, which are asked side by
-// side. A cluster that cannot be listed is told in the log and leaves out its own workloads alone.
+// side. A cluster that cannot be listed is told in the log and leaves out its own workloads alone; so are all clusters where
+// EKS does not name them.
 func (i *Installation) Annotated(ctx context.Context, key string) ([]workload.Reference, error) {
 	configured, err := i.Reconciler.Settings(ctx)
 	if err != nil {
@@ -137,7 +138,8 @@ func (i *Installation) Annotated(ctx context.Context, key string) ([]workload.Re
 	}
 	clusters, err := i.Clusters.Names(ctx, configured.Clusters)
 	if err != nil {
-		return nil, err
+		i.Reconciler.Log.WarnContext(ctx, "no cluster can be listed", slog.String("reason", err.Error()))
+		return nil, nil
 	}
 	found := make([][]workload.Reference, len(clusters))
 	var listings errgroup.Group

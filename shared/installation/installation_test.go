@@ -1,12 +1,14 @@
 package installation_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"iter"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +22,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1"
@@ -230,6 +235,45 @@ func TestAPushCostsCallsByItsMatchesAndNotByTheFleet(t *testing.T) {
 			t.Logf("%d calls to find and decide, %d in all: %v", calls.deciding, calls.total, calls.calls)
 		})
 	}
+}
+
+func TestServicesAreSweptWhereNoClusterOfKubernetesCanBeListed(t *testing.T) {
+	fleet := newFleet(t, 2, 2)
+	suffix := os.Getenv("FLEET")
+	parameter := "/davit/settings/" + suffix
+	_, err := ssm.NewFromConfig(configuration()).PutParameter(t.Context(), &ssm.PutParameterInput{Name: &parameter, Type: ssmtypes.ParameterTypeString,
+		Value: aws.String(`{"version":"1","clusters":["*"]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	davit := installation.Open(configuration(withoutClusters), suffix, parameter, slog.New(slog.NewTextHandler(&log, nil)))
+	found := map[workload.Reference]bool{}
+	for reference, err := range davit.Fleet(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[reference] = true
+	}
+	for _, reference := range fleet.following {
+		if !found[reference] {
+			t.Errorf("%s is not swept", reference)
+		}
+	}
+	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "eks:ListClusters") {
+		t.Errorf("the log says %s", &log)
+	}
+}
+
+// withoutClusters denies eks:ListClusters.
+func withoutClusters(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("deny", func(ctx context.Context, in middleware.InitializeInput,
+		next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+		if awsmiddleware.GetServiceID(ctx) == "EKS" && awsmiddleware.GetOperationName(ctx) == "ListClusters" {
+			return middleware.InitializeOutput{}, middleware.Metadata{}, &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "no"}
+		}
+		return next.HandleInitialize(ctx, in)
+	}), middleware.After)
 }
 
 // BenchmarkAPushToTenOfTenThousand counts the calls of a push that ten services of ten thousand follow. The fleet takes
