@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"davit/shared/ledger"
+	"davit/shared/rollout"
 	"davit/shared/scaling"
 )
 
@@ -18,29 +19,50 @@ type Outwards struct {
 	Set func(lever ledger.Lever, to ledger.Extent) error
 }
 
-// Take does what the act says, and answers how it is taken back.
-func (o Outwards) Take(act ledger.Act) (Done, error) {
+// Take does what the act says, and answers how it is taken back. What somebody else moved since the intent is left: an act is
+// finished minutes later where its first actor died.
+func (o Outwards) Take(seen Observation, act ledger.Act) (Done, error) {
 	if undo := act.Undoes; undo != nil {
-		return o.takeBack(*undo)
+		return o.takeBack(seen, *undo)
 	}
 	wanted := act.Before.Desired + o.By
 	if name := act.Before.Owner; name != "" {
 		from := act.Before.Bounds
 		to := scaling.Owner{Min: from.Min, Max: from.Max}.Keeping(wanted)
 		return Done{Text: fmt.Sprintf("moved the bounds of %s, which owns the %s, from %s to %s", name, o.Unit, span(from), span(to)),
-			Undo: &ledger.Undo{Do: act.Do, Owner: name, FromBounds: from, ToBounds: to}}, o.Set(ledger.LeverBounds, to)
+			Undo: &ledger.Undo{Do: act.Do, Owner: name, FromBounds: from, ToBounds: to}}, o.moveBounds(seen, name, from, to)
 	}
 	return Done{Text: fmt.Sprintf("set the %s from %d to %d", o.Unit, act.Before.Desired, wanted),
-		Undo: &ledger.Undo{Do: act.Do, From: act.Before.Desired, To: wanted}}, o.Set(ledger.LeverCount, ledger.Extent{Count: &wanted})
+		Undo: &ledger.Undo{Do: act.Do, From: act.Before.Desired, To: wanted}}, o.moveCount(seen, act.Before.Desired, wanted)
 }
 
-func (o Outwards) takeBack(undo ledger.Undo) (Done, error) {
+func (o Outwards) takeBack(seen Observation, undo ledger.Undo) (Done, error) {
 	if undo.Owner != "" {
 		return Done{Text: fmt.Sprintf("moved the bounds of %s from %s back to %s", undo.Owner, span(undo.ToBounds), span(undo.FromBounds))},
-			o.Set(ledger.LeverBounds, undo.FromBounds)
+			o.moveBounds(seen, undo.Owner, undo.ToBounds, undo.FromBounds)
 	}
 	return Done{Text: fmt.Sprintf("set the %s from %d back to %d", o.Unit, undo.To, undo.From)},
-		o.Set(ledger.LeverCount, ledger.Extent{Count: &undo.From})
+		o.moveCount(seen, undo.To, undo.From)
+}
+
+func (o Outwards) moveBounds(seen Observation, name string, from, to ledger.Extent) error {
+	if seen.Owner == nil {
+		return rollout.Refusef("%s owns the %s no more", name, o.Unit)
+	}
+	if have := seen.Owner.Bounds(); !have.Equal(from) && !have.Equal(to) {
+		return rollout.Refusef("somebody else moved the bounds of %s to %s meanwhile", seen.Owner.Name, span(have))
+	}
+	return o.Set(ledger.LeverBounds, to)
+}
+
+func (o Outwards) moveCount(seen Observation, from, to int) error {
+	if seen.Owner != nil {
+		return rollout.Refusef("%s owns the %s now", seen.Owner.Name, o.Unit)
+	}
+	if seen.Desired != from && seen.Desired != to {
+		return rollout.Refusef("somebody else set the %s to %d meanwhile", o.Unit, seen.Desired)
+	}
+	return o.Set(ledger.LeverCount, ledger.Extent{Count: &to})
 }
 
 func span(bounds ledger.Extent) string { return fmt.Sprintf("%d to %d", bounds.Min, bounds.Max) }

@@ -209,7 +209,7 @@ func (r Remedies) scaleOut(ctx context.Context, seen recovery.Observation, act l
 		_, err := r.update(ctx, seen.Workload, &ecs.UpdateServiceInput{DesiredCount: count(*to.Count)})
 		return err
 	}}
-	return step.Take(act)
+	return step.Take(seen, act)
 }
 
 func count(desired int) *int32 {
@@ -234,7 +234,7 @@ func (r Remedies) restart(ctx context.Context, seen recovery.Observation, act le
 	return recovery.Done{Deployment: deployment, Text: "started deployment " + deployment}, nil
 }
 
-// raiseMemory registers a revision with the next step of memory, and starts it.
+// raiseMemory registers a revision with the next step of memory, and starts it, unless somebody else started another one since.
 func (r Remedies) raiseMemory(ctx context.Context, seen recovery.Observation, act ledger.Act, resume bool) (recovery.Done, error) {
 	change := rollout.Change{Rollout: act.ID, From: act.Before.Revision}
 	from, err := r.driver.revision(ctx, change.From)
@@ -247,6 +247,9 @@ func (r Remedies) raiseMemory(ctx context.Context, seen recovery.Observation, ac
 		if arn, err = r.driver.earlier(ctx, change); err != nil {
 			return recovery.Done{}, err
 		}
+	}
+	if seen.Revision != change.From && seen.Revision != arn {
+		return recovery.Done{}, rollout.Refusef("it runs %s by now, and no longer %s", afterLast(seen.Revision, "/"), afterLast(change.From, "/"))
 	}
 	if arn == "" {
 		body, err := from.withMemory(act.Before.Memory, next, act.ID)

@@ -146,7 +146,7 @@ func (r Remedies) act(ctx context.Context, seen recovery.Observation, act ledger
 			}
 			return r.driver.setReplicas(ctx, seen.Workload, *to.Count)
 		}}
-		return step.Take(act)
+		return step.Take(seen, act)
 	case do == settings.RaiseMemory:
 		return r.raiseMemory(ctx, seen, act)
 	}

@@ -244,7 +244,7 @@ func (d *Driver) act(ctx context.Context, seen recovery.Observation, act ledger.
 		step := recovery.Outwards{Unit: "desired capacity", By: 1, Set: func(lever ledger.Lever, to ledger.Extent) error {
 			return d.clients.Sizes.Set(ctx, scaling.Observation{Workload: seen.Workload}, lever, "", to)
 		}}
-		return step.Take(act)
+		return step.Take(seen, act)
 	case do == settings.RestartClient:
 		return d.restartClient(ctx, act, resume)
 	case do == settings.GrowVolume:
