@@ -127,6 +127,9 @@ func (s Scaling) Clone() Scaling {
 	return s
 }
 
+// Unfinished tells whether an act is under way, or something is yet to be told.
+func (s Scaling) Unfinished() bool { return s.Act != nil || len(s.Announcements) > 0 }
+
 // IsZero tells whether nothing is known.
 func (s Scaling) IsZero() bool {
 	return len(s.Alarms) == 0 && s.Act == nil && len(s.Changes) == 0 && s.LastOut.IsZero() && s.LastIn.IsZero() &&

@@ -2,6 +2,7 @@ package scaling
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"davit/shared/ledger"
@@ -141,4 +142,5 @@ type Reporter interface {
 type Ledger interface {
 	Read(ctx context.Context, references []workload.Reference) (map[workload.Reference]ledger.Record, error)
 	Write(ctx context.Context, record ledger.Record, entries ...ledger.Entry) (ledger.Record, error)
+	Workloads(ctx context.Context) iter.Seq2[workload.Reference, error]
 }

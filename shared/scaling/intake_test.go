@@ -2,10 +2,12 @@ package scaling
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,5 +106,65 @@ func TestTheSweepAndTheNextLookAreMessagesThatAreUnderstood(t *testing.T) {
 	}
 	if err := intake.Handle(ctx, []byte("{"), 1); err == nil {
 		t.Error("what cannot be read is acknowledged")
+	}
+}
+
+// TestTheSweepEndsWhatIsUnfinishedOfADeletedWorkload has nothing that carries the tag.
+func TestTheSweepEndsWhatIsUnfinishedOfADeletedWorkload(t *testing.T) {
+	deleted := func(w *world) { w.platform.seen = Observation{Workload: w.platform.seen.Workload} }
+	for name, test := range map[string]struct {
+		before func(t *testing.T, w *world)
+		told   []Action
+	}{
+		"an act": {func(t *testing.T, w *world) {
+			w.platform.fails = errors.New("throttled")
+			if _, err := w.Reconcile(t.Context(), w.platform.seen.Workload, Cause{Text: "alarm", Alarm: alarm}); !errors.Is(err, w.platform.fails) {
+				t.Fatal(err)
+			}
+		}, []Action{Abandon}},
+		"an announcement": {func(t *testing.T, w *world) {
+			w.mute = errors.New("the bus is down")
+			if _, err := w.Reconcile(t.Context(), w.platform.seen.Workload, Cause{Text: "alarm", Alarm: alarm}); !errors.Is(err, w.mute) {
+				t.Fatal(err)
+			}
+			w.mute = nil
+		}, []Action{Scale}},
+		"nothing": {func(t *testing.T, w *world) { w.until(t, -1) }, []Action{Scale}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(service(nil))
+			var sent [][]byte
+			intake := &Intake{Reconciler: w.Reconciler, Log: w.Log,
+				Fleet: func(context.Context) iter.Seq2[workload.Reference, error] {
+					return func(func(workload.Reference, error) bool) {}
+				},
+				Enqueue: func(_ context.Context, bodies [][]byte, _ time.Duration) error {
+					sent = append(sent, bodies...)
+					return nil
+				}}
+			test.before(t, w)
+			deleted(w)
+			w.now = w.now.Add(15 * time.Minute)
+			for range 2 {
+				if err := intake.Handle(t.Context(), body("aws.events", "Scheduled Event", "rule", `{}`), 1); err != nil {
+					t.Fatal(err)
+				}
+				for _, message := range sent {
+					if err := intake.Handle(t.Context(), message, 1); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			var told []Action
+			for _, one := range w.told {
+				told = append(told, Action(one.Action))
+			}
+			if !slices.Equal(told, test.told) || w.record(t).Scaling.Unfinished() {
+				t.Errorf("told %v, and the record says %+v", told, w.record(t).Scaling)
+			}
+			if name == "nothing" && len(sent) > 0 {
+				t.Errorf("what is finished was looked at %d times", len(sent))
+			}
+		})
 	}
 }
