@@ -30,7 +30,8 @@ func (o Order) Cause() string { return "davit " + string(o.Action) + " by " + o.
 
 // Give reads the workload's record, alters it, and writes it with a line of history and with what is told of it, fenced by
 // the version that was read: where somebody else was faster, its error wraps ledger.ErrConflict and nothing has changed. Whoever
-// gives an order needs no leave to publish; the next look tells it. What alter answers is completed; its error ends the order.
+// gives an order needs no leave to publish; the next look tells it, except of a host, of which the history alone tells. What
+// alter answers is completed; its error ends the order.
 func (o Order) Give(ctx context.Context, book Ledger, now time.Time, alter func(*ledger.Record) (ledger.Entry, error)) (ledger.Entry, error) {
 	records, err := book.Read(ctx, []workload.Reference{o.Workload})
 	if err != nil {
@@ -43,7 +44,9 @@ func (o Order) Give(ctx context.Context, book Ledger, now time.Time, alter func(
 	}
 	entry.Workload, entry.At, entry.Cause, entry.Action, entry.Code = o.Workload, now.UTC(), o.Cause(), string(o.Action), string(Requested)
 	entry.ID = ledger.EntryID(record.Version, entry.Action, entry.Code)
-	record.Announcements = append(record.Announcements, o.announcement(record, entry))
+	if o.Workload.Kind().RollsOut() { // of hosts nobody looks for what is to be told of orders
+		record.Announcements = append(record.Announcements, o.announcement(record, entry))
+	}
 	_, err = book.Write(ctx, record, entry)
 	return entry, err
 }

@@ -82,8 +82,11 @@ func (s *session) change(ctx context.Context, done act, alter func(*ledger.Recor
 }
 
 // tell has the function look at the workload at once. The change stands without it, and the sweep would come to it, so a
-// failure is only said.
+// failure is only said. Of a host nobody is told: whoever would act on it reads the record first.
 func (s *session) tell(ctx context.Context, done act, account string) {
+	if !done.workload.Kind().RollsOut() {
+		return
+	}
 	id := "davit-" + rand.Text()
 	body, err := davit.Reconcile{Workloads: []string{done.workload.String()}, Cause: done.order().Cause()}.Event(id, s.now(), account, s.configuration.Region)
 	if err == nil {

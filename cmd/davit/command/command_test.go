@@ -37,6 +37,7 @@ func TestWrongUsageIsToldApartFromFailure(t *testing.T) {
 		{"two workloads", []string{"explain", "ecs:a/b", "ecs:a/c"}, "accepts 1 arg(s), received 2"},
 		{"what is no workload", []string{"status", "web"}, "want ecs:CLUSTER/SERVICE"},
 		{"a host", []string{"status", "ec2:i-0123456789abcdef0"}, "nothing rolls out on a host"},
+		{"a group of hosts", []string{"explain", "asg:hosts"}, "davit hold has it left alone"},
 		{"a hold without a reason", []string{"hold", "ecs:a/b"}, "say why"},
 		{"a reason that is a book", []string{"hold", "ecs:a/b", "--why", strings.Repeat("x", 401)}, "at most 400"},
 		{"a name that is a book", []string{"resume", "ecs:a/b", "--who", strings.Repeat("x", 129)}, "at most 128"},

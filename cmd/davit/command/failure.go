@@ -89,14 +89,21 @@ func general(ctx context.Context, err error) bool {
 		(slices.Contains(rejectedCodes, answer.ErrorCode()) || slices.Contains(deniedCodes, answer.ErrorCode()))
 }
 
-// reference reads the argument that names a workload.
+// reference reads the argument that names a workload on which images roll out.
 func reference(text string) (workload.Reference, error) {
+	read, err := anyReference(text)
+	if err == nil && !read.Kind().RollsOut() {
+		return workload.Reference{}, usage("%s: nothing rolls out on a host; davit history and davit incidents tell of it, and davit hold "+
+			"has it left alone", read)
+	}
+	return read, err
+}
+
+// anyReference reads the argument that names a workload, or a host or a group of hosts.
+func anyReference(text string) (workload.Reference, error) {
 	read, err := workload.ParseReference(text)
 	if err != nil {
 		return workload.Reference{}, usageError{err}
-	}
-	if read.Kind() == workload.EC2 {
-		return workload.Reference{}, usage("%s: nothing rolls out on a host", read)
 	}
 	return read, nil
 }

@@ -26,7 +26,7 @@ func historyCommand(world environment) *cobra.Command {
 		if limit < 1 || limit > ledger.MaximumHistory {
 			return usage("--limit %d is not 1 to %d", limit, ledger.MaximumHistory)
 		}
-		asked, err := reference(arguments[0])
+		asked, err := anyReference(arguments[0])
 		if err != nil {
 			return err
 		}

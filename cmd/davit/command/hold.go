@@ -46,13 +46,15 @@ func holdCommand(world environment) *cobra.Command {
 		GroupID: groupAct,
 		Short:   "Leave a workload alone",
 		Long: `Leave a workload alone until it is resumed, or until a time. A rollout in progress is seen through; nothing new
-starts. What is pushed meanwhile rolls out when the hold ends.`,
+starts. What is pushed meanwhile rolls out when the hold ends. A host (ec2:INSTANCE) or a group of hosts (asg:GROUP) is not
+remedied and not scaled meanwhile; a human is paged for its incidents. A hold of a group is not one of its hosts.`,
 		Example: `  davit hold ecs:davit/web --why "load test" --until 2h
-  davit hold ecs:davit/web --why "holidays" --until 2027-01-02T08:00:00+09:00`,
+  davit hold ecs:davit/web --why "holidays" --until 2027-01-02T08:00:00+09:00
+  davit hold ec2:i-0123456789abcdef0 --why "I am looking into it" --until 1h`,
 		Args: cobra.ExactArgs(1),
 	}
 	command.RunE = func(command *cobra.Command, arguments []string) (err error) {
-		if held.workload, err = reference(arguments[0]); err != nil {
+		if held.workload, err = anyReference(arguments[0]); err != nil {
 			return err
 		}
 		if err := checkWords(held, true); err != nil {
@@ -144,8 +146,11 @@ func (s *session) hold(ctx context.Context, held act, until time.Time) error {
 	if current := seen.Record.Rollout; current != nil {
 		s.say("The rollout of %s goes on to its end.", show.Image(current.Image.Tag, current.Image.Digest))
 	}
-	if seen.Observation.Settings.Policy == "" {
+	switch rolls := held.workload.Kind().RollsOut(); {
+	case rolls && seen.Observation.Settings.Policy == "":
 		s.say("%s carries no davit/policy tag, so davit leaves it alone anyway.", held.workload)
+	case !rolls && seen.Observation.Settings.Playbook == "":
+		s.say("%s carries no davit/playbook tag, so davit does not remedy it anyway.", held.workload)
 	}
 	return s.report(done{Workload: held.workload, Action: held.verb, Who: held.who, Why: held.why, Changed: true, Hold: hold,
 		Text: fmt.Sprintf("%s is held %s", held.workload, show.Hold(*hold))})

@@ -139,7 +139,7 @@ func (s *session) concerned(ctx context.Context, event events.Event) ([]workload
 		return nil, cause, fmt.Errorf("event %s: %w", event.ID, err)
 	}
 	for _, reference := range references {
-		if reference.Kind() == workload.EC2 {
+		if !reference.Kind().RollsOut() {
 			return nil, cause, errors.New(reference.String() + ": nothing rolls out on a host")
 		}
 	}

@@ -24,7 +24,7 @@ func resumeCommand(world environment) *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 	}
 	command.RunE = func(command *cobra.Command, arguments []string) (err error) {
-		if resumed.workload, err = reference(arguments[0]); err != nil {
+		if resumed.workload, err = anyReference(arguments[0]); err != nil {
 			return err
 		}
 		if err := checkWords(resumed, false); err != nil {
@@ -60,7 +60,7 @@ func (s *session) resume(ctx context.Context, resumed act) error {
 	tag := seen.Observation.Settings.Hold
 	switch {
 	case errors.Is(err, errNothingToChange) && tag != "":
-		return fmt.Errorf("%s is held by its tag %s (%q), which davit does not change: take the tag off the service",
+		return fmt.Errorf("%s is held by its tag %s (%q), which davit does not change: take the tag off",
 			resumed.workload, names.TagHold, tag)
 	case errors.Is(err, errNothingToChange):
 		result.Text = fmt.Sprintf("%s is not held.", resumed.workload)
@@ -70,7 +70,7 @@ func (s *session) resume(ctx context.Context, resumed act) error {
 	}
 	s.tell(ctx, resumed, identity.account)
 	if tag != "" {
-		s.say("Its tag %s (%q) still holds it: take the tag off the service.", names.TagHold, tag)
+		s.say("Its tag %s (%q) still holds it: take the tag off.", names.TagHold, tag)
 	}
 	result.Changed, result.Text = true, fmt.Sprintf("%s is no longer held.", resumed.workload)
 	return s.report(result)

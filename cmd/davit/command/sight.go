@@ -123,6 +123,9 @@ func (v *viewer) complete(explanation rollout.Explanation, configured settings.S
 
 // lookAt explains one workload, which must exist or be known.
 func (s *session) lookAt(ctx context.Context, reference workload.Reference) (sight, error) {
+	if !reference.Kind().RollsOut() {
+		return s.lookAtHost(ctx, reference)
+	}
 	sights, err := s.viewer(false).look(ctx, []workload.Reference{reference}, rollout.Cause{ID: "davit", Text: "davit explain"})
 	if err != nil {
 		return sight{}, fmt.Errorf("%s: %w", reference, err)
@@ -132,6 +135,23 @@ func (s *session) lookAt(ctx context.Context, reference workload.Reference) (sig
 		return sight{}, s.unknown(ctx, reference)
 	}
 	return seen, nil
+}
+
+// lookAtHost sees a host or a group of hosts, which must exist or be known. There is nothing to decide.
+func (s *session) lookAtHost(ctx context.Context, reference workload.Reference) (sight, error) {
+	records, err := s.Ledger.Read(ctx, []workload.Reference{reference})
+	if err != nil {
+		return sight{}, err
+	}
+	seen, err := s.Remedies.Drivers[reference.Kind()].Observe(ctx, reference)
+	if err != nil {
+		return sight{}, err
+	}
+	record := records[reference]
+	if !seen.Exists && record.Version == 0 {
+		return sight{}, fmt.Errorf("%s: there is no such host or group of hosts in %s, and the ledger does not know it", reference, s.where(ctx))
+	}
+	return sight{Explanation: rollout.Explanation{Record: record, Observation: seen.Observation}}, nil
 }
 
 // running is the image that the workload runs, as far as it can be named; nil where it runs none of its repository.
