@@ -201,18 +201,24 @@ func (v view) decideHealthy(incident ledger.Incident, playbook settings.Playbook
 		return Decision{Action: Wait, Code: Healthy, Again: max(left, time.Second),
 			Reason: "healthy since " + since.UTC().Format(time.RFC3339) + ", not yet for " + playbook.HealthyFor.String()}
 	}
-	reason := "healthy since " + since.UTC().Format(time.RFC3339)
-	if len(incident.Undo) == 0 {
-		return Decision{Action: End, Code: Recovered, Reason: reason}
+	return v.decideUndo(incident, "healthy since "+since.UTC().Format(time.RFC3339))
+}
+
+// decideUndo takes back what was done for the incident, the last first, and ends the incident where there is nothing more that
+// can be. What cannot be at this moment is waited for.
+func (v view) decideUndo(incident ledger.Incident, reason string) Decision {
+	var left string
+	for _, undo := range slices.Backward(incident.Undo) {
+		if why := v.cannotUndo(incident, undo); why != "" {
+			left += "; " + undo.Do + " is not undone: " + why
+			continue
+		}
+		if code, why, forbidden := v.guardUndo(incident, undo); forbidden {
+			return Decision{Action: Wait, Code: code, Again: guardLook, Reason: reason + "; " + undo.Do + " is yet to be undone: " + why}
+		}
+		return Decision{Action: TakeBack, Code: Undoing, Do: settings.Do(undo.Do), Undo: &undo, Reason: reason + ", so " + undo.Do + " is undone"}
 	}
-	undo := incident.Undo[0]
-	if why := v.cannotUndo(incident, undo); why != "" {
-		return Decision{Action: End, Code: Recovered, Reason: reason + "; " + undo.Do + " is not undone: " + why}
-	}
-	if v.storm() || v.othersActedOn() >= v.share() {
-		return Decision{Action: Wait, Code: FleetShare, Again: guardLook, Reason: reason + "; " + undo.Do + " is undone when fewer workloads are acted on"}
-	}
-	return Decision{Action: TakeBack, Code: Undoing, Do: settings.Do(undo.Do), Undo: &undo, Reason: reason + ", so " + undo.Do + " is undone"}
+	return Decision{Action: End, Code: Recovered, Reason: reason + left}
 }
 
 // decideStep takes the next step, unless the workload cannot or a guard forbids it.
@@ -275,6 +281,10 @@ func (v view) decideIntended(act ledger.Act) Decision {
 		return Decision{Action: Wait, Code: InProgress, Again: min(leaseLook, act.Lease.Sub(v.now)), Reason: "another invocation is at it"}
 	}
 	_, reason, forbidden := v.forbidden()
+	var undo *ledger.Undo
+	if forbidden {
+		undo = act.Undoes // It can be done once it is allowed again.
+	}
 	switch {
 	case !v.seen.Exists:
 		reason, forbidden = "the workload is gone", true
@@ -284,7 +294,7 @@ func (v view) decideIntended(act ledger.Act) Decision {
 		reason, forbidden = "it was tried since "+act.IntendedAt.UTC().Format(time.RFC3339), true
 	}
 	if forbidden {
-		return Decision{Action: Conclude, Code: Interrupted, Do: settings.Do(act.Do), Outcome: ledger.Unknown,
+		return Decision{Action: Conclude, Code: Interrupted, Do: settings.Do(act.Do), Outcome: ledger.Unknown, Undo: undo,
 			Reason: "whoever acted died or failed, and it may not be finished: " + reason}
 	}
 	return Decision{Action: Resume, Code: Interrupted, Do: settings.Do(act.Do), Reason: "the act was intended and its actor is gone"}

@@ -104,6 +104,35 @@ func TestDecide(t *testing.T) {
 			s.seen.Alarms["5xx"] = AlarmState{State: "OK"}
 			s.incident().HealthySince, s.incident().Undo = noon.Add(-3*time.Minute), []ledger.Undo{{Do: "scale-out", From: 1, To: 5}}
 		}, End, Recovered, "no longer 5"},
+		{"a stop puts an undo off", func(s *scene) {
+			s.widened(3, 10)
+			s.configured.Stop = &settings.Stop{Who: "oncall", Why: "game day"}
+		}, Wait, Stopped, "yet to be undone"},
+		{"a hold puts an undo off", func(s *scene) {
+			s.widened(3, 10)
+			s.seen.Settings.Hold = "migration"
+		}, Wait, Held, "migration"},
+		{"a request puts an undo off", func(s *scene) {
+			s.widened(3, 10)
+			s.record.Request = &ledger.Request{Who: "oncall"}
+		}, Wait, InProgress, "oncall"},
+		{"the share of the fleet puts an undo off", func(s *scene) {
+			s.widened(3, 10)
+			s.fleet.Workloads, s.fleet.Slots = 9, []ledger.Slot{{Act: "another"}}
+		}, Wait, FleetShare, ""},
+		{"what cannot be undone any more keeps nothing else from it", func(s *scene) {
+			s.widened(4, 10)
+			s.incident().Undo = append([]ledger.Undo{{Do: "drain", Target: "i-0123"}}, s.incident().Undo...)
+		}, TakeBack, Undoing, "drain is undone"},
+		{"what was done last is undone first", func(s *scene) {
+			s.widened(3, 10)
+			s.incident().Undo = append([]ledger.Undo{{Do: "drain", Target: "i-0123"}}, s.incident().Undo...)
+		}, TakeBack, Undoing, "scale-out is undone"},
+		{"all that cannot be undone is told", func(s *scene) {
+			s.widened(4, 10)
+			s.seen.Replaced = true
+			s.incident().Undo = append(s.incident().Undo, ledger.Undo{Do: "drain", Target: "i-0123"})
+		}, End, Recovered, "; drain is not undone: the host goes, or is gone; scale-out is not undone: the bounds"},
 		{"bounds that a step moved are moved back before the end", func(s *scene) {
 			s.widened(3, 10)
 		}, TakeBack, Undoing, ""},

@@ -180,7 +180,7 @@ type Decision struct {
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// Image is where a rollback goes.
 	Image *ledger.Image `json:"image,omitempty"`
-	// Undo completes a TakeBack.
+	// Undo completes a TakeBack; on a Conclude it is what is yet to be undone all the same.
 	Undo *ledger.Undo `json:"undo,omitempty"`
 	// Outcome completes a Conclude.
 	Outcome string `json:"outcome,omitempty"`

@@ -77,14 +77,22 @@ func (v view) own(incident ledger.Incident, deployment string) bool {
 	})
 }
 
-// cannotUndo says why an effect is left as it is.
-func (v view) cannotUndo(incident ledger.Incident, undo ledger.Undo) string {
-	if _, reason, forbidden := v.forbidden(); forbidden {
-		return reason
+// guardUndo says whether something forbids to take an effect back now. An undo is no step: attempts and cooldowns are not for it.
+func (v view) guardUndo(incident ledger.Incident, undo ledger.Undo) (code Code, reason string, forbidden bool) {
+	if code, reason, forbidden := v.forbidden(); forbidden {
+		return code, reason, true
 	}
 	if reason := v.busy(incident, settings.Do(undo.Do)); reason != "" {
-		return reason
+		return InProgress, reason, true
 	}
+	if v.storm() || v.othersActedOn() >= v.share() {
+		return FleetShare, "other workloads are acted on", true
+	}
+	return "", "", false
+}
+
+// cannotUndo says why an effect is left as it is for good.
+func (v view) cannotUndo(incident ledger.Incident, undo ledger.Undo) string {
 	if settings.Do(undo.Do) == settings.Drain && (incident.Until != "" || v.seen.Replaced) {
 		return "the host goes, or is gone"
 	}

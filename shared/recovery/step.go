@@ -232,7 +232,8 @@ func (s *step) try(ctx context.Context) error {
 	incident.Waits, incident.WaitReason, incident.WaitsSince = "", "", time.Time{}
 	incident.Tried = append(incident.Tried, ledger.Attempt{Do: act.Do, Act: act.ID, At: now, Reason: decision.Reason})
 	if act.Undoes != nil {
-		incident.Undo = slices.Delete(incident.Undo, 0, 1)
+		at := slices.Index(incident.Undo, *act.Undoes)
+		incident.Undo = slices.Delete(incident.Undo, at, at+1)
 		incident.Tried[len(incident.Tried)-1].Outcome = ledger.Undone
 	} else {
 		s.record.Recovery.Acts = append(recent(s.record.Recovery.Acts, now), now)
@@ -343,6 +344,9 @@ func (s *step) conclude(ctx context.Context) error {
 	}
 	if act.Undoes == nil {
 		incident.Step++
+	}
+	if decision.Undo != nil {
+		incident.Undo = append(incident.Undo, *decision.Undo)
 	}
 	if request := s.record.Request; act.Image != nil && request != nil && request.Who == Who {
 		s.record.Request = nil

@@ -32,6 +32,26 @@ func (w *world) look(service *modelService, signal *Signal) (Decision, error) {
 	return w.reconciler.Reconcile(context.Background(), service.reference, Cause{Text: "look", Signal: signal})
 }
 
+func TestAnUndoThatAHoldInterruptsIsDoneLater(t *testing.T) {
+	w, service := calm(t)
+	service.broken, service.desired, service.held = false, 3, true
+	undo := ledger.Undo{Do: string(settings.ScaleOut), From: 2, To: 3}
+	w.change(service.reference, func(record *ledger.Record) {
+		record.Recovery.Act = &ledger.Act{ID: "act-1", Incident: record.Recovery.Incidents[0].ID, Do: undo.Do, Undoes: &undo,
+			Phase: ledger.Intended, IntendedAt: w.now, Deadline: w.now, Lease: w.now}
+	})
+	for minute := range 20 {
+		service.held = minute < 5
+		if _, err := w.look(service, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.now = w.now.Add(time.Minute)
+	}
+	if record := w.record(service.reference); service.desired != 2 || record.Open() {
+		t.Errorf("there are %d, and the incidents are %+v", service.desired, record.Recovery.Incidents)
+	}
+}
+
 // unable is a driver whose acts fail.
 type unable struct {
 	Driver
