@@ -32,16 +32,19 @@ func beforeRemedy(record ledger.Record, have ledger.Extent) (ledger.Extent, bool
 	return ledger.Extent{}, false
 }
 
-// learnOwner forgets what the owner's bounds were once somebody else has set others. While an act is under way it is not
-// known yet whose they are.
+// learnOwner forgets what the owner's bounds were once somebody else has set others, or the workload is gone and its owner with
+// it. While an act is under way it is not known yet whose they are.
 func (s *step) learnOwner() {
-	owner, state := s.look.Observation.Owner, &s.record.Scaling
-	if owner == nil || state.Owned == nil || state.Act != nil || s.record.Recovery.Act != nil {
+	seen, state := s.look.Observation, &s.record.Scaling
+	if state.Owned == nil || state.Act != nil || s.record.Recovery.Act != nil || seen.Exists && seen.Owner == nil {
 		return
 	}
-	if _, moved := ownersBounds(s.record, owner.Bounds()); !moved {
-		state.Owned, state.MovedTo, s.changed = nil, nil, true
+	if seen.Exists {
+		if _, moved := ownersBounds(s.record, seen.Owner.Bounds()); moved {
+			return
+		}
 	}
+	state.Owned, state.MovedTo, s.changed = nil, nil, true
 }
 
 // rememberOwned keeps what the owner's bounds were before davit moved them, and forgets it once they are that again.

@@ -621,3 +621,16 @@ func TestBoundsThatARemedyMovedAreNotTheOwners(t *testing.T) {
 		})
 	}
 }
+
+func TestTheBoundsOfAWorkloadThatIsGoneAreForgotten(t *testing.T) {
+	w := owned(2, 10)
+	w.busy(t)
+	if w.record(t).Scaling.Owned == nil {
+		t.Fatal("they were not kept")
+	}
+	w.platform.seen = Observation{Workload: w.platform.seen.Workload}
+	w.until(t, -1)
+	if state := w.record(t).Scaling; state.Owned != nil || state.MovedTo != nil {
+		t.Errorf("%v and %v are kept", state.Owned, state.MovedTo)
+	}
+}
