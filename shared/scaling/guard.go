@@ -94,8 +94,11 @@ func (v view) provedTooFew(current int) *ledger.TooFew {
 	if state.LastIn.IsZero() || state.LastIn.Before(state.LastOut) || v.now.Sub(state.LastIn) > flapWindow {
 		return state.TooFew
 	}
-	times := 1
-	if before := state.TooFew; before != nil && v.now.Before(before.Until.Add(longestDoubt)) {
+	times, before := 1, state.TooFew
+	if before != nil && before.Count == current && v.now.Before(before.Until) {
+		return before // It was not tried again since: the move outwards was, after it had failed.
+	}
+	if before != nil && v.now.Before(before.Until.Add(longestDoubt)) {
 		times = before.Times + 1
 	}
 	doubt := min(firstDoubt<<min(times-1, 10), longestDoubt)

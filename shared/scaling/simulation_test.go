@@ -634,3 +634,17 @@ func TestTheBoundsOfAWorkloadThatIsGoneAreForgotten(t *testing.T) {
 		t.Errorf("%v and %v are kept", state.Owned, state.MovedTo)
 	}
 }
+
+func TestAMoveThatFailsAgainAndAgainProvesOnce(t *testing.T) {
+	w := newWorld(service(func(o *Observation) { calm(o, 20) }))
+	w.until(t, -1)
+	w.platform.fails = rollout.Refusef("no")
+	w.platform.seen.Alarms = service(nil).Alarms
+	for range 20 {
+		w.now = w.now.Add(time.Minute)
+		w.until(t, -1)
+	}
+	if proved := w.record(t).Scaling.TooFew; proved == nil || proved.Count != 3 || proved.Times != 1 {
+		t.Errorf("proved is %+v", proved)
+	}
+}
