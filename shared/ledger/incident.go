@@ -56,7 +56,7 @@ type Incident struct {
 	// Cause is what opened the incident, in words.
 	Cause    string    `json:"cause"`
 	OpenedAt time.Time `json:"openedAt"`
-	// Alarms are the alarms that must be OK before the incident can end, by their names.
+	// Alarms are the names of the alarms that are to be OK before the incident ends; none of them may be on.
 	Alarms []string `json:"alarms,omitempty"`
 	// Signals are the IDs of what was taken into account, so that a signal that comes twice counts once.
 	Signals []string `json:"signals,omitempty"`
@@ -70,7 +70,7 @@ type Incident struct {
 	Tried []Attempt `json:"tried,omitempty"`
 	// Undo is what must be undone before the incident ends.
 	Undo []Undo `json:"undo,omitempty"`
-	// HealthySince is since when the workload is healthy and its alarms are OK; zero while they are not.
+	// HealthySince is since when the workload is healthy and none of its alarms is on; zero while they are not.
 	HealthySince time.Time `json:"healthySince,omitzero"`
 	// Waits is the guard that holds the next step up, and WaitsSince since when one does.
 	Waits      string    `json:"waits,omitempty"`

@@ -126,20 +126,38 @@ func (v view) void(signal Signal, playbook string) (reason string, code Code, vo
 	return "", "", false
 }
 
-// alarmOn is the first of the incident's alarms that is not OK; an alarm that was deleted keeps nothing open.
+// alarmOn is the first of the incident's alarms that is on; an alarm that was deleted keeps nothing open.
 func (v view) alarmOn(incident ledger.Incident) string {
+	return v.alarm(incident, func(state string) bool { return state == "ALARM" })
+}
+
+// alarmSilent is the first of the incident's alarms that is not on, and not OK either: it has too little data to tell.
+func (v view) alarmSilent(incident ledger.Incident) string {
+	return v.alarm(incident, func(state string) bool { return state != "ALARM" && state != "OK" })
+}
+
+func (v view) alarm(incident ledger.Incident, meant func(state string) bool) string {
 	if v.seen.Replaced {
 		return "" // they are about a host that is gone
 	}
 	for _, name := range incident.Alarms {
-		if state, found := v.seen.Alarms[name]; found && state.State != "OK" {
+		if state, found := v.seen.Alarms[name]; found && meant(state.State) {
 			return fmt.Sprintf("alarm %s is %s", name, state.State)
 		}
 	}
 	return ""
 }
 
-// amiss says why the incident cannot end yet; empty where all is well.
+// well says how well all is where nothing is amiss.
+func (v view) well(incident ledger.Incident) string {
+	if silent := v.alarmSilent(incident); silent != "" {
+		return "the workload is healthy and no alarm is on, though " + silent
+	}
+	return "the workload is healthy and its alarms are OK"
+}
+
+// amiss says what a step may be taken against; empty where nothing is. An alarm without data is no reason to change what is
+// healthy, and only keeps the incident open for longer.
 func (v view) amiss(incident ledger.Incident) string {
 	if !v.seen.Healthy {
 		return v.seen.Why
@@ -191,17 +209,22 @@ func (v view) decideIncident(incident ledger.Incident) Decision {
 // decideHealthy ends an incident once the workload has been healthy for a while.
 func (v view) decideHealthy(incident ledger.Incident, playbook settings.Playbook) Decision {
 	if incident.HealthySince.IsZero() {
-		return Decision{Action: Note, Code: Healthy, Reason: "the workload is healthy and its alarms are OK"}
+		return Decision{Action: Note, Code: Healthy, Reason: v.well(incident)}
 	}
+	healthyFor, reason := time.Duration(playbook.HealthyFor), "healthy since "
 	since := incident.HealthySince
 	if incident.SignalAt.After(since) {
 		since = incident.SignalAt
 	}
-	if left := time.Duration(playbook.HealthyFor) - v.now.Sub(since); left > 0 {
-		return Decision{Action: Wait, Code: Healthy, Again: max(left, time.Second),
-			Reason: "healthy since " + since.UTC().Format(time.RFC3339) + ", not yet for " + playbook.HealthyFor.String()}
+	reason += since.UTC().Format(time.RFC3339)
+	if silent := v.alarmSilent(incident); silent != "" {
+		healthyFor, reason = max(healthyFor, time.Duration(v.limits.Wait)), reason+", though "+silent
 	}
-	return v.decideUndo(incident, "healthy since "+since.UTC().Format(time.RFC3339))
+	if left := healthyFor - v.now.Sub(since); left > 0 {
+		return Decision{Action: Wait, Code: Healthy, Again: max(left, time.Second),
+			Reason: reason + ", not yet for " + settings.Duration(healthyFor).String()}
+	}
+	return v.decideUndo(incident, reason)
 }
 
 // decideUndo takes back what was done for the incident, the last first, and ends the incident where there is nothing more that
@@ -305,6 +328,7 @@ func (v view) decideStarted(incident ledger.Incident, act ledger.Act) Decision {
 	do := settings.Do(act.Do)
 	deployment, _ := v.seen.Deployment(act.Deployment)
 	late := !v.now.Before(act.Deadline)
+	amiss, silent := v.amiss(incident), v.alarmSilent(incident)
 	switch {
 	case act.Undoes != nil:
 		return Decision{Action: Conclude, Code: Undoing, Do: do, Outcome: ledger.Undone, Reason: act.Did}
@@ -314,16 +338,18 @@ func (v view) decideStarted(incident ledger.Incident, act ledger.Act) Decision {
 		return Decision{Action: Conclude, Code: ActDidNotHelp, Do: do, Outcome: ledger.NoHelp, Reason: "deployment " + deployment.ID + " failed"}
 	case !late && do == settings.Rollback && (v.record.Request != nil || v.record.Rollout != nil):
 		return Decision{Action: Wait, Code: UnderWay, Do: do, Again: v.nextLook(act), Reason: "the rollback is in progress"}
-	case v.amiss(incident) == "":
-		return Decision{Action: Conclude, Code: ActHelped, Do: do, Outcome: ledger.Helped, Reason: "the workload is healthy and its alarms are OK"}
+	case amiss == "" && (silent == "" || late):
+		return Decision{Action: Conclude, Code: ActHelped, Do: do, Outcome: ledger.Helped, Reason: v.well(incident)}
+	case amiss == "":
+		return Decision{Action: Wait, Code: UnderWay, Do: do, Again: v.nextLook(act), Reason: silent}
 	case do == settings.Drain && v.seen.Drained:
-		return Decision{Action: Conclude, Code: ActDidNotHelp, Do: do, Outcome: ledger.NoHelp, Reason: "it is drained, but " + v.amiss(incident)}
+		return Decision{Action: Conclude, Code: ActDidNotHelp, Do: do, Outcome: ledger.NoHelp, Reason: "it is drained, but " + amiss}
 	case late:
-		return Decision{Action: Conclude, Code: ActDidNotHelp, Do: do, Outcome: ledger.NoHelp, Reason: v.amiss(incident)}
+		return Decision{Action: Conclude, Code: ActDidNotHelp, Do: do, Outcome: ledger.NoHelp, Reason: amiss}
 	case do == settings.Drain && v.seen.Evicts && v.mayPress(act):
-		return Decision{Action: Press, Code: UnderWay, Do: do, Again: v.nextLook(act), Reason: v.amiss(incident)}
+		return Decision{Action: Press, Code: UnderWay, Do: do, Again: v.nextLook(act), Reason: amiss}
 	}
-	return Decision{Action: Wait, Code: UnderWay, Do: do, Again: v.nextLook(act), Reason: v.amiss(incident)}
+	return Decision{Action: Wait, Code: UnderWay, Do: do, Again: v.nextLook(act), Reason: amiss}
 }
 
 // mayPress tells whether it is time to ask again for what is under way, and nobody forbade it meanwhile.

@@ -81,7 +81,29 @@ func TestDecide(t *testing.T) {
 			s.seen.Alarms["5xx"] = AlarmState{State: "OK"}
 			s.seen.Healthy, s.seen.Why = false, "1 of 2 tasks run"
 		}, Try, NextStep, "1 of 2"},
-		{"an alarm without data is not OK", func(s *scene) { s.seen.Alarms["5xx"] = AlarmState{State: "INSUFFICIENT_DATA"} }, Try, NextStep, ""},
+		{"an alarm without data takes no step on what is healthy", func(s *scene) {
+			s.seen.Alarms["5xx"] = AlarmState{State: "INSUFFICIENT_DATA"}
+		}, Note, Healthy, "though alarm 5xx is INSUFFICIENT_DATA"},
+		{"an alarm without data keeps the incident open", func(s *scene) {
+			s.seen.Alarms["5xx"] = AlarmState{State: "INSUFFICIENT_DATA"}
+			s.incident().HealthySince = noon.Add(-9 * time.Minute)
+		}, Wait, Healthy, "not yet for 10m"},
+		{"but not for ever", func(s *scene) {
+			s.seen.Alarms["5xx"] = AlarmState{State: "INSUFFICIENT_DATA"}
+			s.incident().HealthySince = noon.Add(-10 * time.Minute)
+		}, End, Recovered, "though alarm 5xx is INSUFFICIENT_DATA"},
+		{"an alarm without data does not make well what is not", func(s *scene) {
+			s.seen.Alarms["5xx"] = AlarmState{State: "INSUFFICIENT_DATA"}
+			s.seen.Healthy, s.seen.Why = false, "1 of 2 tasks run"
+		}, Try, NextStep, "1 of 2"},
+		{"an act is judged once its alarm has data", func(s *scene) {
+			s.seen.Alarms["5xx"] = AlarmState{State: "INSUFFICIENT_DATA"}
+			s.acting(settings.Restart, ledger.Started)
+		}, Wait, UnderWay, "INSUFFICIENT_DATA"},
+		{"or at its deadline by the workload's health", func(s *scene) {
+			s.seen.Alarms["5xx"] = AlarmState{State: "INSUFFICIENT_DATA"}
+			s.acting(settings.Restart, ledger.Started).Deadline = noon
+		}, Conclude, ActHelped, "though alarm 5xx is INSUFFICIENT_DATA"},
 		{"all well is noted first", func(s *scene) { s.seen.Alarms["5xx"] = AlarmState{State: "OK"} }, Note, Healthy, ""},
 		{"an alarm that was deleted keeps nothing open", func(s *scene) { delete(s.seen.Alarms, "5xx") }, Note, Healthy, ""},
 		{"healthy for too short a time waits", func(s *scene) {
