@@ -33,6 +33,9 @@ const (
 // what davit remembers, seen is what AWS says at this moment, and the signal is what came in, if anything did.
 func Decide(now time.Time, configured settings.Settings, record ledger.Record, fleet ledger.Fleet, seen Seen, signal *Signal) Decision {
 	view := view{now: now, configured: configured, limits: configured.Recovery.Limits.WithDefaults(), record: record, fleet: fleet, seen: seen}
+	if seen.Unseen != "" {
+		return view.decideUnseen()
+	}
 	if signal != nil {
 		if decision, decided := view.decideSignal(*signal); decided {
 			return decision
@@ -52,6 +55,32 @@ func Decide(now time.Time, configured settings.Settings, record ledger.Record, f
 		}
 	}
 	return waits
+}
+
+// decideUnseen is for a workload that cannot be looked at. Nothing is done to it, and its signals come again; a human is paged
+// where that lasts, and an act whose time is over holds others up no longer.
+func (v view) decideUnseen() Decision {
+	reason := "it cannot be looked at: " + v.seen.Unseen
+	if act := v.record.Recovery.Act; act != nil && !v.now.Before(act.Lease) && v.now.Sub(act.Deadline) >= finishFor {
+		decision := Decision{Action: Conclude, Code: Unseen, Do: settings.Do(act.Do), Outcome: ledger.Unknown, Reason: reason, Incident: act.Incident}
+		if act.Phase == ledger.Intended {
+			decision.Undo = act.Undoes
+		}
+		return decision
+	}
+	for _, incident := range v.record.Recovery.Incidents {
+		if !incident.PagedAt.IsZero() {
+			continue
+		}
+		decision := v.decideGuarded(incident, Unseen, reason)
+		if v.storm() {
+			decision = v.decidePage(incident, Unseen, reason)
+		}
+		if decision.Action != Wait {
+			return about(incident, decision)
+		}
+	}
+	return Decision{Action: Wait, Code: Unseen, Reason: reason}
 }
 
 // view is all that a decision rests on.

@@ -82,6 +82,7 @@ const (
 	DayAttempts      Code = "day-attempts"
 	IncidentAttempts Code = "incident-attempts"
 	FleetShare       Code = "fleet-share"
+	Unseen           Code = "unseen"
 )
 
 // Signal is what came in about a workload: an alarm, a task that stopped, a host that goes.
@@ -163,6 +164,8 @@ type Seen struct {
 	Observation
 	// Alarms are those that the signal and the open incidents are about. One that does not exist is not there.
 	Alarms map[string]AlarmState
+	// Unseen is why the workload could not be looked at; then nothing else is known of it but its name.
+	Unseen string
 }
 
 // Decision is what to do about one workload, and why.

@@ -60,7 +60,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, reference workload.Reference
 		decision = current.decision
 		again, err := r.act(ctx, current, cause)
 		r.log(ctx, reference, decision, cause, err)
-		if err != nil {
+		if err = errors.Join(current.unseen, err); err != nil {
 			return decision, fmt.Errorf("%s: %w", reference, err)
 		}
 		if !again {
@@ -94,38 +94,49 @@ type look struct {
 	seen       Seen
 	configured settings.Settings
 	decision   Decision
+	// unseen is why the workload could not be looked at. It has what came in come again.
+	unseen error
 }
 
-// look reads all that deciding needs, side by side, but for the alarms, whose names are in the record.
+// look reads all that deciding needs, side by side, but for the alarms, whose names are in the record. A workload that cannot be
+// looked at is decided on for the sake of its open incidents.
 func (r *Reconciler) look(ctx context.Context, reference workload.Reference, cause Cause) (look, error) {
 	driver, found := r.Drivers[reference.Kind()]
 	if !found {
 		return look{}, fmt.Errorf("davit has no remedies for workloads of the kind %q", reference.Kind())
 	}
 	var current look
+	var unseen, unheard error
 	err := r.together(ctx,
-		func(ctx context.Context) error { return r.readRecord(ctx, reference, cause, &current) },
+		func(ctx context.Context) error { return r.readRecord(ctx, reference, cause, &current, &unheard) },
 		func(ctx context.Context) (err error) {
 			current.fleet, err = r.Ledger.ReadFleet(ctx)
 			return err
 		},
-		func(ctx context.Context) (err error) {
-			current.seen.Observation, err = driver.Observe(ctx, reference)
-			return err
+		func(ctx context.Context) error {
+			current.seen.Observation, unseen = driver.Observe(ctx, reference)
+			return nil
 		},
 		func(ctx context.Context) (err error) {
 			current.configured, err = r.Settings(ctx)
 			return err
 		})
 	if err != nil {
-		return look{}, err
+		return look{}, errors.Join(err, unseen, unheard)
+	}
+	if current.unseen = errors.Join(unseen, unheard); current.unseen != nil {
+		if len(current.record.Recovery.Incidents) == 0 {
+			return look{}, current.unseen
+		}
+		current.seen = Seen{Unseen: current.unseen.Error()}
+		current.seen.Workload = reference
 	}
 	current.decision = Decide(r.Now(), current.configured, current.record, current.fleet, current.seen, cause.Signal)
 	return current, nil
 }
 
-// readRecord reads the record, and then what its alarms say.
-func (r *Reconciler) readRecord(ctx context.Context, reference workload.Reference, cause Cause, current *look) error {
+// readRecord reads the record, and then what its alarms say, or why they cannot be asked.
+func (r *Reconciler) readRecord(ctx context.Context, reference workload.Reference, cause Cause, current *look, unheard *error) error {
 	records, err := r.Ledger.Read(ctx, []workload.Reference{reference})
 	if err != nil {
 		return err
@@ -142,14 +153,15 @@ func (r *Reconciler) readRecord(ctx context.Context, reference workload.Referenc
 	if alarms = slices.Compact(alarms); len(alarms) == 0 {
 		return nil
 	}
-	current.seen.Alarms, err = r.Alarms.States(ctx, alarms)
-	return err
+	current.seen.Alarms, *unheard = r.Alarms.States(ctx, alarms)
+	return nil
 }
 
 // act carries out the decision and tells whether there may be more to do now.
 func (r *Reconciler) act(ctx context.Context, current look, cause Cause) (again bool, err error) {
 	step := &step{reconciler: r, look: current, cause: cause, record: current.record.Clone(), fleet: current.fleet.Clone()}
 	step.record.Workload = current.seen.Workload
+	step.see()
 	untold, err := step.tidy(ctx)
 	if err != nil {
 		return false, err

@@ -38,6 +38,15 @@ func (s *step) incident() *ledger.Incident {
 	return &s.record.Recovery.Incidents[at]
 }
 
+// see forgets that the workload could not be looked at, once it can be: the next time is counted on its own.
+func (s *step) see() {
+	for index := range s.record.Recovery.Incidents {
+		if incident := &s.record.Recovery.Incidents[index]; s.look.unseen == nil && incident.Waits == string(Unseen) {
+			incident.Waits, incident.WaitReason, incident.WaitsSince = "", "", time.Time{}
+		}
+	}
+}
+
 // carryOut does what was decided, and tells whether there may be more to do now.
 func (s *step) carryOut(ctx context.Context) (again bool, err error) {
 	switch decision := s.look.decision; decision.Action {

@@ -52,6 +52,60 @@ func TestAnUndoThatAHoldInterruptsIsDoneLater(t *testing.T) {
 	}
 }
 
+// blind is a driver that sees nothing.
+type blind struct{ Driver }
+
+func (blind) Observe(context.Context, workload.Reference) (Observation, error) {
+	return Observation{}, errors.New("the cluster is unreachable")
+}
+
+func TestAWorkloadThatCannotBeLookedAtPagesOnceAndFreesItsSlot(t *testing.T) {
+	w, service := calm(t)
+	for range 2 {
+		w.now = w.now.Add(time.Minute)
+		if _, err := w.look(service, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(w.memory.fleet.Slots) != 1 {
+		t.Fatalf("the slots are %+v", w.memory.fleet.Slots)
+	}
+	w.reconciler.Drivers[workload.ECS] = blind{modelDriver{w}}
+	id := w.record(service.reference).Recovery.Incidents[0].ID
+	for minute := range 30 {
+		w.now = w.now.Add(time.Minute)
+		if _, err := w.look(service, nil); err == nil {
+			t.Fatal("a look that failed is done with")
+		}
+		if told := w.told[davit.DetailTypeIncidentPaged+" "+id]; minute < 9 && told > 0 || minute > 15 && told != 1 {
+			t.Fatalf("after %d minutes a human was paged %d times", minute, told)
+		}
+	}
+	if len(w.memory.fleet.Slots) != 0 || w.record(service.reference).Recovery.Act != nil {
+		t.Errorf("the slots are %+v", w.memory.fleet.Slots)
+	}
+}
+
+func TestALookThatFailsNowAndThenPagesNobody(t *testing.T) {
+	w, service := calm(t)
+	w.change(service.reference, func(record *ledger.Record) {
+		record.Recovery.Act = &ledger.Act{ID: "act-1", Incident: record.Recovery.Incidents[0].ID, Do: string(settings.Restart),
+			Phase: ledger.Started, IntendedAt: w.now, StartedAt: w.now, Deadline: w.now.Add(time.Hour)}
+	})
+	sees := w.reconciler.Drivers[workload.ECS]
+	for minute := range 30 {
+		w.now = w.now.Add(time.Minute)
+		w.reconciler.Drivers[workload.ECS] = sees
+		if minute%4 == 0 {
+			w.reconciler.Drivers[workload.ECS] = blind{sees}
+		}
+		_, _ = w.look(service, nil)
+	}
+	if incident := w.record(service.reference).Recovery.Incidents[0]; !incident.PagedAt.IsZero() {
+		t.Errorf("it paged: %s", incident.PageReason)
+	}
+}
+
 // unable is a driver whose acts fail.
 type unable struct {
 	Driver
