@@ -2,7 +2,12 @@
 // (docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html).
 package schedule
 
-import "davit/events/envelope"
+import (
+	"encoding/json"
+	"time"
+
+	"davit/events/envelope"
+)
 
 // What tells the event apart.
 const (
@@ -17,6 +22,19 @@ const (
 type Tick struct {
 	// Rule is the ARN of the rule or the schedule, from the event's resources, if there is one.
 	Rule string `json:"-"`
+}
+
+// Event is the JSON of a whole event of the rule, for who does not wait for its schedule; the rule may be empty.
+func Event(id string, at time.Time, account, region, rule string) ([]byte, error) {
+	event := envelope.Envelope{Version: "0", ID: id, DetailType: DetailType, Source: Source, Account: account,
+		Time: envelope.Timestamp{Time: at.UTC()}, Region: region, Resources: []string{}, Detail: json.RawMessage("{}")}
+	if rule != "" {
+		event.Resources = []string{rule}
+	}
+	if err := event.Validate(); err != nil {
+		return nil, err
+	}
+	return json.Marshal(event)
 }
 
 // UnmarshalJSON takes whatever is there: a rule writes an empty object, Scheduler a string that holds one.

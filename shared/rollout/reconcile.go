@@ -92,13 +92,29 @@ func (r *Reconciler) Reconcile(ctx context.Context, references []workload.Refere
 	return decisions, errors.Join(failures...)
 }
 
-// Explain decides without acting or writing. Beside its error stand the workloads that could be looked at.
+// Explain decides without acting or writing, and verifies what would roll out. Beside its error stand the workloads that could be
+// looked at.
 func (r *Reconciler) Explain(ctx context.Context, references []workload.Reference, cause Cause) (map[workload.Reference]Explanation, error) {
 	looks, err := r.look(ctx, references, cause)
-	explanations := make(map[workload.Reference]Explanation, len(looks))
-	for reference, look := range looks {
-		explanations[reference] = Explanation{Record: look.record, Observation: look.seen.Workload, Decision: look.decision}
+	var (
+		mutex        sync.Mutex
+		explanations = make(map[workload.Reference]Explanation, len(looks))
+		group        errgroup.Group
+	)
+	group.SetLimit(r.sideBySide())
+	for reference, look := range ordered(looks) {
+		group.Go(func() error {
+			decision := look.decision
+			if decision.Action == Roll {
+				decision = (&step{reconciler: r, look: look, cause: cause, record: look.record.Clone()}).verified(ctx)
+			}
+			mutex.Lock()
+			defer mutex.Unlock()
+			explanations[reference] = Explanation{Record: look.record, Observation: look.seen.Workload, Decision: decision}
+			return nil
+		})
 	}
+	_ = group.Wait()
 	return explanations, err
 }
 

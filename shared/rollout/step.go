@@ -87,14 +87,16 @@ func (s *step) wait(ctx context.Context) error {
 	return nil
 }
 
-// refuse tells a refusal once; the same one again changes nothing. A human's request is answered by it.
+// refuse tells a refusal once; the same one again changes nothing, unless it keeps from rolling out what was pushed just now. A
+// human's request is answered by it.
 func (s *step) refuse(ctx context.Context, decision Decision) error {
 	told := ledger.Refusal{Code: string(decision.Code), Text: decision.Reason}
 	if decision.Image != nil {
 		told.Digest = decision.Image.Digest
 	}
 	answersRequest := s.record.Request != nil && decision.Code.EndsRequest()
-	if last := s.record.Refusal; last != nil && last.Code == told.Code && last.Digest == told.Digest && !answersRequest {
+	keepsBack := s.cause.Digest != "" && s.cause.Digest != told.Digest
+	if last := s.record.Refusal; last != nil && last.Code == told.Code && last.Digest == told.Digest && !answersRequest && !keepsBack {
 		return s.saveSeen(ctx)
 	}
 	s.record.Refusal = &told
@@ -106,13 +108,7 @@ func (s *step) refuse(ctx context.Context, decision Decision) error {
 
 // roll starts a rollout: it verifies, writes the intent, acts, and writes what came of it.
 func (s *step) roll(ctx context.Context) (bool, error) {
-	decision := s.look.decision
-	intent := &ledger.Rollout{ID: rolloutID(s.record, decision.Image.Digest), Phase: ledger.Intended, Image: *decision.Image,
-		Containers: decision.Containers, From: s.look.seen.Workload.Revision, Cause: decision.Reason,
-		IntendedAt: s.reconciler.Now(), Lease: s.reconciler.lease(ctx)}
-	if target, err := FindTarget(s.look.seen.Workload); err == nil {
-		intent.FromDigest = target.Digest
-	}
+	decision, intent := s.look.decision, s.intent(ctx)
 	if err := s.reconciler.Driver.Verify(ctx, s.look.seen.Workload, s.change(intent)); err != nil {
 		return s.answer(ctx, err, Unverified)
 	}
@@ -131,6 +127,33 @@ func (s *step) roll(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	return s.start(ctx, false)
+}
+
+// intent is the rollout that the decision asks for.
+func (s *step) intent(ctx context.Context) *ledger.Rollout {
+	decision := s.look.decision
+	intent := &ledger.Rollout{ID: rolloutID(s.record, decision.Image.Digest), Phase: ledger.Intended, Image: *decision.Image,
+		Containers: decision.Containers, From: s.look.seen.Workload.Revision, Cause: decision.Reason,
+		IntendedAt: s.reconciler.Now(), Lease: s.reconciler.lease(ctx)}
+	if target, err := FindTarget(s.look.seen.Workload); err == nil {
+		intent.FromDigest = target.Digest
+	}
+	return intent
+}
+
+// verified is the decision to roll as it would be carried out: refused, where what is verified first would not let it pass. Whoever
+// asks may lack the leave to verify it.
+func (s *step) verified(ctx context.Context) Decision {
+	decision := s.look.decision
+	err := s.reconciler.Driver.Verify(ctx, s.look.seen.Workload, s.change(s.intent(ctx)))
+	var refused *Refused
+	switch {
+	case errors.As(err, &refused):
+		decision.Action, decision.Code, decision.Reason = Refuse, Unverified, refused.Reason
+	case err != nil:
+		decision.Reason += "; what it needs could not be verified: " + err.Error()
+	}
+	return decision
 }
 
 // triesAgain tells whether what the platform refused the last time is tried again. The history has a line of that, and another only

@@ -90,19 +90,19 @@ func (s *session) tell(ctx context.Context, done act, account string) {
 	id := "davit-" + rand.Text()
 	body, err := davit.Reconcile{Workloads: []string{done.workload.String()}, Cause: done.order().Cause()}.Event(id, s.now(), account, s.configuration.Region)
 	if err == nil {
-		err = s.enqueue(ctx, body)
+		err = s.enqueue(ctx, body, 0)
 	}
 	if err != nil {
 		s.say("It is recorded, but the function could not be told, so the next sweep will see to it: %s", s.inWords(ctx, err))
 	}
 }
 
-// enqueue puts the message on the function's queue.
-func (s *session) enqueue(ctx context.Context, body []byte) error {
+// enqueue puts the message on the function's queue, which delivers it after the delay.
+func (s *session) enqueue(ctx context.Context, body []byte, delay time.Duration) error {
 	client := sqs.NewFromConfig(s.configuration)
 	output, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(names.RolloutQueue)})
 	if err != nil {
 		return fmt.Errorf("finding the queue %s: %w", names.RolloutQueue, err)
 	}
-	return workqueue.New(client, aws.ToString(output.QueueUrl), "").Enqueue(ctx, [][]byte{body}, 0)
+	return workqueue.New(client, aws.ToString(output.QueueUrl), "").Enqueue(ctx, [][]byte{body}, delay)
 }

@@ -123,7 +123,7 @@ func (s *session) mention(wanted request, seen sight, image ledger.Image) {
 		}
 	}
 	if above > 0 {
-		s.say("The images above it, %d, are set aside so that it stays; davit forgive undoes that.", above)
+		s.say("The images above it, %d, are set aside once it rolls out, so that it stays; davit forgive undoes that.", above)
 	}
 }
 

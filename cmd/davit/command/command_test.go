@@ -186,7 +186,7 @@ func TestAVerbThatOnlyReadsCannotWrite(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `a command that only reads tried "TransactWriteItems"`) {
 		t.Errorf("the error is %v", err)
 	}
-	if err := s.enqueue(t.Context(), []byte("{}")); err == nil || !strings.Contains(err.Error(), `tried "SendMessageBatch"`) {
+	if err := s.enqueue(t.Context(), []byte("{}"), 0); err == nil || !strings.Contains(err.Error(), `tried "SendMessageBatch"`) {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -197,7 +197,7 @@ func TestAChangeIsMadeAgainWhenSomebodyElseWasFaster(t *testing.T) {
 	fatal(t, err)
 	raced := parse(t, "ecs:raced/raced")
 	tries := 0
-	_, err = s.change(t.Context(), act{verb: rollout.HumanHold, workload: raced, who: "alice"}, func(record *ledger.Record) (ledger.Entry, error) {
+	_, err = s.change(t.Context(), act{verb: rollout.HumanHold, workload: raced, who: "oncall"}, func(record *ledger.Record) (ledger.Entry, error) {
 		if tries++; tries <= 2 {
 			faster := record.Clone()
 			faster.Good = append(faster.Good, ledger.Image{Digest: "sha256:" + strings.Repeat("0", 63) + string(rune('0'+tries))})
@@ -205,7 +205,7 @@ func TestAChangeIsMadeAgainWhenSomebodyElseWasFaster(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		record.Hold = &ledger.Hold{Who: "alice"}
+		record.Hold = &ledger.Hold{Who: "oncall"}
 		return ledger.Entry{Reason: "test"}, nil
 	})
 	fatal(t, err)
@@ -215,7 +215,7 @@ func TestAChangeIsMadeAgainWhenSomebodyElseWasFaster(t *testing.T) {
 		t.Errorf("after %d tries the record is %+v", tries, record)
 	}
 	entries, err := s.Ledger.History(t.Context(), raced, 10, "")
-	if err != nil || len(entries) != 1 || entries[0].Cause != "davit hold by alice" || entries[0].ID != "0000000002-hold-requested" {
+	if err != nil || len(entries) != 1 || entries[0].Cause != "davit hold by oncall" || entries[0].ID != "0000000002-hold-requested" {
 		t.Errorf("the history is %+v, %v", entries, err)
 	}
 }
@@ -306,7 +306,7 @@ func TestWhatEndsARequest(t *testing.T) {
 		{"it is frozen", []ledger.Entry{refusal(rollout.Frozen, wanted)}, true, "--override"},
 		{"the workload is refused", []ledger.Entry{refusal(rollout.Ambiguous, nil)}, true, "davit explain ecs:davit/web"},
 		{"another image is refused", []ledger.Entry{refusal(rollout.BadDigest, other)}, false, ""},
-		{"somebody else asked for another image", []ledger.Entry{{Action: "rollback", Image: other, Cause: "davit rollback by bob"}}, true, "davit rollback by bob"},
+		{"somebody else asked for another image", []ledger.Entry{{Action: "rollback", Image: other, Cause: "davit rollback by release"}}, true, "davit rollback by release"},
 		{"somebody held it", []ledger.Entry{{Action: "hold"}}, false, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -405,8 +405,8 @@ func TestTheNearestNamesAreSuggestedFirst(t *testing.T) {
 
 func TestWhoCallsIsTheLastPartOfTheARN(t *testing.T) {
 	for arn, want := range map[string]string{
-		"arn:aws:iam::123456789012:root": "root", "arn:aws:iam::123456789012:user/division/alice": "alice",
-		"arn:aws:sts::123456789012:assumed-role/operator/bob@example.com": "bob@example.com", "": "",
+		"arn:aws:iam::123456789012:root": "root", "arn:aws:iam::123456789012:user/division/oncall": "oncall",
+		"arn:aws:sts::123456789012:assumed-role/operator/operator@example.com": "operator@example.com", "": "",
 	} {
 		if got := lastPart(arn); got != want {
 			t.Errorf("the last part of %q is %q", arn, got)

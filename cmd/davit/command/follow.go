@@ -136,9 +136,9 @@ func (f *follower) refused(entry ledger.Entry) error {
 	}
 	if code == rollout.Held || code == rollout.Frozen {
 		return fmt.Errorf("%w\nThe request stands and is carried out when that ends; to pass it: "+
-			"davit rollout %s --to %s --override --why …", refusal, f.workload, f.image.Digest)
+			"davit rollout %s --to %s --override --why …; to withdraw it, ask for the image that runs", refusal, f.workload, f.image.Digest)
 	}
-	return fmt.Errorf("%w\nThe request stands: davit explain %s shows what it needs", refusal, f.workload)
+	return fmt.Errorf("%w\nThe request stands: davit explain %s shows what it needs; to withdraw it, ask for the image that runs", refusal, f.workload)
 }
 
 // explain says why nothing begins, once.

@@ -24,6 +24,8 @@ func TestStopHoldsEverythingUntilStart(t *testing.T) {
 	run(t, "stop").want(t, ExitUsage, "--why")
 	run(t, "stop", "--why", "game day").want(t, ExitDone, "starts nothing within a minute")
 	run(t, "explain", service.workload).want(t, ExitDone, "[stop]", "game day", "davit is stopped by root")
+	run(t, "explain", service.workload).want(t, ExitDone, "stop        closed", "game day")
+	run(t, "status", service.workload).want(t, ExitDone, "would roll 1.0.0", "stopped", "Nothing starts anywhere until davit start")
 	run(t, "incidents").want(t, ExitDone, "No incident.", "davit is stopped by root")
 	if answer := wantJSON[stopped](t, run(t, "start", "--json")); answer.Stopped || !answer.Changed || answer.Stop.Why != "game day" {
 		t.Errorf("davit start answers %+v", answer)
@@ -95,4 +97,11 @@ func TestAHostIsHeldAndResumed(t *testing.T) {
 	run(t, "explain", incident.ID).want(t, ExitDone, "try [")
 	run(t, "hold", "asg:nowhere", "--why", "x").want(t, ExitFailed, "there is no such host or group of hosts")
 	run(t, "resume", "ec2:i-00000000000000000").want(t, ExitFailed, "there is no such host or group of hosts")
+}
+
+func TestWhatWouldBeRefusedIsNotPromised(t *testing.T) {
+	service := newService(t, "unfit")
+	push(t, service.name, "1.0.0", "arm64")
+	run(t, "explain", service.workload).want(t, ExitDone, "decision  refuse 1.0.0", "[unverified]", "linux/arm64")
+	run(t, "status", service.workload).want(t, ExitDone, "refused: unverified")
 }

@@ -99,7 +99,7 @@ func (s *session) replay(ctx context.Context, event events.Event, body []byte, d
 	answer := replayed{Workloads: []show.Explanation{}}
 	answer.Event.ID, answer.Event.Source, answer.Event.DetailType = event.ID, event.Source, event.DetailType
 	if !dryRun {
-		if err := s.enqueue(ctx, body); err != nil {
+		if err := s.enqueue(ctx, body, 0); err != nil {
 			return err
 		}
 		answer.Sent, answer.Cause = true, "davit replay"

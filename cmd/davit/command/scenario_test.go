@@ -79,7 +79,7 @@ func TestAWorkloadIsSeenThroughTheCommandLine(t *testing.T) {
 		}
 	})
 	t.Run("the function tells what humans did, who may not publish it themselves", func(t *testing.T) {
-		for told, times := range map[string]int{"Workload Held root": 1, "Rollout Requested alice": 2, "Rollout Requested root": 2,
+		for told, times := range map[string]int{"Workload Held root": 1, "Rollout Requested oncall": 2, "Rollout Requested root": 2,
 			"Workload Resumed root": 1, "Images Forgiven root": 1} {
 			line := web.workload + " " + told
 			for deadline := time.Now().Add(20 * time.Second); reports.times(line) < times && time.Now().Before(deadline); {
@@ -92,7 +92,7 @@ func TestAWorkloadIsSeenThroughTheCommandLine(t *testing.T) {
 	})
 	t.Run("the history is told from oldest to newest", func(t *testing.T) {
 		told := run(t, "history", web.workload)
-		told.want(t, ExitDone, "davit rollback by alice", "davit hold by root", "outcome   succeeded after", "decided   refuse 1.0.9")
+		told.want(t, ExitDone, "davit rollback by oncall", "davit hold by root", "outcome   succeeded after", "decided   refuse 1.0.9")
 		told.wantOnlyReads(t)
 		if strings.Index(told.output, "davit hold") > strings.Index(told.output, "davit rollback") {
 			t.Errorf("the order is wrong:\n%s", told.output)
@@ -128,23 +128,23 @@ func holdAndResume(t *testing.T, web service, file string) {
 		t.Errorf("status says %+v", statuses)
 	}
 	run(t, "explain", web.workload).want(t, ExitDone, "hold        closed  by root since")
-	held := run(t, "rollout", web.workload, "--to", "1.1.0", "--why", "hurry", "--who", "alice")
-	held.want(t, ExitFailed, "refused: alice asked for 1.1.0", "The request stands", "--override")
+	held := run(t, "rollout", web.workload, "--to", "1.1.0", "--why", "hurry", "--who", "oncall")
+	held.want(t, ExitFailed, "refused: oncall asked for 1.1.0", "The request stands", "--override")
 	run(t, "resume", web.workload).want(t, ExitDone, "is no longer held")
 	eventually(t, "1.1.0 (", "status", web.workload)
 	eventually(t, "up to date", "status", web.workload)
 }
 
 func rollbackAndForgive(t *testing.T, web service, first string) {
-	back := run(t, "rollback", web.workload, "--why", "slow", "--who", "alice", "--json")
-	back.want(t, ExitDone, "are set aside so that it stays")
+	back := run(t, "rollback", web.workload, "--why", "slow", "--who", "oncall", "--json")
+	back.want(t, ExitDone, "are set aside once it rolls out, so that it stays")
 	if answer := wantJSON[asked](t, back); answer.Outcome != outcomeDone || answer.Image.Digest != first || answer.From.Tag != "1.1.0" ||
-		answer.Who != "alice" {
+		answer.Who != "oncall" {
 		t.Errorf("it answers %+v", answer)
 	}
 	run(t, "status", web.workload).want(t, ExitDone, "1.0.0 (", "1 set aside")
 	run(t, "rollback", web.workload, "--why", "slow").want(t, ExitFailed, "has nothing to go back to", "are set aside or deleted", "--to")
-	run(t, "__complete", "forgive", web.workload, "").want(t, ExitDone, "1.1.0\t", "alice went to 1.0.0")
+	run(t, "__complete", "forgive", web.workload, "").want(t, ExitDone, "1.1.0\t", "oncall went to 1.0.0")
 	run(t, "forgive", web.workload, "3.0.0").want(t, ExitFailed, `"3.0.0" is not set aside; these are: 1.1.0`)
 	run(t, "forgive", web.workload, "1.1.0").want(t, ExitDone, "1.1.0 (", "may be tried again")
 	run(t, "forgive", web.workload).want(t, ExitDone, "No image of "+web.workload+" is set aside")

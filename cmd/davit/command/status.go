@@ -83,6 +83,9 @@ func (s *session) showStatus(ctx context.Context, asked []workload.Reference) er
 		}
 		statuses = append(statuses, found...)
 	}
+	if configured, err := s.Reconciler.Settings(ctx); err == nil && configured.Stop != nil {
+		s.say("%s. Nothing starts anywhere until davit start.", configured.Stop)
+	}
 	if len(statuses) == 0 {
 		s.say("No workload carries the tag or annotation davit/policy, and the ledger knows none.")
 	}
@@ -101,6 +104,7 @@ func (s *session) statuses(ctx context.Context, viewer *viewer, batch []workload
 	case err != nil:
 		return s.oneByOne(ctx, viewer, batch, all)
 	}
+	batch = slices.DeleteFunc(slices.Clone(batch), func(reference workload.Reference) bool { return all && forgotten(sights[reference]) })
 	statuses := make([]show.Status, len(batch))
 	group, groupContext := errgroup.WithContext(ctx)
 	group.SetLimit(historiesAtOnce)
@@ -115,6 +119,12 @@ func (s *session) statuses(ctx context.Context, viewer *viewer, batch []workload
 		})
 	}
 	return statuses, group.Wait()
+}
+
+// forgotten tells whether a workload is gone and nothing of it is left to do. AWS lists the tags of what was deleted for a while
+// (docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html).
+func forgotten(seen sight) bool {
+	return seen.fault == nil && !seen.Observation.Exists && (seen.Record.Version == 0 || !seen.Record.Listed())
 }
 
 func (s *session) oneByOne(ctx context.Context, viewer *viewer, batch []workload.Reference, all bool) ([]show.Status, error) {

@@ -2,15 +2,18 @@ package command
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/spf13/cobra"
 
+	"davit/events/schedule"
 	"davit/shared/names"
 	"davit/shared/settings"
 )
@@ -55,8 +58,8 @@ func startCommand(world environment) *cobra.Command {
 		Use:     "start",
 		GroupID: groupAct,
 		Short:   "End the global stop",
-		Long: `End the global stop, also one that somebody wrote by hand: within a minute the functions act again. What is pushed and what
-broke meanwhile is looked at then.`,
+		Long: `End the global stop, also one that somebody wrote by hand: within a minute the functions act again, and every workload is
+looked at then. What is broken by then is remedied, and what was pushed meanwhile rolls out.`,
 		Example: "  davit start\n  davit start --json",
 		Args:    cobra.NoArgs,
 	}
@@ -97,7 +100,24 @@ func (s *session) start(ctx context.Context) error {
 	if err := s.writeStop(ctx, nil); err != nil {
 		return err
 	}
-	return s.reportStop(stopped{Changed: true, Stop: former, Text: "davit acts again within a minute; " + former.String()})
+	if err := s.sweepSoon(ctx); err != nil {
+		s.say("The stop is ended, but the function could not be told, so the next sweep looks at what was pushed meanwhile: %s", s.inWords(ctx, err))
+	}
+	return s.reportStop(stopped{Changed: true, Stop: former,
+		Text: fmt.Sprintf("davit acts again within a minute, and looks at every workload then. It was stopped by %s: %s", former.Who, former.Why)})
+}
+
+// sweepSoon has every workload looked at once no function knows of the stop any more.
+func (s *session) sweepSoon(ctx context.Context) error {
+	identity, err := s.whoCalls(ctx)
+	if err != nil {
+		return err
+	}
+	body, err := schedule.Event("davit-"+rand.Text(), s.now(), identity.account, s.configuration.Region, "")
+	if err != nil {
+		return err
+	}
+	return s.enqueue(ctx, body, time.Minute)
 }
 
 func (s *session) readStop(ctx context.Context) (*settings.Stop, error) {

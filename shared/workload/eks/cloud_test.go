@@ -341,7 +341,7 @@ func TestWhatHumansDoMeanwhileSupersedes(t *testing.T) {
 				t.Fatalf("the push leads to %+v", decision)
 			}
 			if arguments == nil {
-				r.on.Kubectl(t, "-n", r.namespace, "annotate", "deployment", "web", "davit/hold=alice: a test")
+				r.on.Kubectl(t, "-n", r.namespace, "annotate", "deployment", "web", "davit/hold=oncall: a test")
 				if record := r.settle(t, web); len(record.Good) != 1 || record.Good[0].Digest != slow {
 					t.Errorf("a hold during the rollout leads to %+v", record)
 				}

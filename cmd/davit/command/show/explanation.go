@@ -44,6 +44,7 @@ type Verdict struct {
 func Gates(now time.Time, configured settings.Settings, explained rollout.Explanation) []Gate {
 	record, observation := explained.Record, explained.Observation
 	gates := []Gate{
+		{Name: "stop", Open: configured.Stop == nil},
 		{Name: "opted in", Open: observation.Settings.Policy != "", Reason: either(observation.Settings.Policy, "no davit/policy tag")},
 		{Name: "controller", Open: observation.Blocked == "", Reason: observation.Blocked},
 		{Name: "rollout", Open: record.Rollout == nil},
@@ -51,19 +52,22 @@ func Gates(now time.Time, configured settings.Settings, explained rollout.Explan
 		{Name: "hold", Open: true},
 		{Name: "freeze", Open: true},
 	}
+	if stop := configured.Stop; stop != nil {
+		gates[0].Reason = stop.String()
+	}
 	if current := record.Rollout; current != nil {
-		gates[2].Reason = Image(current.Image.Tag, current.Image.Digest) + " is " + string(current.Phase) + " since " +
+		gates[3].Reason = Image(current.Image.Tag, current.Image.Digest) + " is " + string(current.Phase) + " since " +
 			Time(current.IntendedAt)
 	}
 	if deployment, found := observation.Progressing(); found {
-		gates[3].Open = false
-		gates[3].Reason = deployment.ID + " is in progress since " + Time(deployment.CreatedAt)
+		gates[4].Open = false
+		gates[4].Reason = deployment.ID + " is in progress since " + Time(deployment.CreatedAt)
 	}
 	if held, why := Held(now, explained); held {
-		gates[4].Open, gates[4].Reason = false, why
+		gates[5].Open, gates[5].Reason = false, why
 	}
 	if window, frozen := configured.Frozen(observation.Workload.String(), now); frozen {
-		gates[5].Open, gates[5].Reason = false, window.Name+" until "+Time(window.Ends)
+		gates[6].Open, gates[6].Reason = false, window.Name+" until "+Time(window.Ends)
 	}
 	return gates
 }

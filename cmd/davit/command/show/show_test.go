@@ -48,7 +48,7 @@ func wantText(t *testing.T, want string, write func(*strings.Builder) error) {
 
 func TestAHistoryIsToldFromOldestToNewest(t *testing.T) {
 	entries := []ledger.Entry{
-		{At: noon.Add(8200 * time.Millisecond), ID: "3", Cause: "davit hold by alice", Action: "hold", Code: "requested", Reason: "load test"},
+		{At: noon.Add(8200 * time.Millisecond), ID: "3", Cause: "davit hold by oncall", Action: "hold", Code: "requested", Reason: "load test"},
 		{At: noon.Add(4200 * time.Millisecond), ID: "2", Cause: "SERVICE_DEPLOYMENT_FAILED of ecs-svc/1", Action: "fail", Code: "rolled-back",
 			Reason: "tasks failed to start", Image: &newImage, Rollout: "rollout-1",
 			Evidence: []string{"task 1 stopped: exit code 1", "task 2 stopped: exit code 1"}},
@@ -67,7 +67,7 @@ func TestAHistoryIsToldFromOldestToNewest(t *testing.T) {
   because   tasks failed to start
   evidence  task 1 stopped: exit code 1
             task 2 stopped: exit code 1
-2026-11-22T12:00:08Z  davit hold by alice
+2026-11-22T12:00:08Z  davit hold by oncall
   decided   hold [requested]
   because   load test
 2026-11-22T12:00:09Z  nothing is known of the cause
@@ -103,7 +103,7 @@ func TestTheStateOfAWorkload(t *testing.T) {
 	frozen := settings.Settings{Freezes: []settings.Freeze{{Name: "lunch", Cron: "0 12 * * *", Duration: settings.Duration(time.Hour)}}}
 	opted := workload.Observation{Workload: web(t), Exists: true, Settings: workload.Settings{Policy: "semver:1.x"}}
 	held := opted
-	held.Settings.Hold = "alice is at work"
+	held.Settings.Hold = "oncall is at work"
 	upToDate := rollout.Decision{Action: rollout.Nothing, Code: rollout.UpToDate, Image: &oldImage}
 	for _, test := range []struct {
 		name      string
@@ -130,9 +130,9 @@ func TestTheStateOfAWorkload(t *testing.T) {
 		{"it is held by its tag", settings.Settings{}, rollout.Explanation{Observation: held,
 			Decision: rollout.Decision{Action: rollout.Refuse, Code: rollout.Held, Image: &newImage}}, "would roll 1.1.0 (bbbbbbbbbbbb), held"},
 		{"it is held by the ledger", settings.Settings{}, rollout.Explanation{Observation: opted, Decision: upToDate,
-			Record: ledger.Record{Hold: &ledger.Hold{Who: "alice"}}}, "up to date, held"},
+			Record: ledger.Record{Hold: &ledger.Hold{Who: "oncall"}}}, "up to date, held"},
 		{"its hold has ended", settings.Settings{}, rollout.Explanation{Observation: opted, Decision: upToDate,
-			Record: ledger.Record{Hold: &ledger.Hold{Who: "alice", Until: noon}}}, "up to date"},
+			Record: ledger.Record{Hold: &ledger.Hold{Who: "oncall", Until: noon}}}, "up to date"},
 		{"it is frozen", frozen, rollout.Explanation{Observation: opted, Decision: upToDate}, "up to date, frozen until 2026-11-22T13:00:00Z"},
 		{"an image is asked for", settings.Settings{}, rollout.Explanation{Observation: opted,
 			Record:   ledger.Record{Request: &ledger.Request{Image: oldImage}},
@@ -167,7 +167,7 @@ ecs:davit/web is unknown: first line twice
 
 func TestAnExplanationIsToldImageByImage(t *testing.T) {
 	explained := rollout.Explanation{
-		Record: ledger.Record{Workload: web(t), Hold: &ledger.Hold{Who: "alice", Why: "load test", At: noon},
+		Record: ledger.Record{Workload: web(t), Hold: &ledger.Hold{Who: "oncall", Why: "load test", At: noon},
 			SetAside: []ledger.SetAside{{Image: newImage, Reason: "exit code 1"}}},
 		Observation: workload.Observation{Workload: web(t), Exists: true, Desired: 2, Running: 2,
 			Settings: workload.Settings{Policy: "semver:1.x"},
@@ -184,11 +184,12 @@ ecs:davit/web
   reason     1.1.0 is set aside
 
 GATE        STATE   REASON
+stop        open    -
 opted in    open    semver:1.x
 controller  open    -
 rollout     open    -
 deployment  closed  ecs-svc/1 is in progress since 2026-11-22T12:00:00Z
-hold        closed  by alice since 2026-11-22T12:00:00Z: load test
+hold        closed  by oncall since 2026-11-22T12:00:00Z: load test
 freeze      open    -
 
 TAG    DIGEST        PUSHED                VERDICT

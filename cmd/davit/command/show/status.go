@@ -44,6 +44,9 @@ func States(now time.Time, configured settings.Settings, explained rollout.Expla
 		return []string{"gone"}
 	}
 	states := progress(explained)
+	if configured.Stop != nil {
+		states = append(states, "stopped")
+	}
 	if held, _ := Held(now, explained); held {
 		states = append(states, "held")
 	}
@@ -98,7 +101,7 @@ func progress(explained rollout.Explanation) []string {
 	return append(states, inShort(explained)...)
 }
 
-// inShort is the decision in a few words. Holds, freezes and set-aside images have words of their own.
+// inShort is the decision in a few words. Stops, holds, freezes and set-aside images have words of their own.
 func inShort(explained rollout.Explanation) []string {
 	decision := explained.Decision
 	switch {
@@ -108,7 +111,7 @@ func inShort(explained rollout.Explanation) []string {
 		return []string{"rolls " + Image(decision.Image.Tag, decision.Image.Digest) + " next"}
 	case decision.Action == rollout.Wait:
 		return []string{"waits"}
-	case slices.Contains([]rollout.Code{rollout.Held, rollout.Frozen}, decision.Code) && decision.Image != nil:
+	case slices.Contains([]rollout.Code{rollout.Held, rollout.Frozen, rollout.Stopped}, decision.Code) && decision.Image != nil:
 		return []string{"would roll " + Image(decision.Image.Tag, decision.Image.Digest)}
 	case decision.Code == rollout.BadDigest, decision.Code == rollout.Older, decision.Code == rollout.UpToDate,
 		decision.Action == rollout.Remember, decision.Action == rollout.Settle:

@@ -2,7 +2,7 @@ package cloud
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"davit/cmd/davit/local/endpoint"
+	"davit/events/schedule"
 	"davit/shared/names"
 )
 
@@ -28,9 +29,11 @@ func (s Site) Sweep(ctx context.Context) (rule string, err error) {
 	}
 	body := aws.ToString(target.Input)
 	if body == "" {
-		if body, err = scheduledEvent(found, s.Endpoint.Region, time.Now()); err != nil {
-			return "", err
+		event, err := schedule.Event("davit-"+rand.Text(), time.Now(), endpoint.Account, s.Endpoint.Region, aws.ToString(found.Arn))
+		if err != nil {
+			return "", fmt.Errorf("make a scheduled event: %w", err)
 		}
+		body = string(event)
 	}
 	client := sqs.NewFromConfig(s.Endpoint.Config())
 	queue, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(names.RolloutQueue)})
@@ -65,24 +68,4 @@ func (s Site) sweepRule(ctx context.Context) (types.Rule, types.Target, error) {
 		}
 	}
 	return types.Rule{}, types.Target{}, errNoSweep
-}
-
-// scheduledEvent is what EventBridge sends for a rule with a schedule
-// (docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html).
-func scheduledEvent(rule types.Rule, region string, now time.Time) (string, error) {
-	event, err := json.Marshal(map[string]any{
-		"version":     "0",
-		"id":          fmt.Sprintf("00000000-0000-4000-8000-%012x", now.UnixNano()&0xffffffffffff),
-		"detail-type": "Scheduled Event",
-		"source":      "aws.events",
-		"account":     endpoint.Account,
-		"time":        now.UTC().Format(time.RFC3339),
-		"region":      region,
-		"resources":   []string{aws.ToString(rule.Arn)},
-		"detail":      map[string]any{},
-	})
-	if err != nil {
-		return "", fmt.Errorf("make a scheduled event: %w", err)
-	}
-	return string(event), nil
 }

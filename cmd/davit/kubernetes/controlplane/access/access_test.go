@@ -70,7 +70,7 @@ func TestReview(t *testing.T) {
 		"rollout":  {ARN: "arn:aws:sts::1:assumed-role/rollout/s", CanonicalARN: "arn:aws:iam::1:role/rollout"},
 		"named":    {ARN: "arn:aws:sts::1:assumed-role/named/s", CanonicalARN: "arn:aws:iam::1:role/named", SessionName: "s"},
 		"operator": {ARN: "arn:aws:iam::1:user/operator", CanonicalARN: "arn:aws:iam::1:user/operator"},
-		"stranger": {ARN: "arn:aws:iam::1:user/eve", CanonicalARN: "arn:aws:iam::1:user/eve"},
+		"stranger": {ARN: "arn:aws:iam::1:user/stranger", CanonicalARN: "arn:aws:iam::1:user/stranger"},
 	}
 	for name, test := range map[string]struct {
 		bearer, user string
@@ -82,7 +82,7 @@ func TestReview(t *testing.T) {
 		"a policy for the whole cluster is a group, one for a namespace is none": {
 			"operator", "arn:aws:iam::1:user/operator", []string{"ops", "eks:access-policy:AmazonEKSViewPolicy"}, "",
 		},
-		"a principal without an entry": {"stranger", "", nil, "arn:aws:iam::1:user/eve has no access entry"},
+		"a principal without an entry": {"stranger", "", nil, "arn:aws:iam::1:user/stranger has no access entry"},
 		"a token that was not signed":  {"forged", "", nil, "not signed"},
 	} {
 		t.Run(name, func(t *testing.T) {
