@@ -29,9 +29,9 @@ func (r Record) Listed() bool {
 }
 
 // Lapses tells whether the record is forgotten with its history: nothing is under way, and the workload is gone, or is one of which
-// nothing but incidents is remembered.
+// nothing but incidents is remembered and whose bounds nobody moved.
 func (r Record) Lapses() bool {
-	return !r.unfinished() && (r.Gone || !r.Workload.Kind().RollsOut())
+	return !r.unfinished() && (r.Gone || !r.Workload.Kind().RollsOut() && r.Scaling.Owned == nil)
 }
 
 // partitions are those of the index that list the workload: sorted, each once.

@@ -126,6 +126,8 @@ type Refusal struct {
 	Code   string `json:"code"`
 	Digest string `json:"digest,omitempty"`
 	Text   string `json:"text"`
+	// Pushed is the digest of the push that it was told of last, where it kept back another image than that of Digest.
+	Pushed string `json:"pushed,omitempty"`
 }
 
 // Announcement is an event that must be published, and was written with the decision that it tells of.

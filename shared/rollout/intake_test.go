@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -411,5 +412,35 @@ func TestAnImageThroughTheCacheRollsOut(t *testing.T) {
 	service := w.services[w.order[0]]
 	if running := service.digest(service.primary().Revision); running != digest("a") {
 		t.Errorf("%s runs", running)
+	}
+}
+
+func TestAPushThatARefusedImageKeepsBackIsToldOnce(t *testing.T) {
+	w, intake, _ := quietWorld(t)
+	handle := func(body []byte) {
+		t.Helper()
+		if err := intake.Handle(context.Background(), body, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	service := w.services[w.order[0]]
+	w.forbidden.verify = Refusef("the image is for linux/arm64, and the task needs linux/amd64")
+	w.images = append(w.images, image("a", "1.1.0", 0))
+	w.sweep()
+	w.work()
+	w.images = append(w.images, image("b", "1.0.5", 1))
+	for range 3 {
+		handle(pushEvent("b", "1.0.5", "SUCCESS"))
+		w.sweep()
+		w.work()
+	}
+	var causes []string
+	for _, entry := range slices.Backward(w.history(service)) {
+		if entry.Action == string(Refuse) && entry.Code == string(Unverified) {
+			causes = append(causes, entry.Cause)
+		}
+	}
+	if want := []string{"sweep", "push of web:1.0.5 (success)"}; !slices.Equal(causes, want) {
+		t.Errorf("the refusal is told for %q, want %q", causes, want)
 	}
 }

@@ -639,7 +639,8 @@ func (w *world) inVain(record ledger.Record) bool {
 	}
 	digest := record.PassedOver.Request.Image.Digest
 	_, failed := setAside(record, digest)
-	return w.bad[digest] || failed || w.cutShort[record.Workload.String()+" "+digest]
+	key := record.Workload.String() + " " + digest
+	return w.bad[digest] || failed || w.cutShort[key] || w.replaced[key] > 0
 }
 
 // setAside finds what failed or was superseded, without what was passed over.

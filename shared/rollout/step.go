@@ -95,8 +95,11 @@ func (s *step) refuse(ctx context.Context, decision Decision) error {
 		told.Digest = decision.Image.Digest
 	}
 	answersRequest := s.record.Request != nil && decision.Code.EndsRequest()
-	keepsBack := s.cause.Digest != "" && s.cause.Digest != told.Digest
-	if last := s.record.Refusal; last != nil && last.Code == told.Code && last.Digest == told.Digest && !answersRequest && !keepsBack {
+	if s.cause.Digest != told.Digest {
+		told.Pushed = s.cause.Digest
+	}
+	if last := s.record.Refusal; last != nil && last.Code == told.Code && last.Digest == told.Digest && !answersRequest &&
+		(told.Pushed == "" || told.Pushed == last.Pushed) {
 		return s.saveSeen(ctx)
 	}
 	s.record.Refusal = &told
@@ -275,6 +278,9 @@ func (s *step) abandon(ctx context.Context, decision Decision) error {
 	entry, told := s.entry(decision), s.announcement(decision, nil)
 	refusal := ledger.Refusal{Code: string(decision.Code), Digest: decision.Image.Digest, Text: decision.Reason}
 	last := s.record.Refusal
+	if last != nil {
+		refusal.Pushed = last.Pushed
+	}
 	same := last != nil && *last == refusal && s.look.decision.Code != Requested
 	silent := same && s.triesAgain()
 	if same {
