@@ -21,7 +21,8 @@ TEMPLATES     := .local/templates
 # One set of flags for programs, functions and tests, so that each package is compiled once.
 export GOFLAGS     := -trimpath -buildvcs=false
 export CGO_ENABLED := 0
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+# The major versions of Node, separated by commas, about which jsii does not warn.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test unit build programs synth lint bench fuzz local-up local-down clean

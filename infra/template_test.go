@@ -174,7 +174,7 @@ func TestMain(m *testing.M) {
 // and "cdk synth" does it. The CDK keeps the environment that the process started with, so it is too late for this one.
 func runWithoutValidation(*testing.M) (int, error) {
 	again := exec.Command(os.Args[0], os.Args[1:]...)
-	again.Env = append(os.Environ(), "CDK_VALIDATION=false", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=true")
+	again.Env = append(os.Environ(), "CDK_VALIDATION=false", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20")
 	again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
 	var failed *exec.ExitError
 	switch err := again.Run(); {

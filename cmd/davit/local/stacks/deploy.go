@@ -85,7 +85,7 @@ func (a Application) cdk(ctx context.Context, console *console.Console, director
 	command.Dir = directory
 	command.Env = append(a.Endpoint.Environment(a.Home),
 		"CDK_S3_FORCE_PATH_STYLE=1", "CDK_DISABLE_CLI_TELEMETRY=true", "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION=1",
-		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=1",
+		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20", // a list of major versions
 		// CDK's own validation takes most of a synthesis, and make lint runs it.
 		"CDK_VALIDATION=false")
 	// The CDK gets a group of its own, so that a Ctrl-C reaches it once, through us.
