@@ -49,6 +49,7 @@ programs: functions-$(ARCHITECTURE)
 	$(GO) build -o bin/ ./cmd/davit ./infra
 
 functions-%:
+	@echo "building the functions for $*"
 	@set -e; for function in $(FUNCTIONS); do \
 		directory=bin/functions/$*/$$function; mkdir -p $$directory; \
 		GOOS=linux GOARCH=$* $(GO) build -ldflags="-s -w -buildid=" -tags lambda.norpc -o $$directory/bootstrap ./functions/$$function; \
