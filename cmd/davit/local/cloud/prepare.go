@@ -17,6 +17,6 @@ func (s Site) Prepare(ctx context.Context, console *console.Console) error {
 		return err
 	}
 	return console.Step("Docker engine: installed", func() error {
-		return engine.Install(ctx, engine.ThisMachine(), progress)
+		return engine.Install(ctx, engine.ThisMachine().Without(s.engine()), progress)
 	})
 }

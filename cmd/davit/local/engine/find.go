@@ -23,7 +23,7 @@ func Find(ctx context.Context, environment func(string) string) (*Engine, error)
 		}
 		engine, err := Connect(ctx, host)
 		if err != nil {
-			return nil, fmt.Errorf("DOCKER_HOST is set: %w", err)
+			return nil, fmt.Errorf("DOCKER_HOST is set: %w: start that engine, or unset DOCKER_HOST", err)
 		}
 		return engine, nil
 	}

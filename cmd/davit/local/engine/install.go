@@ -30,10 +30,24 @@ func ThisMachine() Machine {
 	}
 }
 
+// Without is the machine as it is without the private engine: a DOCKER_HOST that names that engine, as "davit local up" tells
+// its user to set it, is no wish for another one.
+func (m Machine) Without(private Private) Machine {
+	environment := m.Environment
+	m.Environment = func(name string) string {
+		if value := environment(name); name != "DOCKER_HOST" || value != private.Host() {
+			return value
+		}
+		return ""
+	}
+	return m
+}
+
 // Ensure answers an engine that can be used: the one that Find finds or, on Debian and Ubuntu as root, a private one in
 // the directory, installing docker.io first where there is no dockerd. private tells which.
 func Ensure(ctx context.Context, machine Machine, directory string, progress func(string)) (
 	found *Engine, private bool, err error) {
+	machine = machine.Without(Private{Directory: directory})
 	found, err = Find(ctx, machine.Environment)
 	if err == nil {
 		return found, false, nil

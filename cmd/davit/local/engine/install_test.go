@@ -101,3 +101,20 @@ func TestAFailedInstallShowsWhatAptSaid(t *testing.T) {
 		t.Errorf("got %v, want apt's own words", err)
 	}
 }
+
+func TestAPrivateEngineThatWasExportedIsNoOtherEngine(t *testing.T) {
+	private := Private{Directory: t.TempDir()}
+	for host, want := range map[string]string{private.Host(): "", "unix:///other.sock": "unix:///other.sock"} {
+		machine := Machine{Environment: func(string) string { return host }}
+		if got := machine.Without(private).Environment("DOCKER_HOST"); got != want {
+			t.Errorf("of DOCKER_HOST=%s got %q, want %q", host, got, want)
+		}
+	}
+}
+
+func TestAnEngineThatDoesNotAnswerIsToldWithARemedy(t *testing.T) {
+	_, err := Find(t.Context(), func(name string) string { return map[string]string{"DOCKER_HOST": "unix:///nowhere.sock"}[name] })
+	if err == nil || !strings.Contains(err.Error(), "start that engine, or unset DOCKER_HOST") {
+		t.Errorf("got %v, want what to do", err)
+	}
+}
