@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
+
+	"davit/cmd/davit/local/endpoint"
 )
 
 const (
@@ -30,6 +34,19 @@ type state struct {
 	Endpoint string `json:"endpoint,omitempty"`
 	// Region is the region of the stacks.
 	Region string `json:"region"`
+}
+
+// endpoint is where the cloud is that the state tells of.
+func (s state) endpoint() (endpoint.Endpoint, error) {
+	address, err := url.Parse(s.Endpoint)
+	if err != nil {
+		return endpoint.Endpoint{}, fmt.Errorf("read the state of the local cloud: %w", err)
+	}
+	port, err := strconv.Atoi(address.Port())
+	if err != nil {
+		return endpoint.Endpoint{}, fmt.Errorf("read the state of the local cloud: %w", err)
+	}
+	return endpoint.Endpoint{Port: port, Region: s.Region}, nil
 }
 
 // stateOfNone is the state where nothing was started.

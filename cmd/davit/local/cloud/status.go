@@ -43,6 +43,10 @@ func (s Site) Status(ctx context.Context) (Status, error) {
 	if state.Endpoint == "" || !s.Running() {
 		return Status{}, nil
 	}
+	// The cloud that is up may be on another port than the one that was asked for.
+	if s.Endpoint, err = state.endpoint(); err != nil {
+		return Status{}, err
+	}
 	seen := Status{
 		Up: true, Endpoint: state.Endpoint, Region: state.Region, StartedAt: state.StartedAt,
 		DockerHost: state.DockerHost, PrivateEngine: state.PrivateEngine,
