@@ -17,8 +17,9 @@ import (
 // Command is `davit eks` with its subcommands.
 func Command() *cobra.Command {
 	parent := &cobra.Command{
-		Use:   "eks",
-		Short: "Show what davit needs in a Kubernetes cluster",
+		Use:     "eks",
+		Short:   "Show what davit needs in a Kubernetes cluster",
+		Example: "  davit eks rbac | kubectl apply -f -",
 	}
 	parent.AddCommand(rbacCommand())
 	return parent
