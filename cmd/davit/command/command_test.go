@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
 
 	"davit/cmd/davit/command/show"
@@ -137,6 +138,30 @@ func TestTheAWSEnvironment(t *testing.T) {
 		_, err := LoadConfiguration(t.Context(), "eu-north-1")
 		if err == nil || !strings.Contains(err.Error(), "set AWS_PROFILE") {
 			t.Errorf("the error is %v", err)
+		}
+	})
+	t.Run("an endpoint without a scheme is told how it is written", func(t *testing.T) {
+		clear(t)
+		t.Setenv("AWS_ENDPOINT_URL", "localhost:4566")
+		_, err := LoadConfiguration(t.Context(), "eu-north-1")
+		if err == nil || err.Error() != `AWS_ENDPOINT_URL is "localhost:4566": want http://localhost:4566` {
+			t.Errorf("the error is %v", err)
+		}
+	})
+	t.Run("of a profile that is not there it is said how to find those that are", func(t *testing.T) {
+		clear(t)
+		t.Setenv("AWS_PROFILE", "nope")
+		_, err := LoadConfiguration(t.Context(), "eu-north-1")
+		if err == nil || !strings.Contains(err.Error(), `AWS_PROFILE is "nope"`) || !strings.Contains(err.Error(), "aws configure list-profiles") {
+			t.Errorf("the error is %v", err)
+		}
+	})
+	t.Run("the SDK does not write between a command's lines", func(t *testing.T) {
+		clear(t)
+		t.Setenv("AWS_ENDPOINT_URL", "http://localhost:4566")
+		configuration, err := LoadConfiguration(t.Context(), "")
+		if _, silent := configuration.Logger.(logging.Nop); err != nil || !silent {
+			t.Errorf("the logger is %T, %v", configuration.Logger, err)
 		}
 	})
 	t.Run("a cloud on this machine needs neither", func(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 	"github.com/spf13/cobra"
 
@@ -43,15 +44,24 @@ func awsEnvironment() environment { return environment{load: LoadConfiguration, 
 // LoadConfiguration is the configuration for AWS in the region, or in that of the environment where it is empty. It is the
 // SDK's own, except that for a cloud on this machine region and credentials may be absent.
 func LoadConfiguration(ctx context.Context, region string) (aws.Config, error) {
-	var options []func(*config.LoadOptions) error
+	// The SDK would write its own log between a command's lines.
+	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if region != "" {
 		options = append(options, config.WithRegion(region))
 	}
-	local := onThisMachine(os.Getenv("AWS_ENDPOINT_URL"))
+	endpoint := os.Getenv("AWS_ENDPOINT_URL")
+	if err := checkEndpoint(endpoint); err != nil {
+		return aws.Config{}, err
+	}
+	local := onThisMachine(endpoint)
 	if local {
 		options = append(options, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
 	}
 	configuration, err := config.LoadDefaultConfig(ctx, options...)
+	if unknown := (config.SharedConfigProfileNotExistError{}); errors.As(err, &unknown) {
+		return aws.Config{}, fmt.Errorf("AWS_PROFILE is %q, and no such profile is configured: \"aws configure list-profiles\" lists "+
+			"those that are: %w", unknown.Profile, err)
+	}
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("reading the AWS configuration: %w", err)
 	}
@@ -82,6 +92,19 @@ func Account(ctx context.Context, configuration aws.Config) (string, error) {
 		return "", fmt.Errorf("asking AWS who calls: %w", err)
 	}
 	return aws.ToString(identity.Account), nil
+}
+
+// checkEndpoint refuses an endpoint with which every call would fail, and says how it is written. None at all is AWS itself.
+func checkEndpoint(endpoint string) error {
+	parsed, err := url.Parse(endpoint)
+	if endpoint == "" || err == nil && parsed.Host != "" && (parsed.Scheme == "http" || parsed.Scheme == "https") {
+		return nil
+	}
+	_, host, found := strings.Cut(endpoint, "://")
+	if !found {
+		host = endpoint
+	}
+	return fmt.Errorf("AWS_ENDPOINT_URL is %q: want http://%s", endpoint, host)
 }
 
 // onThisMachine tells whether the URL's host is the loopback address.
