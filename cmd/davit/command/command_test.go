@@ -34,7 +34,7 @@ func TestWrongUsageIsToldApartFromFailure(t *testing.T) {
 		{"an unknown command", []string{"statsu"}, "did you mean status?"},
 		{"an unknown subcommand of a group", []string{"local", "upp"}, `"upp" is no command of davit local; did you mean up?`},
 		{"an unknown flag", []string{"status", "--jsn"}, "unknown flag: --jsn"},
-		{"no workload", []string{"history"}, "accepts 1 arg(s), received 0"},
+		{"no workload", []string{"history"}, `WORKLOAD is missing, as in "davit history ecs:davit/web"`},
 		{"two workloads", []string{"explain", "ecs:a/b", "ecs:a/c"}, "accepts 1 arg(s), received 2"},
 		{"what is no workload", []string{"status", "web"}, "want ecs:CLUSTER/SERVICE"},
 		{"a host", []string{"status", "ec2:i-0123456789abcdef0"}, "nothing rolls out on a host"},

@@ -103,10 +103,16 @@ func classify(command *cobra.Command) {
 	}
 	if check := command.Args; check != nil {
 		command.Args = func(command *cobra.Command, arguments []string) error {
-			if err := check(command, arguments); err != nil {
-				return usageError{err}
+			err := check(command, arguments)
+			if err == nil {
+				return nil
 			}
-			return nil
+			// Cobra's own words count arguments and do not say which one is wanted.
+			if _, wanted, takes := strings.Cut(command.Use, " "); takes && len(arguments) == 0 && strings.HasPrefix(err.Error(), "accepts ") {
+				example, _, _ := strings.Cut(strings.TrimSpace(command.Example), "\n")
+				return usage("%s is missing, as in %q", strings.Fields(wanted)[0], example)
+			}
+			return usageError{err}
 		}
 	}
 	for _, child := range command.Commands() {
