@@ -10,11 +10,11 @@ import (
 // Repository is one ECR repository, private or public. It is comparable and can be a map key.
 type Repository struct {
 	// Registry is the 12-digit AWS account that owns the repository.
-	Registry string
+	Registry string `json:"registry"`
 	// Region is the AWS region of a private repository, and PublicRegion of a public one.
-	Region string
+	Region string `json:"region"`
 	// Name is the repository's name, which may hold slashes.
-	Name string
+	Name string `json:"name"`
 }
 
 // ErrNotECR says that an image does not come from a private ECR repository.

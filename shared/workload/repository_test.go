@@ -1,6 +1,7 @@
 package workload_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -174,4 +175,18 @@ func FuzzParseImage(f *testing.F) {
 			t.Fatalf("%q pinned reads as %+v, %v", text, pinned, err)
 		}
 	})
+}
+
+// TestARepositoryIsWrittenAsTheRestOfARecord reads the older form, too, which records in tables still have.
+func TestARepositoryIsWrittenAsTheRestOfARecord(t *testing.T) {
+	const written = `{"registry":"123456789012","region":"eu-north-1","name":"web"}`
+	for _, text := range []string{written, `{"Registry":"123456789012","Region":"eu-north-1","Name":"web"}`} {
+		var read workload.Repository
+		if err := json.Unmarshal([]byte(text), &read); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := json.Marshal(read); err != nil || string(again) != written {
+			t.Errorf("%s is written as %s, %v", text, again, err)
+		}
+	}
 }
