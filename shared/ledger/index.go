@@ -19,7 +19,7 @@ func (r Record) Open() bool {
 
 // unfinished tells whether something of the workload is under way, or yet to be told.
 func (r Record) unfinished() bool {
-	return r.Open() || r.Rollout != nil || len(r.Announcements) > 0 || r.Scaling.Act != nil || len(r.Scaling.Announcements) > 0
+	return r.Open() || r.Rollout != nil || len(r.Announcements) > 0 || r.Scaling.Unfinished()
 }
 
 // Listed tells whether Workloads lists the workload: images roll out on its kind, and it was there when it was last looked
@@ -53,6 +53,9 @@ func (r Record) partitions() ([]string, error) {
 	if r.Open() {
 		partitions = append(partitions, openPartition)
 	}
+	if r.Scaling.Unfinished() {
+		partitions = append(partitions, scalingPartition)
+	}
 	if r.Listed() {
 		partitions = append(partitions, workloadsPartition)
 	}
@@ -80,6 +83,11 @@ func (l *Ledger) Workloads(ctx context.Context) iter.Seq2[workload.Reference, er
 // Open goes through the workloads that have an open incident, sorted by reference. An error ends it.
 func (l *Ledger) Open(ctx context.Context) iter.Seq2[workload.Reference, error] {
 	return l.list(ctx, openPartition, "open incidents")
+}
+
+// OpenScaling goes through the workloads of whose scaling something is unfinished, sorted by reference. An error ends it.
+func (l *Ledger) OpenScaling(ctx context.Context) iter.Seq2[workload.Reference, error] {
+	return l.list(ctx, scalingPartition, "unfinished scaling")
 }
 
 // list goes through a partition of the index, of what is named.

@@ -19,9 +19,10 @@ import (
 //	workload#REFERENCE                  history#TIME#ID             entry (S), expires (N)
 //	repository#ACCOUNT/REGION/NAME      REFERENCE
 //	open-incidents                      REFERENCE
+//	open-scaling                        REFERENCE
 //	workloads                           REFERENCE
 //
-// The last three are the index: what of it lists a workload follows from the record alone. The record is a JSON string
+// The last four are the index: what of it lists a workload follows from the record alone. The record is a JSON string
 // beside its version and not a map of attributes: it is read and written whole, never in part, so a map would only cost
 // a second encoding of the same types and DynamoDB's 3 bytes a nested element. What a condition must see stands beside
 // it: the version, and the partitions of the index that list the workload. A record that lapses expires like history.
@@ -31,6 +32,7 @@ const (
 	workloadPartition   = "workload#"
 	repositoryPartition = "repository#"
 	openPartition       = "open-incidents"
+	scalingPartition    = "open-scaling"
 	workloadsPartition  = "workloads"
 	recordKey           = "record"
 	historyKey          = "history#"

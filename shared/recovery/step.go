@@ -38,8 +38,10 @@ func (s *step) incident() *ledger.Incident {
 	return &s.record.Recovery.Incidents[at]
 }
 
-// see forgets that the workload could not be looked at, once it can be: the next time is counted on its own.
+// see makes the record say what was seen: that the workload is there again, and that it can be looked at, so that the next time it
+// cannot is counted on its own.
 func (s *step) see() {
+	s.record.Gone = s.record.Gone && !s.look.seen.Exists
 	for index := range s.record.Recovery.Incidents {
 		if incident := &s.record.Recovery.Incidents[index]; s.look.unseen == nil && incident.Waits == string(Unseen) {
 			incident.Waits, incident.WaitReason, incident.WaitsSince = "", "", time.Time{}

@@ -52,6 +52,21 @@ func TestAnUndoThatAHoldInterruptsIsDoneLater(t *testing.T) {
 	}
 }
 
+func TestAWorkloadThatIsThereAgainIsNotGone(t *testing.T) {
+	w, service := calm(t)
+	w.change(service.reference, func(record *ledger.Record) { record.Gone = true })
+	service.broken = false
+	for range 5 {
+		w.now = w.now.Add(time.Minute)
+		if _, err := w.look(service, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.record(service.reference).Gone {
+		t.Error("its record would be forgotten, though it was seen")
+	}
+}
+
 // blind is a driver that sees nothing.
 type blind struct{ Driver }
 

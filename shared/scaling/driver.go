@@ -142,5 +142,5 @@ type Reporter interface {
 type Ledger interface {
 	Read(ctx context.Context, references []workload.Reference) (map[workload.Reference]ledger.Record, error)
 	Write(ctx context.Context, record ledger.Record, entries ...ledger.Entry) (ledger.Record, error)
-	Workloads(ctx context.Context) iter.Seq2[workload.Reference, error]
+	OpenScaling(ctx context.Context) iter.Seq2[workload.Reference, error]
 }

@@ -131,9 +131,12 @@ func (i *Intake) alarmed(ctx context.Context, event events.Event, change *cloudw
 // sweep puts every workload that opted in on the queue, ten a message, and with them what is unfinished of others: an act
 // on a workload that was deleted since must have an end, too.
 func (i *Intake) sweep(ctx context.Context, event events.Event) error {
-	references, err := i.unfinished(ctx)
-	if err != nil {
-		return fmt.Errorf("listing what is unfinished: %w", err)
+	var references []string
+	for reference, err := range i.Reconciler.Ledger.OpenScaling(ctx) {
+		if err != nil {
+			return fmt.Errorf("listing what is unfinished: %w", err)
+		}
+		references = append(references, reference.String())
 	}
 	for reference, err := range i.Fleet(ctx) {
 		if err != nil {
@@ -155,34 +158,6 @@ func (i *Intake) sweep(ctx context.Context, event events.Event) error {
 		return nil
 	}
 	return i.Enqueue(ctx, bodies, 0)
-}
-
-// readAtOnce is how many records the sweep reads in one call.
-const readAtOnce = 100
-
-// unfinished are the workloads of the ledger of whose scaling something is unfinished. A record that cannot be read is told
-// in the log, and keeps no other workload from being swept.
-func (i *Intake) unfinished(ctx context.Context) ([]string, error) {
-	var known []workload.Reference
-	for reference, err := range i.Reconciler.Ledger.Workloads(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		known = append(known, reference)
-	}
-	var unfinished []string
-	for chunk := range slices.Chunk(known, readAtOnce) {
-		records, err := i.Reconciler.Ledger.Read(ctx, chunk)
-		if err != nil {
-			i.Log.WarnContext(ctx, "records cannot be read", slog.String("reason", err.Error()))
-		}
-		for reference, record := range records {
-			if record.Scaling.Unfinished() {
-				unfinished = append(unfinished, reference.String())
-			}
-		}
-	}
-	return unfinished, nil
 }
 
 // LookAgain is a Reconciler's LookAgain: a message to the function itself that is handed out after the delay.

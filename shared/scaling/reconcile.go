@@ -128,6 +128,7 @@ func alarmsOf(record ledger.Record, cause Cause) []ledger.ScalingAlarm {
 // act carries one decision out and tells whether to look again at once.
 func (r *Reconciler) act(ctx context.Context, looked look, cause Cause) (again bool, err error) {
 	step := step{reconciler: r, look: looked, cause: cause, record: looked.Record.Clone()}
+	step.record.Gone = step.record.Gone && !looked.Observation.Exists
 	untold, err := step.tellLeftovers(ctx)
 	if err != nil {
 		return false, err

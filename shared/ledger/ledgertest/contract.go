@@ -29,6 +29,7 @@ type Ledger interface {
 	Workloads(ctx context.Context) iter.Seq2[workload.Reference, error]
 	WriteIncidents(ctx context.Context, record ledger.Record, incidents []ledger.Incident, entries ...ledger.Entry) (ledger.Record, error)
 	Open(ctx context.Context) iter.Seq2[workload.Reference, error]
+	OpenScaling(ctx context.Context) iter.Seq2[workload.Reference, error]
 	Incidents(ctx context.Context, limit int, before string) ([]ledger.Incident, error)
 	Incident(ctx context.Context, id string) (ledger.Incident, error)
 	ReadFleet(ctx context.Context) (ledger.Fleet, error)
@@ -59,6 +60,7 @@ func Contract(t *testing.T, tested Ledger) {
 		"of many writers of one version exactly one wins":                manyWriters,
 		"incidents are listed newest first, and found by their ID":       incidentsListed,
 		"a workload is open as long as its record has an incident":       openWhile,
+		"what scaling has yet to finish is listed, of a group too":       openScalingWhile,
 		"the fleet is fenced":                                            fleetFenced,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newScene(t, tested)) })
@@ -662,6 +664,33 @@ func openWhile(t *testing.T, s scene) {
 		if got := open(); got != (len(incidents) > 0) {
 			t.Errorf("a stale write made open %t", got)
 		}
+	}
+}
+
+func openScalingWhile(t *testing.T, s scene) {
+	group, err := workload.ParseReference("asg:" + s.cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := s.read(t, group)
+	for name, scaling := range map[string]ledger.Scaling{
+		"an act": {Act: &ledger.ScalingAct{ID: "act-1"}}, "an announcement": {Announcements: []ledger.ScalingAnnouncement{{}}}, "nothing": {},
+	} {
+		record.Scaling = scaling
+		record = s.write(t, record)
+		var got, want []workload.Reference
+		for reference, err := range s.OpenScaling(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if reference == group {
+				got = append(got, reference)
+			}
+		}
+		if name != "nothing" {
+			want = append(want, group)
+		}
+		same(t, "the open scaling with "+name, got, want)
 	}
 }
 

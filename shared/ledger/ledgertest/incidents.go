@@ -31,20 +31,7 @@ func (m *Memory) WriteIncidents(ctx context.Context, record ledger.Record, incid
 
 // Open is ledger.Ledger's.
 func (m *Memory) Open(ctx context.Context) iter.Seq2[workload.Reference, error] {
-	return func(yield func(workload.Reference, error) bool) {
-		if err := hook(ctx, m.Before, Call{Operation: Incidents}); err != nil {
-			yield(workload.Reference{}, fmt.Errorf("list the open incidents: %w", err))
-			return
-		}
-		m.mutex.Lock()
-		references := m.whose(ledger.Record.Open)
-		m.mutex.Unlock()
-		for _, reference := range references {
-			if !yield(reference, nil) {
-				return
-			}
-		}
-	}
+	return m.list(ctx, Incidents, ledger.Record.Open)
 }
 
 // Incidents is ledger.Ledger's.

@@ -227,14 +227,24 @@ func (m *Memory) page(reference workload.Reference, limit int, before string) []
 
 // Workloads is ledger.Ledger's.
 func (m *Memory) Workloads(ctx context.Context) iter.Seq2[workload.Reference, error] {
+	return m.list(ctx, Workloads, ledger.Record.Listed)
+}
+
+// OpenScaling is ledger.Ledger's.
+func (m *Memory) OpenScaling(ctx context.Context) iter.Seq2[workload.Reference, error] {
+	return m.list(ctx, Workloads, func(record ledger.Record) bool { return record.Scaling.Unfinished() })
+}
+
+// list goes through the workloads of whose records it holds.
+func (m *Memory) list(ctx context.Context, operation Operation, holds func(ledger.Record) bool) iter.Seq2[workload.Reference, error] {
 	return func(yield func(workload.Reference, error) bool) {
-		call := Call{Operation: Workloads}
+		call := Call{Operation: operation}
 		if err := hook(ctx, m.Before, call); err != nil {
 			yield(workload.Reference{}, fmt.Errorf("list the workloads: %w", err))
 			return
 		}
 		m.mutex.Lock()
-		references := m.whose(ledger.Record.Listed)
+		references := m.whose(holds)
 		m.mutex.Unlock()
 		if err := hook(ctx, m.After, call); err != nil {
 			yield(workload.Reference{}, fmt.Errorf("list the workloads: %w", err))
