@@ -471,7 +471,7 @@ func TestAHumanTakesTheImageFromArgoCD(t *testing.T) {
 func TestAWantOfCapacityIsNoFailureOfTheImage(t *testing.T) {
 	r := newRig(t)
 	repository, first := r.repository(t)
-	r.on.ApplyTo(t, r.namespace, manifest("Deployment", first, "  progressDeadlineSeconds: 1", `
+	r.on.ApplyTo(t, r.namespace, manifest("Deployment", first, "  progressDeadlineSeconds: 5", `
           resources: {requests: {cpu: "900"}}`))
 	web := r.reference(t, workload.ControllerDeployment)
 	wanted := cloud.Push(t, repository, "1.1.0", nil)

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
+	"davit/shared/backoff"
 	"davit/shared/names"
 	"davit/shared/rollout"
 	"davit/shared/workload"
@@ -24,7 +26,7 @@ const maximumCause = 500
 
 // startAttempts is how often a change is tried on a workload that others change at the same time, such as an autoscaler
 // its count.
-const startAttempts = 4
+const startAttempts = 6
 
 // errChanged says that somebody else was faster.
 var errChanged = errors.New("somebody else changed its images meanwhile")
@@ -113,7 +115,7 @@ func (d *Driver) Start(ctx context.Context, observation workload.Observation, st
 }
 
 func (d *Driver) start(ctx context.Context, observation workload.Observation, start rollout.Start) (*object, error) {
-	for range startAttempts {
+	for attempt := range startAttempts {
 		patch, err := patchFor(observation, start)
 		if err != nil {
 			return nil, err
@@ -123,6 +125,10 @@ func (d *Driver) start(ctx context.Context, observation workload.Observation, st
 			Query: url.Values{"fieldManager": {fieldManager}}, Body: patch, Content: cluster.StrategicMerge}, patched)
 		if !cluster.IsConflict(err) {
 			return patched, err
+		}
+		// While pods come and go the controllers write the status many times a second.
+		if err := backoff.Wait(ctx, backoff.Delay(50*time.Millisecond, time.Second, attempt+1)); err != nil {
+			return nil, err
 		}
 		observed := observation.Revision
 		if observation, err = d.observe(ctx, observation.Workload); err != nil {
