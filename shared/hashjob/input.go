@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"davit/events/hashjob"
 	"davit/shared/hashjob/stream"
@@ -25,6 +26,9 @@ type Position struct {
 
 // errPaused ends the reading where the time is up.
 var errPaused = errors.New("the time is up")
+
+// errClosed ends the reading of a source that was closed while it opened an object. Nobody is there any more to be told.
+var errClosed = errors.New("the input was closed")
 
 // block is a chunk of the input on its way through a job. What the kinds make of it is kept in it, so that its memory is
 // used again.
@@ -44,7 +48,8 @@ type chunkReader interface {
 	Offset() int64
 }
 
-// source reads the input of a job from a position on.
+// source reads the input of a job from a position on. One goroutine reads; another may close it meanwhile, which ends a read that
+// hangs.
 type source struct {
 	ctx     context.Context
 	objects Objects
@@ -58,10 +63,14 @@ type source struct {
 	// stop tells whether the time is up.
 	stop func() bool
 
-	body   io.ReadCloser
 	reader chunkReader
 	// base is the offset at which the body was opened.
 	base int64
+
+	// mutex guards what close touches.
+	mutex  sync.Mutex
+	body   io.ReadCloser
+	closed bool
 }
 
 // field names the input in errors.
@@ -198,7 +207,8 @@ func (s *source) readChunk(into *block) error {
 		if !errors.Is(err, io.EOF) {
 			return s.broken(err)
 		}
-		s.close()
+		s.reader = nil
+		s.hold(nil)
 		s.at.Object, s.at.Offset = s.at.Object+1, 0
 		if into.Len() > 0 {
 			return nil
@@ -222,7 +232,10 @@ func (s *source) open() error {
 		index := uint64(s.at.Object) // #nosec G115 -- an index
 		return unreadable("input.s3.keys", &index, object, err)
 	}
-	s.body, s.base = body, s.at.Offset
+	if !s.hold(body) {
+		return errClosed
+	}
+	s.base = s.at.Offset
 	name := "s3://" + object.Bucket + "/" + object.Key
 	switch form := s.input.S3.Form; form {
 	case hashjob.FormRecords:
@@ -235,11 +248,32 @@ func (s *source) open() error {
 	return nil
 }
 
+// hold takes a body in place of the one before; nil takes none. Once the source is closed it closes the body, and answers false.
+func (s *source) hold(body io.ReadCloser) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.drop()
+	s.body = body
+	if s.closed {
+		s.drop()
+	}
+	return !s.closed
+}
+
+// close ends the reading.
 func (s *source) close() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.closed = true
+	s.drop()
+}
+
+// drop closes the body. Its caller has the mutex.
+func (s *source) drop() {
 	if s.body != nil {
 		_ = s.body.Close() // it was only read
 	}
-	s.body, s.reader = nil, nil
+	s.body = nil
 }
 
 // marked marks the errors of reading, so that they are told from those of what was read.
