@@ -43,33 +43,29 @@ type Verdict struct {
 // Gates are the gates of a workload, in the order in which they are asked.
 func Gates(now time.Time, configured settings.Settings, explained rollout.Explanation) []Gate {
 	record, observation := explained.Record, explained.Observation
-	gates := []Gate{
-		{Name: "stop", Open: configured.Stop == nil},
-		{Name: "opted in", Open: observation.Settings.Policy != "", Reason: either(observation.Settings.Policy, "no davit/policy tag")},
-		{Name: "controller", Open: observation.Blocked == "", Reason: observation.Blocked},
-		{Name: "rollout", Open: record.Rollout == nil},
-		{Name: "deployment", Open: true},
-		{Name: "hold", Open: true},
-		{Name: "freeze", Open: true},
+	var stop, current, progressing, freeze string
+	if configured.Stop != nil {
+		stop = configured.Stop.String()
 	}
-	if stop := configured.Stop; stop != nil {
-		gates[0].Reason = stop.String()
-	}
-	if current := record.Rollout; current != nil {
-		gates[3].Reason = Image(current.Image.Tag, current.Image.Digest) + " is " + string(current.Phase) + " since " +
-			Time(current.IntendedAt)
+	if rolling := record.Rollout; rolling != nil {
+		current = Image(rolling.Image.Tag, rolling.Image.Digest) + " is " + string(rolling.Phase) + " since " + Time(rolling.IntendedAt)
 	}
 	if deployment, found := observation.Progressing(); found {
-		gates[4].Open = false
-		gates[4].Reason = deployment.ID + " is in progress since " + Time(deployment.CreatedAt)
-	}
-	if held, why := Held(now, explained); held {
-		gates[5].Open, gates[5].Reason = false, why
+		progressing = deployment.ID + " is in progress since " + Time(deployment.CreatedAt)
 	}
 	if window, frozen := configured.Frozen(observation.Workload.String(), now); frozen {
-		gates[6].Open, gates[6].Reason = false, window.Name+" until "+Time(window.Ends)
+		freeze = window.Name + " until " + Time(window.Ends)
 	}
-	return gates
+	held, why := Held(now, explained)
+	return []Gate{
+		{Name: "stop", Open: stop == "", Reason: stop},
+		{Name: "opted in", Open: observation.Settings.Policy != "", Reason: either(observation.Settings.Policy, "no davit/policy tag")},
+		{Name: "controller", Open: observation.Blocked == "", Reason: observation.Blocked},
+		{Name: "rollout", Open: current == "", Reason: current},
+		{Name: "deployment", Open: progressing == "", Reason: progressing},
+		{Name: "hold", Open: !held, Reason: why},
+		{Name: "freeze", Open: freeze == "", Reason: freeze},
+	}
 }
 
 // ExplanationText writes the explanation: what runs, the decision with its reason, the gates, then the images.
