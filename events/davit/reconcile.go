@@ -1,7 +1,6 @@
 package davit
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -53,28 +52,12 @@ func (r *Reconcile) Complete(envelope.Envelope) error {
 // could not be read again.
 func (r Reconcile) Event(id string, at time.Time, account, region string) ([]byte, error) {
 	r.Version = Version
-	event := envelope.Envelope{
-		Version:    "0",
-		ID:         id,
-		DetailType: DetailTypeReconcile,
-		Source:     Source,
-		Account:    account,
-		Time:       envelope.Timestamp{Time: at.UTC()},
-		Region:     region,
-		Resources:  []string{},
+	event := envelope.Envelope{ID: id, DetailType: DetailTypeReconcile, Source: Source, Account: account,
+		Time: envelope.Timestamp{Time: at.UTC()}, Region: region}
+	body, err := event.Encode(r)
+	if err == nil {
+		err = r.Complete(event)
 	}
-	if err := event.Validate(); err != nil {
-		return nil, fmt.Errorf("make a %q event: %w", DetailTypeReconcile, err)
-	}
-	if err := r.Complete(event); err != nil {
-		return nil, fmt.Errorf("make a %q event: %w", DetailTypeReconcile, err)
-	}
-	detail, err := json.Marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("make a %q event: %w", DetailTypeReconcile, err)
-	}
-	event.Detail = detail
-	body, err := json.Marshal(event)
 	if err != nil {
 		return nil, fmt.Errorf("make a %q event: %w", DetailTypeReconcile, err)
 	}

@@ -3,7 +3,6 @@
 package schedule
 
 import (
-	"encoding/json"
 	"time"
 
 	"davit/events/envelope"
@@ -26,15 +25,12 @@ type Tick struct {
 
 // Event is the JSON of a whole event of the rule, for who does not wait for its schedule; the rule may be empty.
 func Event(id string, at time.Time, account, region, rule string) ([]byte, error) {
-	event := envelope.Envelope{Version: "0", ID: id, DetailType: DetailType, Source: Source, Account: account,
-		Time: envelope.Timestamp{Time: at.UTC()}, Region: region, Resources: []string{}, Detail: json.RawMessage("{}")}
+	event := envelope.Envelope{ID: id, DetailType: DetailType, Source: Source, Account: account,
+		Time: envelope.Timestamp{Time: at.UTC()}, Region: region}
 	if rule != "" {
 		event.Resources = []string{rule}
 	}
-	if err := event.Validate(); err != nil {
-		return nil, err
-	}
-	return json.Marshal(event)
+	return event.Encode(Tick{})
 }
 
 // UnmarshalJSON takes whatever is there: a rule writes an empty object, Scheduler a string that holds one.
