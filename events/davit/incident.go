@@ -38,6 +38,8 @@ type Incident struct {
 	Links []string `json:"links,omitempty"`
 	// Command is what a human can run next.
 	Command string `json:"command,omitempty"`
+	// Paged is true where a human was paged about the incident, before this or by it.
+	Paged bool `json:"paged,omitempty"`
 }
 
 // Complete implements the reading of details: it checks the required fields.

@@ -54,6 +54,8 @@ func describe(t *testing.T, goType reflect.Type) *schema {
 		return describe(t, goType.Elem())
 	case reflect.String:
 		return &schema{Type: "string"}
+	case reflect.Bool:
+		return &schema{Type: "boolean"}
 	case reflect.Uint64:
 		return &schema{Type: "integer"}
 	case reflect.Slice:

@@ -22,17 +22,7 @@ type Recovery struct {
 	// NextLook is when the next look is due that davit itself has asked for.
 	NextLook time.Time `json:"nextLook,omitzero"`
 	// Announcements are yet to be told, like those of the record.
-	Announcements []IncidentAnnouncement `json:"announcements,omitempty"`
-}
-
-// IncidentAnnouncement is an event about an incident that must be published.
-type IncidentAnnouncement struct {
-	DetailType string         `json:"detailType"`
-	Detail     davit.Incident `json:"detail"`
-	// Paged is true where a human was paged before about the same incident.
-	Paged bool `json:"paged,omitempty"`
-	// Due is from when on whoever looks tells it: its writer did not live to, or could not.
-	Due time.Time `json:"due,omitzero"`
+	Announcements Outbox[davit.Incident] `json:"announcements,omitempty"`
 }
 
 // Limits of what a record says of incidents.

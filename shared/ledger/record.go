@@ -130,14 +130,6 @@ type Refusal struct {
 	Pushed string `json:"pushed,omitempty"`
 }
 
-// Announcement is an event that must be published, and was written with the decision that it tells of.
-type Announcement struct {
-	DetailType string        `json:"detailType"`
-	Detail     davit.Rollout `json:"detail"`
-	// Due is from when on whoever looks publishes it. Zero is at once: its writer does not publish.
-	Due time.Time `json:"due,omitzero"`
-}
-
 // Limits of a record, which keep it far below DynamoDB's 400 KB an item.
 const (
 	// MaximumGood is how many proven images a record remembers, newest first.
@@ -146,12 +138,7 @@ const (
 	MaximumSetAside = 200
 	// MaximumPassedOver is how many passed-over images a record names.
 	MaximumPassedOver = 200
-	// MaximumAnnouncements is with how many untold announcements functions no longer act on a workload.
-	MaximumAnnouncements = 50
 )
-
-// AnnouncementAge is how old an announcement is when its writer is taken to have died.
-const AnnouncementAge = 2 * time.Minute
 
 // Record is what davit knows of one workload. The zero value with a Workload is a workload never seen.
 type Record struct {
@@ -175,7 +162,7 @@ type Record struct {
 	Refusal *Refusal `json:"refusal,omitempty"`
 	// Announcements are yet to be published. A function that wrote them publishes them at once; if it died, the next to look
 	// does, once they are AnnouncementAge old. What the command line wrote the next look publishes.
-	Announcements []Announcement `json:"announcements,omitempty"`
+	Announcements Outbox[davit.Rollout] `json:"announcements,omitempty"`
 	// Recovery is what is known of the workload's incidents.
 	Recovery Recovery `json:"recovery,omitzero"`
 	// Scaling is what is known of the workload's count.

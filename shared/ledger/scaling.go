@@ -31,7 +31,7 @@ type Scaling struct {
 	// NextLook is when the next look is due that davit itself has asked for.
 	NextLook time.Time `json:"nextLook,omitzero"`
 	// Announcements are yet to be told, like those of the record.
-	Announcements []ScalingAnnouncement `json:"announcements,omitempty"`
+	Announcements Outbox[davit.Scaling] `json:"announcements,omitempty"`
 }
 
 // Limits of what a record says of scaling.
@@ -108,14 +108,6 @@ type TooFew struct {
 	// Until is when it may be tried again, and Times how often in a row it was proved too small.
 	Until time.Time `json:"until"`
 	Times int       `json:"times"`
-}
-
-// ScalingAnnouncement is an event about a workload's count that must be published.
-type ScalingAnnouncement struct {
-	DetailType string        `json:"detailType"`
-	Detail     davit.Scaling `json:"detail"`
-	// Due is from when on whoever looks publishes it: until then its writer may.
-	Due time.Time `json:"due,omitzero"`
 }
 
 // Clone is a copy that shares nothing with the scaling.

@@ -37,7 +37,7 @@ type Announcer struct {
 
 // Report pages first, since that is what must not be lost, and publishes in one call. What could not be told is an error,
 // and is told again.
-func (a *Announcer) Report(ctx context.Context, announcements ...ledger.IncidentAnnouncement) error {
+func (a *Announcer) Report(ctx context.Context, announcements ...ledger.Announcement[davit.Incident]) error {
 	events := make([]publisher.Event, len(announcements))
 	for index, announcement := range announcements {
 		events[index] = publisher.Event{DetailType: announcement.DetailType, Detail: announcement.Detail}
@@ -72,12 +72,12 @@ var metrics = map[string]telemetry.Metric{
 }
 
 // pages tells whether a human is told: of pages and storms, and of the end of what a human was paged for.
-func pages(announcement ledger.IncidentAnnouncement) bool {
+func pages(announcement ledger.Announcement[davit.Incident]) bool {
 	switch announcement.DetailType {
 	case davit.DetailTypeIncidentPaged, davit.DetailTypeStorm:
 		return true
 	case davit.DetailTypeIncidentEnded:
-		return announcement.Paged
+		return announcement.Detail.Paged
 	}
 	return false
 }
@@ -118,7 +118,7 @@ const (
 
 // Notify is the whole story of an incident for a human: the cause, what was tried, what was seen, links, and the command
 // to run.
-func Notify(announcement ledger.IncidentAnnouncement) Notification {
+func Notify(announcement ledger.Announcement[davit.Incident]) Notification {
 	detail := announcement.Detail
 	title, text := title(announcement), story(detail, "*%s:*")
 	keywords := []string{"davit", detail.Code}
@@ -138,7 +138,7 @@ func Notify(announcement ledger.IncidentAnnouncement) Notification {
 }
 
 // title is what happened, and to what.
-func title(announcement ledger.IncidentAnnouncement) string {
+func title(announcement ledger.Announcement[davit.Incident]) string {
 	if announcement.Detail.Workload == "" {
 		return announcement.DetailType
 	}
@@ -146,7 +146,7 @@ func title(announcement ledger.IncidentAnnouncement) string {
 }
 
 // letter is the same story as an e-mail.
-func letter(announcement ledger.IncidentAnnouncement) string {
+func letter(announcement ledger.Announcement[davit.Incident]) string {
 	return fmt.Sprintf("%s\n\n%s\nRun:\n  %s\n", title(announcement), story(announcement.Detail, "%s:"), announcement.Detail.Command)
 }
 
@@ -171,7 +171,7 @@ func story(detail davit.Incident, heading string) string {
 
 // subject is a subject as SNS takes it: ASCII, one line, up to 100 characters
 // (docs.aws.amazon.com/sns/latest/api/API_Publish.html).
-func subject(announcement ledger.IncidentAnnouncement) string {
+func subject(announcement ledger.Announcement[davit.Incident]) string {
 	text := "davit: " + title(announcement)
 	return text[:min(len(text), maximumSubject)]
 }

@@ -22,8 +22,8 @@ func (b *bus) PublishAll(_ context.Context, events []publisher.Event) error {
 	return nil
 }
 
-func told(detailType string) ledger.IncidentAnnouncement {
-	return ledger.IncidentAnnouncement{DetailType: detailType, Detail: davit.Incident{Version: "1", Incident: "inc-1", Workload: "ecs:production/web",
+func told(detailType string) ledger.Announcement[davit.Incident] {
+	return ledger.Announcement[davit.Incident]{DetailType: detailType, Detail: davit.Incident{Version: "1", Incident: "inc-1", Workload: "ecs:production/web",
 		Playbook: ServiceUnhealthy, Action: "page", Code: "ladder-ended", Reason: "every step was tried", Cause: "alarm 5xx went off",
 		OpenedAt: "2026-11-22T10:00:00Z", Tried: []string{"restart at 10:01:00 did not help"}, Evidence: []string{"Threshold Crossed"},
 		Links: []string{"https://eu-west-1.console.aws.amazon.com/"}, Command: "davit explain inc-1"}}
@@ -31,10 +31,10 @@ func told(detailType string) ledger.IncidentAnnouncement {
 
 func TestOnlyWhatNeedsAHumanPages(t *testing.T) {
 	paged := told(davit.DetailTypeIncidentEnded)
-	paged.Paged = true
+	paged.Detail.Paged = true
 	for _, test := range []struct {
 		name string
-		of   ledger.IncidentAnnouncement
+		of   ledger.Announcement[davit.Incident]
 		want int
 	}{
 		{"an incident that was opened", told(davit.DetailTypeIncidentOpened), 0},

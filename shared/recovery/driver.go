@@ -37,11 +37,6 @@ type Rollouts interface {
 	Ask(ctx context.Context, reference workload.Reference, cause string) error
 }
 
-// Reporter tells others of incidents, at least once each.
-type Reporter interface {
-	Report(ctx context.Context, announcements ...ledger.IncidentAnnouncement) error
-}
-
 // Ledger is the part of the ledger that the reconciler uses.
 type Ledger interface {
 	Read(ctx context.Context, references []workload.Reference) (map[workload.Reference]ledger.Record, error)

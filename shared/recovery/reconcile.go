@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"davit/events/davit"
 	"davit/shared/ledger"
 	"davit/shared/settings"
 	"davit/shared/workload"
@@ -23,7 +24,7 @@ type Reconciler struct {
 	Alarms   Alarms
 	Rollouts Rollouts
 	Ledger   Ledger
-	Reporter Reporter
+	Reporter ledger.Reporter[davit.Incident]
 	// LookAgain has the workload looked at again after a while. That it does is not certain: the schedule does, too.
 	LookAgain func(ctx context.Context, reference workload.Reference, after time.Duration) error
 	// Settings answers the settings in force, with the global stop.

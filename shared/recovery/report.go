@@ -25,11 +25,11 @@ const (
 )
 
 // announcement is what is told of the incident: the whole story so far.
-func announcement(kind kind, current look, incident ledger.Incident, decision Decision) ledger.IncidentAnnouncement {
+func announcement(kind kind, current look, incident ledger.Incident, decision Decision) ledger.Announcement[davit.Incident] {
 	detail := davit.Incident{Version: davit.Version, Incident: incident.ID, Workload: incident.Workload.String(), Playbook: incident.Playbook,
 		Action: string(decision.Action), Code: string(decision.Code), Reason: decision.Reason, Cause: incident.Cause,
 		OpenedAt: incident.OpenedAt.UTC().Format(time.RFC3339), Evidence: incident.Evidence, Command: "davit explain " + incident.ID,
-		Links: links(incident, current.seen.Region)}
+		Links: links(incident, current.seen.Region), Paged: !incident.PagedAt.IsZero()}
 	for _, attempt := range incident.Tried {
 		detail.Tried = append(detail.Tried, Describe(attempt))
 	}
@@ -39,7 +39,7 @@ func announcement(kind kind, current look, incident ledger.Incident, decision De
 	case kind == denied && decision.Code == Held:
 		detail.Command = "davit resume " + detail.Workload
 	}
-	return ledger.IncidentAnnouncement{DetailType: string(kind), Detail: detail, Paged: !incident.PagedAt.IsZero()}
+	return ledger.Announcement[davit.Incident]{DetailType: string(kind), Detail: detail}
 }
 
 // Describe is an attempt in a line.
@@ -89,7 +89,7 @@ func links(incident ledger.Incident, region string) []string {
 }
 
 // stormAnnouncement tells of a storm: which workloads it is about.
-func stormAnnouncement(fleet ledger.Fleet) ledger.IncidentAnnouncement {
+func stormAnnouncement(fleet ledger.Fleet) ledger.Announcement[davit.Incident] {
 	storm := fleet.Storm
 	var names []string
 	for _, opening := range fleet.Openings {
@@ -98,8 +98,8 @@ func stormAnnouncement(fleet ledger.Fleet) ledger.IncidentAnnouncement {
 		}
 	}
 	shown := names[:min(len(names), 20)]
-	return ledger.IncidentAnnouncement{DetailType: davit.DetailTypeStorm, Detail: davit.Incident{Version: davit.Version, Incident: storm.ID,
+	return ledger.Announcement[davit.Incident]{DetailType: davit.DetailTypeStorm, Detail: davit.Incident{Version: davit.Version, Incident: storm.ID,
 		Action: string(PageHuman), Code: string(Storm), OpenedAt: storm.Since.UTC().Format(time.RFC3339),
 		Reason: fmt.Sprintf("%d workloads have incidents at once, so davit stands back until %s", len(names), storm.Until.UTC().Format(time.RFC3339)),
-		Cause:  "many incidents at once", Evidence: []string{strings.Join(shown, ", ")}, Command: "davit incidents"}}
+		Cause:  "many incidents at once", Evidence: []string{strings.Join(shown, ", ")}, Command: "davit incidents", Paged: true}}
 }

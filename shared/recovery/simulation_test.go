@@ -676,7 +676,7 @@ func (r modelRollouts) Ask(_ context.Context, reference workload.Reference, _ st
 
 type modelReporter struct{ world *world }
 
-func (r modelReporter) Report(_ context.Context, announcements ...ledger.IncidentAnnouncement) error {
+func (r modelReporter) Report(_ context.Context, announcements ...ledger.Announcement[davit.Incident]) error {
 	tell := func() {
 		for _, announcement := range announcements {
 			r.world.told[announcement.DetailType+" "+announcement.Detail.Incident]++

@@ -86,16 +86,8 @@ func (s *step) carryOut(ctx context.Context) (again bool, err error) {
 // told stops no remedy, before there is too much of it.
 func (s *step) tidy(ctx context.Context) (untold, err error) {
 	now := s.reconciler.Now()
-	due := func(announcement ledger.IncidentAnnouncement) bool { return !now.Before(announcement.Due) }
-	if slices.ContainsFunc(s.record.Recovery.Announcements, due) {
-		if untold = s.report(ctx); untold == nil {
-			err = s.write(ctx)
-		} else if len(s.record.Recovery.Announcements) >= ledger.MaximumAnnouncements {
-			err = untold
-		}
-		if err != nil {
-			return nil, err
-		}
+	if untold, err = s.record.Recovery.Announcements.TellLeftovers(ctx, now, s.reconciler.Reporter, s.store); err != nil {
+		return nil, err
 	}
 	act := s.record.Recovery.Act
 	stale := func(slot ledger.Slot) bool {
@@ -368,7 +360,7 @@ func (s *step) conclude(ctx context.Context) error {
 	}
 	s.record.Recovery.Act = nil
 	if decision.Outcome == ledger.Refused {
-		s.leave(*incident, denied)
+		s.record.Recovery.Announcements.Leave(s.reconciler.Now(), announcement(denied, s.look, *incident, s.look.decision))
 	}
 	if err := s.writeAbout(ctx); err != nil {
 		return err
@@ -412,38 +404,20 @@ func (s *step) end(ctx context.Context) error {
 // tell writes the record with what must be told of it, and then tells. The fence comes first, so that of two who saw the
 // same one tells it; what a crash leaves untold stands in the record.
 func (s *step) tell(ctx context.Context, incident ledger.Incident, kind kind) error {
-	s.leave(incident, kind)
+	s.record.Recovery.Announcements.Leave(s.reconciler.Now(), announcement(kind, s.look, incident, s.look.decision))
 	if err := s.writeAbout(ctx); err != nil {
 		return err
 	}
 	return s.announce(ctx)
 }
 
-// leave puts what must be told into the record, for whoever looks should this invocation die.
-func (s *step) leave(incident ledger.Incident, kind kind) {
-	told := announcement(kind, s.look, incident, s.look.decision)
-	told.Due = s.reconciler.Now().Add(ledger.AnnouncementAge)
-	s.record.Recovery.Announcements = append(s.record.Recovery.Announcements, told)
-}
-
+// announce tells what has been written.
 func (s *step) announce(ctx context.Context) error {
-	if len(s.record.Recovery.Announcements) == 0 {
-		return nil
-	}
-	if err := s.report(ctx); err != nil {
-		return err
-	}
-	return s.write(ctx)
+	return s.record.Recovery.Announcements.Tell(ctx, s.reconciler.Reporter, s.store)
 }
 
-// report tells what must be told and takes it out of the record.
-func (s *step) report(ctx context.Context) error {
-	if err := s.reconciler.Reporter.Report(ctx, s.record.Recovery.Announcements...); err != nil {
-		return fmt.Errorf("telling of an incident: %w", err)
-	}
-	s.record.Recovery.Announcements = nil
-	return nil
-}
+// store writes the record without a line of history.
+func (s *step) store(ctx context.Context) error { return s.write(ctx) }
 
 // writeAbout writes the record with a line of history, and keeps a copy of the incident.
 func (s *step) writeAbout(ctx context.Context) error {

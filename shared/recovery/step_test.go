@@ -134,7 +134,9 @@ func (u unable) Act(context.Context, Observation, ledger.Act, bool) (Done, error
 // mute is a reporter that cannot tell.
 type mute struct{}
 
-func (mute) Report(context.Context, ...ledger.IncidentAnnouncement) error { return errThrottled }
+func (mute) Report(context.Context, ...ledger.Announcement[davit.Incident]) error {
+	return errThrottled
+}
 
 func TestAPageThatWasNotToldIsToldThoughSignalsKeepComing(t *testing.T) {
 	w, service := calm(t)

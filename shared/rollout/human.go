@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"davit/events/davit"
 	"davit/shared/ledger"
 	"davit/shared/workload"
 )
@@ -52,7 +53,7 @@ func (o Order) Give(ctx context.Context, book Ledger, now time.Time, alter func(
 }
 
 // announcement is what is told of the order, by whoever looks next.
-func (o Order) announcement(record ledger.Record, entry ledger.Entry) ledger.Announcement {
+func (o Order) announcement(record ledger.Record, entry ledger.Entry) ledger.Announcement[davit.Rollout] {
 	record.Rollout = nil // the order is not about the one in progress
 	told := announce(Decision{Action: o.Action, Code: Requested, Reason: entry.Reason, Image: entry.Image}, Cause{Text: entry.Cause},
 		record, record.Repositories, nil)[0]

@@ -16,16 +16,12 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"davit/events/davit"
 	"davit/shared/imagepolicy"
 	"davit/shared/ledger"
 	"davit/shared/settings"
 	"davit/shared/workload"
 )
-
-// Reporter tells others of decisions, at least once each.
-type Reporter interface {
-	Report(ctx context.Context, announcements ...ledger.Announcement) error
-}
 
 // Reconciler brings workloads to what their policy asks for, a step at a time. All of its state is in the ledger; two
 // reconcilers of one workload do not act at once.
@@ -33,7 +29,7 @@ type Reconciler struct {
 	Driver   Driver
 	Registry Registry
 	Ledger   Ledger
-	Reporter Reporter
+	Reporter ledger.Reporter[davit.Rollout]
 	// Settings answers the settings in force.
 	Settings func(ctx context.Context) (settings.Settings, error)
 	// Now is the clock.
@@ -242,7 +238,7 @@ func (r *Reconciler) act(ctx context.Context, current look, cause Cause) (again 
 	step := step{reconciler: r, look: current, cause: cause, record: current.record.Clone()}
 	step.record.Workload = current.seen.Workload.Workload
 	step.see()
-	untold, err := step.announceLeftovers(ctx)
+	untold, err := step.record.Announcements.TellLeftovers(ctx, r.Now(), r.Reporter, step.store)
 	if err != nil {
 		return false, err
 	}

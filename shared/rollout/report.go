@@ -43,7 +43,7 @@ var kinds = map[Action]struct {
 
 // Report publishes the announcements in one call and counts them. What could not be published is an error, and is
 // counted when it is reported again.
-func (a *Announcer) Report(ctx context.Context, announcements ...ledger.Announcement) error {
+func (a *Announcer) Report(ctx context.Context, announcements ...ledger.Announcement[davit.Rollout]) error {
 	events := make([]publisher.Event, len(announcements))
 	for index, announcement := range announcements {
 		events[index] = publisher.Event{DetailType: announcement.DetailType, Detail: announcement.Detail}
@@ -59,7 +59,7 @@ func (a *Announcer) Report(ctx context.Context, announcements ...ledger.Announce
 }
 
 // announce makes the announcement of a decision, if it is one of those that are told.
-func announce(decision Decision, cause Cause, record ledger.Record, repositories []workload.Repository, evidence []string) []ledger.Announcement {
+func announce(decision Decision, cause Cause, record ledger.Record, repositories []workload.Repository, evidence []string) []ledger.Announcement[davit.Rollout] {
 	kind, told := kinds[decision.Action]
 	if !told {
 		return nil
@@ -78,7 +78,7 @@ func announce(decision Decision, cause Cause, record ledger.Record, repositories
 	if len(record.Good) > 0 {
 		detail.Previous = &davit.Previous{Digest: record.Good[0].Digest, Tag: record.Good[0].Tag}
 	}
-	return []ledger.Announcement{{DetailType: kind.detailType, Detail: detail}}
+	return []ledger.Announcement[davit.Rollout]{{DetailType: kind.detailType, Detail: detail}}
 }
 
 // command is what a human would run next.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"davit/events/davit"
 	"davit/shared/imagepolicy"
 	"davit/shared/ledger"
 	"davit/shared/ledger/ledgertest"
@@ -1042,7 +1043,7 @@ func (l modelLedger) Write(ctx context.Context, record ledger.Record, entries ..
 			record.Hold = l.world.record(record.Workload).Hold
 		}
 	case ordersAreUntold:
-		record.Announcements = slices.DeleteFunc(slices.Clone(record.Announcements), func(a ledger.Announcement) bool { return a.Detail.Who != "" })
+		record.Announcements = slices.DeleteFunc(slices.Clone(record.Announcements), func(a ledger.Announcement[davit.Rollout]) bool { return a.Detail.Who != "" })
 	}
 	err = l.world.call(func() {
 		before := l.world.record(record.Workload)
@@ -1059,7 +1060,7 @@ func (l modelLedger) Following(ctx context.Context, repository workload.Reposito
 
 type modelReporter struct{ world *world }
 
-func (r modelReporter) Report(_ context.Context, announcements ...ledger.Announcement) error {
+func (r modelReporter) Report(_ context.Context, announcements ...ledger.Announcement[davit.Rollout]) error {
 	return r.world.call(func() {
 		for _, announcement := range announcements {
 			r.world.told[announcement.Detail.Rollout+" "+announcement.Detail.Action]++

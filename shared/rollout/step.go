@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"davit/events/davit"
 	"davit/shared/ledger"
 	"davit/shared/workload"
 )
@@ -403,7 +404,7 @@ func (s *step) putBack(ctx context.Context) error {
 		current.Failure = s.look.decision.Reason
 	}
 	if current.Phase != ledger.PuttingBack {
-		s.leave(s.announcement(s.look.decision, current.Evidence))
+		s.record.Announcements.Leave(s.reconciler.Now(), s.announcement(s.look.decision, current.Evidence)...)
 	}
 	current.Phase, current.Lease = ledger.PuttingBack, s.reconciler.lease(ctx)
 	if err := s.write(ctx, s.entry(s.look.decision)); err != nil {
@@ -440,55 +441,17 @@ func (s *step) settleRequest(ctx context.Context) error {
 
 // conclude writes the record with its line of history and with what must be told of it, and then tells. The fence
 // comes first, so that of two who saw the same outcome one tells it; what a crash leaves untold stands in the record.
-func (s *step) conclude(ctx context.Context, entry ledger.Entry, told []ledger.Announcement) error {
-	s.leave(told)
+func (s *step) conclude(ctx context.Context, entry ledger.Entry, told []ledger.Announcement[davit.Rollout]) error {
+	s.record.Announcements.Leave(s.reconciler.Now(), told...)
 	if err := s.write(ctx, entry); err != nil {
 		return err
 	}
 	return s.announce(ctx)
 }
 
-// leave puts what must be told into the record, for whoever looks should this invocation die.
-func (s *step) leave(told []ledger.Announcement) {
-	for _, announcement := range told {
-		announcement.Due = s.reconciler.Now().Add(ledger.AnnouncementAge)
-		s.record.Announcements = append(s.record.Announcements, announcement)
-	}
-}
-
-// announceLeftovers tells what somebody wrote and did not live to tell, or may not. What a bus that is down leaves untold stops
-// nobody from going back, before there is too much of it.
-func (s *step) announceLeftovers(ctx context.Context) (untold, err error) {
-	due := func(announcement ledger.Announcement) bool { return !s.reconciler.Now().Before(announcement.Due) }
-	if !slices.ContainsFunc(s.record.Announcements, due) {
-		return nil, nil
-	}
-	if untold = s.report(ctx); untold == nil {
-		return nil, s.write(ctx)
-	}
-	if len(s.record.Announcements) >= ledger.MaximumAnnouncements {
-		return nil, untold
-	}
-	return untold, nil
-}
-
+// announce tells what has been written.
 func (s *step) announce(ctx context.Context) error {
-	if len(s.record.Announcements) == 0 {
-		return nil
-	}
-	if err := s.report(ctx); err != nil {
-		return err
-	}
-	return s.write(ctx)
-}
-
-// report publishes what must be told and takes it out of the record.
-func (s *step) report(ctx context.Context) error {
-	if err := s.reconciler.Reporter.Report(ctx, s.record.Announcements...); err != nil {
-		return fmt.Errorf("reporting: %w", err)
-	}
-	s.record.Announcements = nil
-	return nil
+	return s.record.Announcements.Tell(ctx, s.reconciler.Reporter, s.store)
 }
 
 // write stores the record. A conflict asks for another look: somebody else was faster.
@@ -505,8 +468,11 @@ func (s *step) write(ctx context.Context, entries ...ledger.Entry) error {
 	return nil
 }
 
+// store writes the record without a line of history.
+func (s *step) store(ctx context.Context) error { return s.write(ctx) }
+
 // announcement is what is told of the decision, while the rollout that it is about is still in the record.
-func (s *step) announcement(decision Decision, evidence []string) []ledger.Announcement {
+func (s *step) announcement(decision Decision, evidence []string) []ledger.Announcement[davit.Rollout] {
 	return announce(decision, s.cause, s.record, slices.Concat(s.record.Repositories, s.look.record.Repositories), evidence)
 }
 

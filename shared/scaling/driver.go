@@ -133,11 +133,6 @@ type Driver interface {
 	Set(ctx context.Context, observation Observation, lever ledger.Lever, target string, to ledger.Extent) error
 }
 
-// Reporter tells others of decisions, at least once each.
-type Reporter interface {
-	Report(ctx context.Context, announcements ...ledger.ScalingAnnouncement) error
-}
-
 // Ledger is the part of the ledger that the reconciler uses.
 type Ledger interface {
 	Read(ctx context.Context, references []workload.Reference) (map[workload.Reference]ledger.Record, error)

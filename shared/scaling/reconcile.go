@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"davit/events/davit"
 	"davit/shared/ledger"
 	"davit/shared/settings"
 	"davit/shared/workload"
@@ -21,7 +22,7 @@ type Reconciler struct {
 	// Drivers are the platforms that can be scaled.
 	Drivers  map[workload.Kind]Driver
 	Ledger   Ledger
-	Reporter Reporter
+	Reporter ledger.Reporter[davit.Scaling]
 	// Settings answers the settings in force, with the global stop.
 	Settings func(ctx context.Context) (settings.Settings, error)
 	// LookAgain has the workload looked at again after a delay of at most 15 minutes.
@@ -129,7 +130,7 @@ func alarmsOf(record ledger.Record, cause Cause) []ledger.ScalingAlarm {
 func (r *Reconciler) act(ctx context.Context, looked look, cause Cause) (again bool, err error) {
 	step := step{reconciler: r, look: looked, cause: cause, record: looked.Record.Clone()}
 	step.record.Gone = step.record.Gone && !looked.Observation.Exists
-	untold, err := step.tellLeftovers(ctx)
+	untold, err := step.record.Scaling.Announcements.TellLeftovers(ctx, r.Now(), r.Reporter, step.store)
 	if err != nil {
 		return false, err
 	}

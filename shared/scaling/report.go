@@ -22,7 +22,7 @@ type Announcer struct {
 
 // Report publishes the announcements in one call and counts them. What could not be published is an error, and is counted
 // when it is reported again.
-func (a *Announcer) Report(ctx context.Context, announcements ...ledger.ScalingAnnouncement) error {
+func (a *Announcer) Report(ctx context.Context, announcements ...ledger.Announcement[davit.Scaling]) error {
 	events := make([]publisher.Event, len(announcements))
 	for index, announcement := range announcements {
 		events[index] = publisher.Event{DetailType: announcement.DetailType, Detail: announcement.Detail}

@@ -86,7 +86,7 @@ func newWorld(seen Observation) *world {
 	return w
 }
 
-func (w *world) Report(_ context.Context, announcements ...ledger.ScalingAnnouncement) error {
+func (w *world) Report(_ context.Context, announcements ...ledger.Announcement[davit.Scaling]) error {
 	w.platform.crash()
 	if w.mute != nil {
 		return w.mute

@@ -188,44 +188,15 @@ func (s *step) abandon(ctx context.Context, decision Decision) error {
 // conclude writes the record with its line of history and with what must be told of it, and then tells. The fence comes
 // first, so that of two who saw the same one tells it; what a crash leaves untold stands in the record.
 func (s *step) conclude(ctx context.Context, decision Decision) error {
-	announcement := s.announcement(decision)
-	announcement.Due = s.reconciler.Now().Add(ledger.AnnouncementAge)
-	s.record.Scaling.Announcements = append(s.record.Scaling.Announcements, announcement)
+	s.record.Scaling.Announcements.Leave(s.reconciler.Now(), s.announcement(decision))
 	if err := s.write(ctx, s.entry(decision)); err != nil {
 		return err
 	}
-	if err := s.report(ctx); err != nil {
-		return err
-	}
-	return s.write(ctx)
+	return s.record.Scaling.Announcements.Tell(ctx, s.reconciler.Reporter, s.store)
 }
 
-// tellLeftovers tells what somebody wrote and did not live to tell, or could not. What a bus that is down leaves untold
-// stops nobody from scaling, before there is too much of it.
-func (s *step) tellLeftovers(ctx context.Context) (untold, err error) {
-	due := func(announcement ledger.ScalingAnnouncement) bool {
-		return !s.reconciler.Now().Before(announcement.Due)
-	}
-	if !slices.ContainsFunc(s.record.Scaling.Announcements, due) {
-		return nil, nil
-	}
-	if untold = s.report(ctx); untold == nil {
-		return nil, s.write(ctx)
-	}
-	if len(s.record.Scaling.Announcements) >= ledger.MaximumAnnouncements {
-		return nil, untold
-	}
-	return untold, nil
-}
-
-// report publishes what must be told and takes it out of the record.
-func (s *step) report(ctx context.Context) error {
-	if err := s.reconciler.Reporter.Report(ctx, s.record.Scaling.Announcements...); err != nil {
-		return fmt.Errorf("reporting: %w", err)
-	}
-	s.record.Scaling.Announcements = nil
-	return nil
-}
+// store writes the record without a line of history.
+func (s *step) store(ctx context.Context) error { return s.write(ctx) }
 
 func (s *step) entry(decision Decision) ledger.Entry {
 	return ledger.Entry{ID: ledger.EntryID(s.record.Version, string(decision.Action), string(decision.Code)), Workload: s.record.Workload,
@@ -248,7 +219,7 @@ func (s *step) words(extent ledger.Extent, of Decision) string {
 	return words(s.record.Workload.Kind(), of.Lever, extent)
 }
 
-func (s *step) announcement(decision Decision) ledger.ScalingAnnouncement {
+func (s *step) announcement(decision Decision) ledger.Announcement[davit.Scaling] {
 	detail := davit.Scaling{Version: davit.Version, Workload: s.record.Workload.String(), Action: string(decision.Action), Code: string(decision.Code),
 		Reason: decision.Reason, Direction: decision.Direction, Lever: string(decision.Lever), Price: decision.Price, Cause: s.cause.Text,
 		Command: "davit history " + s.record.Workload.String()}
@@ -258,7 +229,7 @@ func (s *step) announcement(decision Decision) ledger.ScalingAnnouncement {
 	if decision.Code == Held {
 		detail.Command = "davit resume " + s.record.Workload.String()
 	}
-	return ledger.ScalingAnnouncement{DetailType: detailTypes[decision.Action], Detail: detail}
+	return ledger.Announcement[davit.Scaling]{DetailType: detailTypes[decision.Action], Detail: detail}
 }
 
 // detailTypes are the events of what is told.

@@ -34,6 +34,7 @@ import (
 
 	"davit/cmd/davit/emulator"
 	"davit/cmd/davit/emulator/emulatortest"
+	"davit/events/davit"
 	"davit/shared/installation"
 	"davit/shared/ledger"
 	"davit/shared/names"
@@ -243,7 +244,7 @@ type hearer struct {
 	lines []string
 }
 
-func (r *hearer) Report(_ context.Context, announcements ...ledger.Announcement) error {
+func (r *hearer) Report(_ context.Context, announcements ...ledger.Announcement[davit.Rollout]) error {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	for _, announcement := range announcements {

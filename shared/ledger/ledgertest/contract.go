@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"davit/events/davit"
 	"davit/shared/ledger"
 	"davit/shared/workload"
 )
@@ -428,7 +429,7 @@ func listedUntilGone(t *testing.T, s scene) {
 		{"gone during a rollout", func(record *ledger.Record) { record.Gone, record.Rollout = true, rollout }, true},
 		{"gone", func(record *ledger.Record) { record.Rollout = nil }, false},
 		{"gone and held", func(record *ledger.Record) { record.Hold = &ledger.Hold{Who: "operator"} }, false},
-		{"gone with something to tell", func(record *ledger.Record) { record.Announcements = []ledger.Announcement{{}} }, true},
+		{"gone with something to tell", func(record *ledger.Record) { record.Announcements = ledger.Outbox[davit.Rollout]{{}} }, true},
 		{"gone with everything told", func(record *ledger.Record) { record.Announcements = nil }, false},
 		{"back", func(record *ledger.Record) { record.Gone = false }, true},
 	} {
@@ -674,7 +675,7 @@ func openScalingWhile(t *testing.T, s scene) {
 	}
 	record := s.read(t, group)
 	for name, scaling := range map[string]ledger.Scaling{
-		"an act": {Act: &ledger.ScalingAct{ID: "act-1"}}, "an announcement": {Announcements: []ledger.ScalingAnnouncement{{}}}, "nothing": {},
+		"an act": {Act: &ledger.ScalingAct{ID: "act-1"}}, "an announcement": {Announcements: ledger.Outbox[davit.Scaling]{{}}}, "nothing": {},
 	} {
 		record.Scaling = scaling
 		record = s.write(t, record)

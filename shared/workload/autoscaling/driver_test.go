@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 
+	"davit/events/davit"
 	"davit/shared/ledger"
 	"davit/shared/ledger/ledgertest"
 	"davit/shared/names"
@@ -183,7 +184,7 @@ func (d deployed) Observe(ctx context.Context, subjects []scaling.Subject) (map[
 
 type silent struct{}
 
-func (silent) Report(context.Context, ...ledger.ScalingAnnouncement) error { return nil }
+func (silent) Report(context.Context, ...ledger.Announcement[davit.Scaling]) error { return nil }
 
 func TestTheHostsBehindACapacityProviderAreMoved(t *testing.T) {
 	config := configuration(peer)

@@ -22,6 +22,7 @@ import (
 	"davit/cmd/davit/emulator"
 	"davit/cmd/davit/kubernetes"
 	"davit/cmd/davit/kubernetes/kubernetestest"
+	"davit/events/davit"
 	"davit/shared/backoff"
 	"davit/shared/ledger"
 	"davit/shared/ledger/ledgertest"
@@ -115,7 +116,7 @@ func newRole(t *testing.T, on *kubernetestest.Cluster, groups ...string) *rig {
 // silence reports to nobody.
 type silence struct{}
 
-func (silence) Report(context.Context, ...ledger.Announcement) error { return nil }
+func (silence) Report(context.Context, ...ledger.Announcement[davit.Rollout]) error { return nil }
 
 // repository makes a repository with an image 1.0.0, and answers its name and the image as pods have it.
 func (r *rig) repository(t *testing.T) (name, first string) {
