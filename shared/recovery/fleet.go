@@ -3,6 +3,7 @@ package recovery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -59,14 +60,15 @@ func (s *step) release(ctx context.Context, act string) error {
 	})
 }
 
-// pageStorm tells a human of a storm, once. Who claims it first does; a claim of somebody who died lapses.
-func (s *step) pageStorm(ctx context.Context) error {
+// pageStorm tells a human of a storm, once. Who claims it first does; the claim of somebody who died, or could not tell it,
+// lapses.
+func (s *step) pageStorm(ctx context.Context) (untold, err error) {
 	now := s.reconciler.Now()
 	open := func(storm *ledger.Storm) bool {
 		return storm != nil && now.Before(storm.Until) && storm.PagedAt.IsZero() && now.Sub(storm.ClaimedAt) >= claimAge
 	}
 	if !open(s.fleet.Storm) {
-		return nil
+		return nil, nil
 	}
 	claimed := false
 	if err := s.changeFleet(ctx, func(fleet *ledger.Fleet) bool {
@@ -76,12 +78,12 @@ func (s *step) pageStorm(ctx context.Context) error {
 		}
 		return claimed
 	}); err != nil || !claimed {
-		return err
+		return nil, err
 	}
 	if err := s.reconciler.Reporter.Report(ctx, stormAnnouncement(s.fleet)); err != nil {
-		return err
+		return fmt.Errorf("telling of a storm: %w", err), nil
 	}
-	return s.changeFleet(ctx, func(fleet *ledger.Fleet) bool {
+	return nil, s.changeFleet(ctx, func(fleet *ledger.Fleet) bool {
 		if fleet.Storm == nil || !fleet.Storm.PagedAt.IsZero() {
 			return false
 		}

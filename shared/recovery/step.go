@@ -102,7 +102,8 @@ func (s *step) tidy(ctx context.Context) (untold, err error) {
 			return untold, err
 		}
 	}
-	return untold, s.pageStorm(ctx)
+	storm, err := s.pageStorm(ctx)
+	return errors.Join(untold, storm), err
 }
 
 // wait has the workload looked at again, unless somebody else has asked for it already.

@@ -161,6 +161,28 @@ func TestAPageThatWasNotToldIsToldThoughSignalsKeepComing(t *testing.T) {
 	}
 }
 
+func TestAStormThatNobodyCanBeToldOfStopsNoRemedy(t *testing.T) {
+	w, service := calm(t)
+	w.change(service.reference, func(record *ledger.Record) {
+		record.Recovery.Act = &ledger.Act{ID: "act-1", Incident: record.Recovery.Incidents[0].ID, Do: string(settings.Restart),
+			Phase: ledger.Started, IntendedAt: w.now, StartedAt: w.now, Deadline: w.now}
+	})
+	w.memory.fleet.Storm = &ledger.Storm{ID: "storm-1", Since: w.now, Until: w.now.Add(time.Hour)}
+	reporter := w.reconciler.Reporter
+	w.reconciler.Reporter = mute{}
+	if _, err := w.look(service, nil); !errors.Is(err, errThrottled) {
+		t.Errorf("what nobody was told of is done with: %v", err)
+	}
+	if act := w.record(service.reference).Recovery.Act; act != nil {
+		t.Errorf("the act is not concluded: %+v", act)
+	}
+	w.reconciler.Reporter = reporter
+	w.now = w.now.Add(claimAge)
+	if _, err := w.look(service, nil); err != nil || w.told[davit.DetailTypeStorm] != 1 {
+		t.Errorf("the storm was told %d times, %v", w.told[davit.DetailTypeStorm], err)
+	}
+}
+
 func TestAnActThatFailsForGoodIsGivenUp(t *testing.T) {
 	for _, test := range []struct {
 		name, outcome string
