@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -76,4 +77,22 @@ func setDefaultPointer[T any](field **T, value T) {
 	if *field == nil {
 		*field = &value
 	}
+}
+
+// readAsJSON reads a part of the file as the functions read the settings that it becomes: what they refuse is refused here.
+func readAsJSON(node *yaml.Node, field string, into any) error {
+	var document map[string]any
+	if err := node.Decode(&document); err != nil {
+		return err
+	}
+	text, err := json.Marshal(document)
+	if err != nil {
+		return fmt.Errorf("line %d: %w", node.Line, err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("line %d: %s: %w", node.Line, field, err)
+	}
+	return nil
 }

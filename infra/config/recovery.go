@@ -1,10 +1,6 @@
 package config
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-
 	"go.yaml.in/yaml/v4"
 
 	"davit/shared/settings"
@@ -54,18 +50,5 @@ type RecoverySettings struct{ settings.Recovery }
 
 // UnmarshalYAML reads the document as the functions will, and is as strict.
 func (r *RecoverySettings) UnmarshalYAML(node *yaml.Node) error {
-	var document map[string]any
-	if err := node.Decode(&document); err != nil {
-		return err
-	}
-	text, err := json.Marshal(document)
-	if err != nil {
-		return fmt.Errorf("line %d: %w", node.Line, err)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&r.Recovery); err != nil {
-		return fmt.Errorf("line %d: settings.recovery: %w", node.Line, err)
-	}
-	return nil
+	return readAsJSON(node, "settings.recovery", &r.Recovery)
 }

@@ -1,10 +1,6 @@
 package config
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-
 	"go.yaml.in/yaml/v4"
 
 	"davit/shared/settings"
@@ -52,18 +48,5 @@ type ScalingSettings map[string]settings.Scaling
 
 // UnmarshalYAML reads the document as the function will, and is as strict.
 func (s *ScalingSettings) UnmarshalYAML(node *yaml.Node) error {
-	var document map[string]any
-	if err := node.Decode(&document); err != nil {
-		return err
-	}
-	text, err := json.Marshal(document)
-	if err != nil {
-		return fmt.Errorf("line %d: %w", node.Line, err)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode((*map[string]settings.Scaling)(s)); err != nil {
-		return fmt.Errorf("line %d: settings.scaling: %w", node.Line, err)
-	}
-	return nil
+	return readAsJSON(node, "settings.scaling", (*map[string]settings.Scaling)(s))
 }
