@@ -367,6 +367,28 @@ func TestHowAnImageIsNamed(t *testing.T) {
 	}
 }
 
+func TestWhatIsWrongWithTheNameOfAnImageIsSaid(t *testing.T) {
+	images := []ledger.Image{{Digest: wantedDigest, Tag: "1.1.0"}, {Digest: wantedDigest, Tag: "latest"}, {Digest: otherDigest}}
+	meant := "; did you mean 1.1.0 " + wantedDigest + "?"
+	for text, want := range map[string]string{
+		"1.2.0":               "none has this tag",
+		"":                    "none has this tag, and of a digest at least six digits are wanted",
+		"web:1.1.0":           "the tag or the digest is wanted alone, without the repository",
+		"web@" + wantedDigest: "the tag or the digest is wanted alone, without the repository",
+		"sha256:":             "none has this tag, and of a digest at least six digits are wanted",
+		"aaaaa":               "none has this tag, and of a digest at least six digits are wanted" + meant,
+		"sha256:b":            "none has this tag, and of a digest at least six digits are wanted; did you mean " + otherDigest + "?",
+		"sha256:xyz":          "a digest is written in digits and the small letters a to f",
+		"AAAAAAAAAAAA":        "a digest is written in digits and the small letters a to f" + meant,
+		"cccccc":              "none has a digest that begins so",
+		wantedDigest + "0":    "a digest has 64 digits, and this has 65",
+	} {
+		if got := misnamed(text, images); got != want {
+			t.Errorf("of %q it says %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestNobodyGoesBackToWhatNoTaskHasRun(t *testing.T) {
 	seen := sight{images: []imagepolicy.Image{{Digest: wantedDigest}, {Digest: otherDigest}}}
 	seen.Record.Good = []ledger.Image{{Digest: wantedDigest, Tag: "1.1.0", Unproved: true}, {Digest: otherDigest, Tag: "1.0.0"}}
@@ -386,7 +408,7 @@ func TestAnAmbiguousBeginningOfADigestIsRefused(t *testing.T) {
 	}
 	seen.images = images[:2]
 	_, err := s.resolve(t.Context(), seen, "abcdef")
-	if err == nil || !strings.Contains(err.Error(), `means several images: 1.0.0 (abcdef000000), 1.1.0 (abcdef111111)`) {
+	if err == nil || !strings.Contains(err.Error(), `means several images: 1.0.0 (abcdef000000), 1.1.0 (abcdef111111); give more digits, or a tag`) {
 		t.Errorf("the error is %v", err)
 	}
 	if image, err := s.resolve(t.Context(), seen, "sha256:abcdef1"); err != nil || image.Tag != "1.1.0" {

@@ -100,7 +100,9 @@ func chosen(record ledger.Record, name string) ([]ledger.SetAside, error) {
 		return append([]ledger.SetAside{}, aside...), nil
 	}
 	var meant []ledger.SetAside
+	var images []ledger.Image
 	for _, image := range aside {
+		images = append(images, image.Image)
 		if isNamed(name, image.Image) {
 			meant = append(meant, image)
 		}
@@ -111,7 +113,7 @@ func chosen(record ledger.Record, name string) ([]ledger.SetAside, error) {
 	case len(meant) == 0 && rest:
 		return nil, fmt.Errorf("%q is not among the images that are set aside by name: %s; of the others, give the whole digest", name, listed(aside))
 	case len(meant) == 0:
-		return nil, fmt.Errorf("%q is not set aside; these are: %s", name, listed(aside))
+		return nil, fmt.Errorf("%q is not set aside: %s\nThese are: %s", name, misnamed(name, images), listed(aside))
 	}
 	return meant, nil
 }

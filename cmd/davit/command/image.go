@@ -18,6 +18,9 @@ import (
 // beginningOfDigest is what may stand for a digest: at least six of its digits.
 var beginningOfDigest = regexp.MustCompile(`^(sha256:)?[0-9a-f]{6,64}$`)
 
+// hexadecimal are the digits of a digest.
+const hexadecimal = "0123456789abcdef"
+
 // finder describes an image by its digest, tagged or not.
 type finder interface {
 	Find(ctx context.Context, repository workload.Repository, digest string) (imagepolicy.Image, error)
@@ -41,35 +44,77 @@ func (s *session) resolve(ctx context.Context, seen sight, text string) (ledger.
 			return ledger.Image{Digest: listed.Digest, Tag: text, PushedAt: listed.PushedAt}, nil
 		}
 	}
-	found := map[string]ledger.Image{}
-	for _, listed := range seen.images {
-		image := ledger.Image{Digest: listed.Digest, PushedAt: listed.PushedAt}
-		if image.Tag = seen.tagOf(image); isNamed(text, image) {
-			found[image.Digest] = image
-		}
-	}
-	for _, good := range seen.Record.Good {
-		if _, already := found[good.Digest]; !already && isNamed(text, good) {
-			found[good.Digest] = ledger.Image{Digest: good.Digest, Tag: good.Tag, PushedAt: good.PushedAt}
-		}
-	}
+	known := seen.knownImages()
+	found := eachOnce(known, func(image ledger.Image) bool { return isNamed(text, image) })
 	switch len(found) {
 	case 0:
-		return s.findByDigest(ctx, seen, text)
+		return s.findByDigest(ctx, seen, known, text)
 	case 1:
-		for _, image := range found {
-			return image, nil
-		}
+		return found[0], nil
 	}
 	var words []string
 	for _, image := range found {
 		words = append(words, show.Image(image.Tag, image.Digest))
 	}
 	slices.Sort(words)
-	return ledger.Image{}, fmt.Errorf("%s: %q means several images: %s", seen.Record.Workload, text, strings.Join(words, ", "))
+	return ledger.Image{}, fmt.Errorf("%s: %q means several images: %s; give more digits, or a tag", seen.Record.Workload, text,
+		strings.Join(words, ", "))
 }
 
-func (s *session) findByDigest(ctx context.Context, seen sight, text string) (ledger.Image, error) {
+// knownImages are those that the repository lists, then those that were proved, under the tags that they had then.
+func (s sight) knownImages() []ledger.Image {
+	var known []ledger.Image
+	for _, listed := range s.images {
+		image := ledger.Image{Digest: listed.Digest, PushedAt: listed.PushedAt}
+		image.Tag = s.tagOf(image)
+		known = append(known, image)
+	}
+	for _, good := range s.Record.Good {
+		known = append(known, ledger.Image{Digest: good.Digest, Tag: good.Tag, PushedAt: good.PushedAt})
+	}
+	return known
+}
+
+// eachOnce are the wanted ones of the images, the first of each digest.
+func eachOnce(images []ledger.Image, wanted func(ledger.Image) bool) []ledger.Image {
+	var found []ledger.Image
+	for _, image := range images {
+		already := func(other ledger.Image) bool { return other.Digest == image.Digest }
+		if wanted(image) && !slices.ContainsFunc(found, already) {
+			found = append(found, image)
+		}
+	}
+	return found
+}
+
+// misnamed says why the text names none of the images, and which one it may mean.
+func misnamed(text string, images []ledger.Image) string {
+	digits, isDigest := strings.CutPrefix(text, "sha256:")
+	lower := strings.ToLower(digits)
+	isDigest = isDigest || strings.Trim(lower, hexadecimal) == ""
+	var fault string
+	switch {
+	case strings.ContainsAny(digits, ":@/"):
+		return "the tag or the digest is wanted alone, without the repository"
+	case !isDigest:
+		return "none has this tag"
+	case strings.Trim(digits, hexadecimal) != "":
+		fault = "a digest is written in digits and the small letters a to f"
+	case len(digits) < 6:
+		fault = "none has this tag, and of a digest at least six digits are wanted"
+	case len(digits) > 64:
+		fault = fmt.Sprintf("a digest has 64 digits, and this has %d", len(digits))
+	default:
+		fault = "none has a digest that begins so"
+	}
+	begun := eachOnce(images, func(image ledger.Image) bool { return strings.HasPrefix(image.Digest, "sha256:"+lower) })
+	if len(begun) == 1 && lower != "" {
+		fault += "; did you mean " + strings.TrimSpace(begun[0].Tag+" "+begun[0].Digest) + "?"
+	}
+	return fault
+}
+
+func (s *session) findByDigest(ctx context.Context, seen sight, known []ledger.Image, text string) (ledger.Image, error) {
 	lookup, able := s.Reconciler.Registry.(finder)
 	if able && workload.ValidDigest(text) {
 		image, err := lookup.Find(ctx, seen.target.Repository, text)
@@ -80,8 +125,8 @@ func (s *session) findByDigest(ctx context.Context, seen sight, text string) (le
 			return ledger.Image{}, fmt.Errorf("%s: %w", seen.Record.Workload, err)
 		}
 	}
-	return ledger.Image{}, fmt.Errorf("%s: repository %s has no image %q; the newest are %s", seen.Record.Workload,
-		seen.target.Repository.Name, text, newest(seen.images))
+	return ledger.Image{}, fmt.Errorf("%s: repository %s has no image %q: %s\nThe newest are %s; davit explain %s shows them all",
+		seen.Record.Workload, seen.target.Repository.Name, text, misnamed(text, known), newest(seen.images), seen.Record.Workload)
 }
 
 // newest names the five images that were pushed last.

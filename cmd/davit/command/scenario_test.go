@@ -145,7 +145,7 @@ func rollbackAndForgive(t *testing.T, web service, first string) {
 	run(t, "status", web.workload).want(t, ExitDone, "1.0.0 (", "1 set aside")
 	run(t, "rollback", web.workload, "--why", "slow").want(t, ExitFailed, "has nothing to go back to", "are set aside or deleted", "--to")
 	run(t, "__complete", "forgive", web.workload, "").want(t, ExitDone, "1.1.0\t", "oncall went to 1.0.0")
-	run(t, "forgive", web.workload, "3.0.0").want(t, ExitFailed, `"3.0.0" is not set aside; these are: 1.1.0`)
+	run(t, "forgive", web.workload, "3.0.0").want(t, ExitFailed, `"3.0.0" is not set aside: none has this tag`, "These are: 1.1.0")
 	run(t, "forgive", web.workload, "1.1.0").want(t, ExitDone, "1.1.0 (", "may be tried again")
 	run(t, "forgive", web.workload).want(t, ExitDone, "No image of "+web.workload+" is set aside")
 	eventually(t, "1.1.0 (", "status", web.workload)
@@ -167,7 +167,9 @@ func TestARequestThatIsNotWaitedForIsLeftInTheLedger(t *testing.T) {
 	run(t, "rollout", api.workload, "--to", "1.0.0", "--why", "nobody is there", "--timeout", "1200ms").want(t, ExitFailed,
 		"no outcome within 1.2s", "davit history "+api.workload)
 	run(t, "rollout", api.workload, "--to", "7.0.0", "--why", "typo").want(t, ExitFailed,
-		`repository api has no image "7.0.0"; the newest are`, "1.1.0")
+		`repository api has no image "7.0.0": none has this tag`, "The newest are", "1.1.0", "davit explain "+api.workload)
+	run(t, "rollback", api.workload, "--to", wanted[:10], "--why", "typo").want(t, ExitFailed, api.workload+": repository api has no image",
+		"at least six digits", "did you mean 1.1.0 "+wanted+"?")
 	run(t, "rollout", api.workload, "--to", "sha256:"+strings.Repeat("0", 64), "--why", "typo").want(t, ExitFailed, "has no image")
 	run(t, "rollback", api.workload, "--why", "never rolled").want(t, ExitFailed, "davit has seen no other image run well on it")
 	run(t, "status", api.workload).want(t, ExitDone, "asked for 1.0.0")
