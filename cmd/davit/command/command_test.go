@@ -91,6 +91,10 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 				"ecs:shop/shpo: there is no such workload in 000000000000/ap-northeast-2", "davit knows ecs:shop/shop")
 		}
 	})
+	t.Run("the host is unknown", func(t *testing.T) {
+		run(t, "hold", "asg:nowhere", "--why", "x").want(t, ExitFailed, "asg:nowhere: there is no such host or group of hosts in "+
+			"000000000000/ap-northeast-2", "--region")
+	})
 	t.Run("the event cannot be read", func(t *testing.T) {
 		run(t, "replay", "nowhere.json").want(t, ExitFailed, "reading the event: open nowhere.json")
 		runWith(t, "{}", "replay", "-", "--dry-run").want(t, ExitFailed, "-: malformed event: id: is missing or empty")

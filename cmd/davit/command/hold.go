@@ -47,7 +47,8 @@ func holdCommand(world environment) *cobra.Command {
 		Short:   "Leave a workload alone",
 		Long: `Leave a workload alone until it is resumed, or until a time. A rollout in progress is seen through; nothing new
 starts. What is pushed meanwhile rolls out when the hold ends. A host (ec2:INSTANCE) or a group of hosts (asg:GROUP) is not
-remedied and not scaled meanwhile; a human is paged for its incidents. A hold of a group is not one of its hosts.`,
+remedied and not scaled meanwhile; a human is paged for its incidents. A hold of a group is not one of its hosts. What was
+never there cannot be held: make it with the tag or annotation davit/hold, whose value says why.`,
 		Example: `  davit hold ecs:davit/web --why "load test" --until 2h
   davit hold ecs:davit/web --why "holidays" --until 2027-01-02T08:00:00+09:00
   davit hold ec2:i-0123456789abcdef0 --why "I am looking into it" --until 1h`,
@@ -147,6 +148,9 @@ func (s *session) hold(ctx context.Context, held act, until time.Time) error {
 		s.say("The rollout of %s goes on to its end.", show.Image(current.Image.Tag, current.Image.Digest))
 	}
 	switch rolls := held.workload.Kind().RollsOut(); {
+	case !seen.Observation.Exists:
+		s.say("%[1]s does not exist now: what is made anew under its name is held, as long as its record is kept. davit resume %[1]s ends that.",
+			held.workload)
 	case rolls && seen.Observation.Settings.Policy == "":
 		s.say("%s carries no davit/policy tag, so davit leaves it alone anyway.", held.workload)
 	case !rolls && seen.Observation.Settings.Playbook == "":

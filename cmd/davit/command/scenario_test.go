@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
 	"davit/cmd/davit/command/show"
 	"davit/shared/ledger"
 	"davit/shared/workload"
@@ -173,4 +176,17 @@ func TestARequestThatIsNotWaitedForIsLeftInTheLedger(t *testing.T) {
 	run(t, "rollout", api.workload, "--to", "sha256:"+strings.Repeat("0", 64), "--why", "typo").want(t, ExitFailed, "has no image")
 	run(t, "rollback", api.workload, "--why", "never rolled").want(t, ExitFailed, "davit has seen no other image run well on it")
 	run(t, "status", api.workload).want(t, ExitDone, "asked for 1.0.0")
+}
+
+func TestAHoldOfWhatWasDeletedSaysSo(t *testing.T) {
+	old := newService(t, "old")
+	run(t, "hold", old.workload, "--why", "it goes").want(t, ExitDone, "is held by root")
+	_, err := ecs.NewFromConfig(localConfiguration("")).DeleteService(t.Context(),
+		&ecs.DeleteServiceInput{Cluster: &old.name, Service: &old.name, Force: aws.Bool(true)})
+	fatal(t, err)
+	held := run(t, "hold", old.workload, "--why", "it went")
+	held.want(t, ExitDone, "is held by root", old.workload+" does not exist now", "davit resume "+old.workload)
+	if strings.Contains(held.errors, "carries no davit/policy tag") {
+		t.Errorf("what is gone is told of its tags:\n%s", held.errors)
+	}
 }

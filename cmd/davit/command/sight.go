@@ -149,7 +149,8 @@ func (s *session) lookAtHost(ctx context.Context, reference workload.Reference) 
 	}
 	record := records[reference]
 	if !seen.Exists && record.Version == 0 {
-		return sight{}, fmt.Errorf("%s: there is no such host or group of hosts in %s, and the ledger does not know it", reference, s.where(ctx))
+		return sight{}, fmt.Errorf("%s: there is no such host or group of hosts in %s, and the ledger does not know it; if it is "+
+			"in another region, name that by --region", reference, s.where(ctx))
 	}
 	return sight{Explanation: rollout.Explanation{Record: record, Observation: seen.Observation}}, nil
 }
