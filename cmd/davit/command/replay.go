@@ -42,8 +42,9 @@ func replayCommand(world environment) *cobra.Command {
 		Short:   "Take an event from a file as if EventBridge had delivered it",
 		Long: `Take an event from a file, or from standard input where FILE is "-", as if EventBridge had delivered it to the function
 rollout: a push, a deployment, a changed tag, a sweep. With --dry-run it goes through the same intake and decider, and
-nothing is changed; else it is put on the function's queue. Events of other functions, such as alarms, are refused.`,
-		Example: "  davit replay push.json --dry-run\n  davit replay - < push.json",
+nothing is changed; else it is put on the function's queue. Events of other functions, such as alarms, are refused.
+docs/rollouts.md says where an event comes from; events/schedule/testdata/rule.json is one that has the sweep run.`,
+		Example: "  davit replay push.json --dry-run\n  davit replay - < push.json\n  davit replay events/schedule/testdata/rule.json",
 		Args:    cobra.ExactArgs(1),
 	}
 	command.RunE = func(command *cobra.Command, arguments []string) error {
@@ -104,7 +105,8 @@ func (s *session) replay(ctx context.Context, event events.Event, body []byte, d
 		}
 		answer.Sent, answer.Cause = true, "davit replay"
 		return s.result(answer, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "The event %s is on the queue.\n", event.ID)
+			_, err := fmt.Fprintf(w, "The event %s is on the queue; davit status shows how each workload stands, and davit history WORKLOAD "+
+				"what came of it.\n", event.ID)
 			return err
 		})
 	}
@@ -148,7 +150,8 @@ func (s *session) concerned(ctx context.Context, event events.Event) ([]workload
 
 func writeReplayed(w io.Writer, answer replayed) error {
 	if len(answer.Workloads) == 0 {
-		_, err := fmt.Fprintf(w, "It would be acknowledged: %s.\n", strings.TrimSuffix(answer.Cause, "."))
+		_, err := fmt.Fprintf(w, "It would be acknowledged: %s.\ndavit status lists the workloads, and davit explain WORKLOAD says what one follows.\n",
+			strings.TrimSuffix(answer.Cause, "."))
 		return err
 	}
 	if _, err := fmt.Fprintf(w, "What comes in: %s\n", answer.Cause); err != nil {
@@ -162,5 +165,6 @@ func writeReplayed(w io.Writer, answer replayed) error {
 			return err
 		}
 	}
-	return nil
+	_, err := fmt.Fprintln(w, "\nNothing was changed: davit replay without --dry-run gives the event to the function.")
+	return err
 }

@@ -37,7 +37,7 @@ func TestAWorkloadIsSeenThroughTheCommandLine(t *testing.T) {
 		sweep := `{"version":"0","id":"tick","detail-type":"Scheduled Event","source":"aws.events","account":"000000000000",` +
 			`"time":"2026-11-22T12:00:00Z","region":"ap-northeast-2","resources":[],"detail":{}}`
 		seen := runWith(t, sweep, "replay", "-", "--dry-run")
-		seen.want(t, ExitDone, "What comes in: sweep", "roll 1.0.0")
+		seen.want(t, ExitDone, "What comes in: sweep", "roll 1.0.0", "davit replay without --dry-run gives the event to the function")
 		seen.wantOnlyReads(t)
 		if version := wantJSON[show.Explanation](t, run(t, "explain", web.workload, "--json")).Record.Version; version != 0 {
 			t.Errorf("the record has version %d", version)
@@ -68,7 +68,7 @@ func TestAWorkloadIsSeenThroughTheCommandLine(t *testing.T) {
 	})
 	t.Run("an event that concerns no workload says so", func(t *testing.T) {
 		runWith(t, pushed("other", "1.0.0", second), "replay", "-", "--dry-run").want(t, ExitDone,
-			"It would be acknowledged: no workload follows")
+			"It would be acknowledged: no workload follows", "davit explain WORKLOAD says what one follows")
 	})
 
 	t.Run("a held workload stays, and a resumed one rolls", func(t *testing.T) { holdAndResume(t, web, file) })
@@ -123,7 +123,7 @@ func TestAWorkloadIsSeenThroughTheCommandLine(t *testing.T) {
 func holdAndResume(t *testing.T, web service, file string) {
 	run(t, "resume", web.workload).want(t, ExitDone, "is not held")
 	run(t, "hold", web.workload, "--why", "load test", "--until", "2h").want(t, ExitDone, "is held by root since")
-	run(t, "replay", file).want(t, ExitDone, "is on the queue")
+	run(t, "replay", file).want(t, ExitDone, "is on the queue", "davit history WORKLOAD")
 	eventually(t, "would roll out, but it is held by root", "history", web.workload)
 	statuses := wantJSON[[]show.Status](t, run(t, "status", web.workload, "--json"))
 	if len(statuses) != 1 || strings.Join(statuses[0].States, ", ")[:16] != "would roll 1.1.0" || statuses[0].States[1] != "held" ||
@@ -189,4 +189,14 @@ func TestAHoldOfWhatWasDeletedSaysSo(t *testing.T) {
 	if strings.Contains(held.errors, "carries no davit/policy tag") {
 		t.Errorf("what is gone is told of its tags:\n%s", held.errors)
 	}
+}
+
+func TestTheSweepRunsWhenItsEventIsReplayed(t *testing.T) {
+	swept := newService(t, "swept")
+	function(t)
+	eventually(t, "up to date", "status", swept.workload) // by the event of its own first deployment
+	quiet(t)
+	push(t, swept.name, "1.1.0", "amd64")
+	run(t, "replay", "../../../events/schedule/testdata/rule.json").want(t, ExitDone, "is on the queue")
+	eventually(t, "  sweep\n  decided   roll 1.1.0", "history", swept.workload)
 }
