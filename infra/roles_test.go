@@ -282,17 +282,13 @@ func step(ctx context.Context, driver recovery.Driver, reference workload.Refere
 	if why := seen.Cannot[do]; why != "" {
 		return recovery.Done{}, fmt.Errorf("%s cannot %s: %s", reference, do, why)
 	}
-	primary, _ := seen.Primary()
-	act := ledger.Act{ID: fmt.Sprintf("act-%d", time.Now().UnixNano()), Do: string(do), IntendedAt: time.Now(), Before: ledger.Before{Deployment: primary.ID,
-		Revision: seen.Revision, Desired: seen.Desired, Memory: seen.Memory, Host: seen.Host, Volume: seen.Volume.ID, VolumeGiB: seen.Volume.GiB}}
-	if seen.Owner != nil {
-		act.Before.Owner, act.Before.Bounds = seen.Owner.Name, seen.Owner.Bounds()
-	}
+	act := seen.Intent(do)
+	act.ID, act.IntendedAt = fmt.Sprintf("act-%d", time.Now().UnixNano()), time.Now()
 	done, err := driver.Act(ctx, seen, act, resume)
-	if err != nil || done.Undo == nil {
+	if err != nil || act.Undo == nil {
 		return done, err
 	}
-	act.Undoes = done.Undo
+	act.Undoes = act.Undo
 	return driver.Act(ctx, seen, act, false)
 }
 

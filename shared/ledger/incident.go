@@ -58,7 +58,7 @@ type Incident struct {
 	Step int `json:"step"`
 	// Tried is what was done or left out, oldest first.
 	Tried []Attempt `json:"tried,omitempty"`
-	// Undo is what must be undone before the incident ends.
+	// Undo is what must be undone before the incident ends. It is here from the intent of its act on, done or not.
 	Undo []Undo `json:"undo,omitempty"`
 	// HealthySince is since when the workload is healthy and none of its alarms is on; zero while they are not.
 	HealthySince time.Time `json:"healthySince,omitzero"`
@@ -99,6 +99,8 @@ type Attempt struct {
 	Deployment string    `json:"deployment,omitempty"`
 	At         time.Time `json:"at"`
 	EndedAt    time.Time `json:"endedAt,omitzero"`
+	// Undoes is true of an act that was to take one back.
+	Undoes bool `json:"undoes,omitempty"`
 	// Outcome is empty while the act is under way.
 	Outcome string `json:"outcome,omitempty"`
 	// Reason says what was done, and what came of it.
@@ -136,12 +138,14 @@ type Act struct {
 	ID       string `json:"id"`
 	Incident string `json:"incident"`
 	Do       string `json:"do"`
-	// Undoes is set on an act that takes one back.
+	// Undoes is set on an act that takes one back. Undo is what takes this one back, where anything does: a step outwards moves
+	// what it says.
 	Undoes *Undo `json:"undoes,omitempty"`
+	Undo   *Undo `json:"undo,omitempty"`
 	// Phase is Intended or Started.
 	Phase Phase `json:"phase"`
-	// Before is what ran before: the ID of the primary deployment, its revision, its count of tasks and the memory of each;
-	// or the host that it is about.
+	// Before is what ran before: the ID of the primary deployment, its revision and the memory of its tasks; or the host that
+	// it is about.
 	Before Before `json:"before,omitzero"`
 	// Image is where a rollback goes.
 	Image      *Image    `json:"image,omitempty"`
@@ -161,10 +165,6 @@ type Act struct {
 type Before struct {
 	Deployment string `json:"deployment,omitempty"`
 	Revision   string `json:"revision,omitempty"`
-	Desired    int    `json:"desired,omitempty"`
-	// Owner is who owns the count, where somebody does, and Bounds what it keeps the count within.
-	Owner  string `json:"owner,omitempty"`
-	Bounds Extent `json:"bounds,omitzero"`
 	// Memory is a task's memory in MiB.
 	Memory int `json:"memory,omitempty"`
 	// Host is the ID of the instance that the act is about, and Volume its data volume, of VolumeGiB.
@@ -194,7 +194,7 @@ func (r Recovery) Clone() Recovery {
 	}
 	r.Act = clonePointer(r.Act)
 	if r.Act != nil {
-		r.Act.Undoes, r.Act.Image = clonePointer(r.Act.Undoes), clonePointer(r.Act.Image)
+		r.Act.Undoes, r.Act.Undo, r.Act.Image = clonePointer(r.Act.Undoes), clonePointer(r.Act.Undo), clonePointer(r.Act.Image)
 	}
 	r.Acts = slices.Clone(r.Acts)
 	if r.Ended != nil {

@@ -261,6 +261,9 @@ func (v view) decideHealthy(incident ledger.Incident, playbook settings.Playbook
 func (v view) decideUndo(incident ledger.Incident, reason string) Decision {
 	var left string
 	for _, undo := range slices.Backward(incident.Undo) {
+		if v.seen.asBefore(undo) {
+			continue
+		}
 		if why := v.cannotUndo(incident, undo); why != "" {
 			left += "; " + undo.Do + " is not undone: " + why
 			continue
@@ -346,8 +349,12 @@ func (v view) decideIntended(act ledger.Act) Decision {
 		reason, forbidden = "it was tried since "+act.IntendedAt.UTC().Format(time.RFC3339), true
 	}
 	if forbidden {
-		return Decision{Action: Conclude, Code: Interrupted, Do: settings.Do(act.Do), Outcome: ledger.Unknown, Undo: undo,
+		ended := Decision{Action: Conclude, Code: Interrupted, Do: settings.Do(act.Do), Outcome: ledger.Unknown, Undo: undo,
 			Reason: "whoever acted died or failed, and it may not be finished: " + reason}
+		if act.Undoes != nil && undo == nil && v.seen.Exists {
+			return v.seen.leftBehind(ended, *act.Undoes, reason)
+		}
+		return ended
 	}
 	return Decision{Action: Resume, Code: Interrupted, Do: settings.Do(act.Do), Reason: "the act was intended and its actor is gone"}
 }

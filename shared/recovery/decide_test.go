@@ -275,6 +275,18 @@ func TestDecide(t *testing.T) {
 			s.configured.Stop = &settings.Stop{Who: "oncall"}
 		}, Conclude, Interrupted, "may not be finished"},
 		{"nor for ever", func(s *scene) { s.acting(settings.Restart, ledger.Intended).Deadline = noon.Add(-3 * time.Minute) }, Conclude, Interrupted, "may not be finished"},
+		{"an undo that fails for good is left to a human", func(s *scene) {
+			act := s.acting(settings.ScaleOut, ledger.Intended)
+			act.Deadline, act.Undoes = noon.Add(-3*time.Minute), &ledger.Undo{Do: "scale-out", From: 1, To: 2}
+		}, Conclude, LeftBehind, "scale-out could not be taken back: it was tried since"},
+		{"so is one that its owner forbids", func(s *scene) {
+			s.acting(settings.ScaleOut, ledger.Intended).Undoes = &ledger.Undo{Do: "scale-out", From: 1, To: 2}
+			s.seen.Settings.Playbook = ""
+		}, Conclude, LeftBehind, "no longer carries a davit/playbook tag"},
+		{"but nothing is left of a workload that is gone", func(s *scene) {
+			s.acting(settings.ScaleOut, ledger.Intended).Undoes = &ledger.Undo{Do: "scale-out", From: 1, To: 2}
+			s.seen.Exists = false
+		}, Conclude, Interrupted, "the workload is gone"},
 		{"an act whose deadline has just passed is finished", func(s *scene) {
 			s.acting(settings.Restart, ledger.Intended).Deadline = noon.Add(-2 * time.Minute)
 		}, Resume, Interrupted, ""},
@@ -301,6 +313,27 @@ func TestDecide(t *testing.T) {
 				t.Errorf("got %s %s %q, want %s %s %q", got.Action, got.Code, got.Reason, test.action, test.code, test.reason)
 			}
 		})
+	}
+}
+
+func TestWhatIsAsBeforeNeedsNoUndo(t *testing.T) {
+	for name, undo := range map[string]ledger.Undo{
+		"a count":                          {Do: "scale-out", From: 2, To: 5},
+		"a host on which things may start": {Do: "drain", Target: "i-0123"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene()
+			s.seen.Alarms["5xx"], s.seen.Admits = AlarmState{State: "OK"}, true
+			s.incident().HealthySince, s.incident().Undo = noon.Add(-3*time.Minute), []ledger.Undo{undo}
+			if got := Decide(noon, s.configured, s.record, s.fleet, s.seen, nil); got.Action != End || strings.Contains(got.Reason, "undone") {
+				t.Errorf("got %s %q", got.Action, got.Reason)
+			}
+		})
+	}
+	s := newScene()
+	s.widened(2, 10)
+	if got := Decide(noon, s.configured, s.record, s.fleet, s.seen, nil); got.Action != End || strings.Contains(got.Reason, "undone") {
+		t.Errorf("of bounds, got %s %q", got.Action, got.Reason)
 	}
 }
 

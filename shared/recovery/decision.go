@@ -73,6 +73,7 @@ const (
 	ActRefused       Code = "refused"
 	Recovered        Code = "recovered"
 	Undoing          Code = "undoing"
+	LeftBehind       Code = "left-behind"
 	LadderEnded      Code = "ladder-ended"
 	Stopped          Code = "stop"
 	Held             Code = "hold"
@@ -139,6 +140,10 @@ type Observation struct {
 	// group is whole without it.
 	Drained  bool
 	Replaced bool
+	// Admits is true of a host on which things may start, as its cluster says; Refill is the command by which a human lets
+	// them, where they may not.
+	Admits bool
+	Refill string
 	// Evicts is true of a host whose drain is under way and goes on only if it is asked for again: a disruption budget lets
 	// a few pods go at a time.
 	Evicts bool
@@ -187,6 +192,8 @@ type Decision struct {
 	Undo *ledger.Undo `json:"undo,omitempty"`
 	// Outcome completes a Conclude.
 	Outcome string `json:"outcome,omitempty"`
+	// Command is what a human can run next, where the decision leaves something to one.
+	Command string `json:"command,omitempty"`
 	// Again is when to look again.
 	Again time.Duration `json:"again,omitempty"`
 }

@@ -14,8 +14,6 @@ type Done struct {
 	Deployment string
 	// Text says what was done, in words without a full stop.
 	Text string
-	// Undo is what takes it back, where that makes sense.
-	Undo *ledger.Undo
 }
 
 // Driver remedies one kind of workload. A platform is added by implementing it.

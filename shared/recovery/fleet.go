@@ -36,7 +36,7 @@ func (s *step) changeFleet(ctx context.Context, change func(fleet *ledger.Fleet)
 }
 
 // reserve takes a slot for the act. The guards are asked again on the fleet as it is now, if somebody else was faster.
-func (s *step) reserve(ctx context.Context, act *ledger.Act) error {
+func (s *step) reserve(ctx context.Context, act ledger.Act) error {
 	var later error
 	err := s.changeFleet(ctx, func(fleet *ledger.Fleet) bool {
 		now := view{now: act.IntendedAt, limits: s.limits(), fleet: *fleet, seen: s.look.seen}

@@ -126,7 +126,7 @@ func (v view) actsOfTheDay() []time.Time {
 func (v view) tried(incident ledger.Incident) []time.Time {
 	var times []time.Time
 	for _, attempt := range incident.Tried {
-		if attempt.Act != "" && attempt.Outcome != ledger.Undone {
+		if attempt.Act != "" && !attempt.Undoes {
 			times = append(times, attempt.At)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 
 	"davit/shared/ledger"
 	"davit/shared/rollout"
-	"davit/shared/scaling"
 )
 
 // Outwards is a step outwards, or one that is taken back: it moves the count where nobody owns that, and the bounds of
@@ -13,27 +12,25 @@ import (
 type Outwards struct {
 	// Unit is what the count is called: "desired count".
 	Unit string
-	// By is how many more there are to be.
-	By int
 	// Set moves the lever to the extent.
 	Set func(lever ledger.Lever, to ledger.Extent) error
 }
 
-// Take does what the act says, and answers how it is taken back. What somebody else moved since the intent is left: an act is
-// finished minutes later where its first actor died.
+// Take does what the act says. What somebody else moved since the intent is left: an act is finished minutes later where its
+// first actor died.
 func (o Outwards) Take(seen Observation, act ledger.Act) (Done, error) {
 	if undo := act.Undoes; undo != nil {
 		return o.takeBack(seen, *undo)
 	}
-	wanted := act.Before.Desired + o.By
-	if name := act.Before.Owner; name != "" {
-		from := act.Before.Bounds
-		to := scaling.Owner{Min: from.Min, Max: from.Max}.Keeping(wanted)
-		return Done{Text: fmt.Sprintf("moved the bounds of %s, which owns the %s, from %s to %s", name, o.Unit, span(from), span(to)),
-			Undo: &ledger.Undo{Do: act.Do, Owner: name, FromBounds: from, ToBounds: to}}, o.moveBounds(seen, name, from, to)
+	step := act.Undo
+	if step == nil {
+		return Done{}, rollout.Refusef("its intent does not say what to set the %s to", o.Unit)
 	}
-	return Done{Text: fmt.Sprintf("set the %s from %d to %d", o.Unit, act.Before.Desired, wanted),
-		Undo: &ledger.Undo{Do: act.Do, From: act.Before.Desired, To: wanted}}, o.moveCount(seen, act.Before.Desired, wanted)
+	if step.Owner != "" {
+		return Done{Text: fmt.Sprintf("moved the bounds of %s, which owns the %s, from %s to %s", step.Owner, o.Unit, span(step.FromBounds), span(step.ToBounds))},
+			o.moveBounds(seen, step.Owner, step.FromBounds, step.ToBounds)
+	}
+	return Done{Text: fmt.Sprintf("set the %s from %d to %d", o.Unit, step.From, step.To)}, o.moveCount(seen, step.From, step.To)
 }
 
 func (o Outwards) takeBack(seen Observation, undo ledger.Undo) (Done, error) {
@@ -66,6 +63,3 @@ func (o Outwards) moveCount(seen Observation, from, to int) error {
 }
 
 func span(bounds ledger.Extent) string { return fmt.Sprintf("%d to %d", bounds.Min, bounds.Max) }
-
-// Quarter is a step of services: a quarter more, one at least.
-func Quarter(desired int) int { return max(1, desired/4) }

@@ -10,14 +10,10 @@ import (
 )
 
 func TestAStepOutwardsLeavesWhatSomebodyElseMovedMeanwhile(t *testing.T) {
-	counted := ledger.Act{Do: "scale-out", Before: ledger.Before{Desired: 2}}
-	owned := ledger.Act{Do: "scale-out", Before: ledger.Before{Desired: 2, Owner: "a policy", Bounds: ledger.Extent{Min: 1, Max: 9}}}
-	back := func(act ledger.Act, undo ledger.Undo) ledger.Act {
-		act.Undoes = &undo
-		return act
-	}
-	countedBack := back(counted, ledger.Undo{Do: "scale-out", From: 2, To: 3})
-	ownedBack := back(owned, ledger.Undo{Do: "scale-out", Owner: "a policy", FromBounds: ledger.Extent{Min: 1, Max: 9}, ToBounds: ledger.Extent{Min: 3, Max: 9}})
+	count := &ledger.Undo{Do: "scale-out", From: 2, To: 3}
+	bounds := &ledger.Undo{Do: "scale-out", Owner: "a policy", FromBounds: ledger.Extent{Min: 1, Max: 9}, ToBounds: ledger.Extent{Min: 3, Max: 9}}
+	counted, owned := ledger.Act{Do: "scale-out", Undo: count}, ledger.Act{Do: "scale-out", Undo: bounds}
+	countedBack, ownedBack := ledger.Act{Do: "scale-out", Undoes: count}, ledger.Act{Do: "scale-out", Undoes: bounds}
 	owner := func(least, most int) *scaling.Owner { return &scaling.Owner{Name: "a policy", Min: least, Max: most} }
 	for _, test := range []struct {
 		name    string
@@ -38,13 +34,14 @@ func TestAStepOutwardsLeavesWhatSomebodyElseMovedMeanwhile(t *testing.T) {
 		{"bounds that somebody moved", owned, 2, owner(1, 4), false},
 		{"bounds whose owner is gone", owned, 2, nil, false},
 		{"bounds to take back", ownedBack, 2, owner(3, 9), true},
+		{"a count of an intent that names none", ledger.Act{Do: "scale-out"}, 2, nil, false},
 		{"bounds to take back that somebody moved", ownedBack, 2, owner(3, 4), false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			set := false
 			seen := Observation{Owner: test.owner}
 			seen.Desired = test.desired
-			_, err := Outwards{Unit: "desired count", By: 1, Set: func(ledger.Lever, ledger.Extent) error { set = true; return nil }}.Take(seen, test.act)
+			_, err := Outwards{Unit: "desired count", Set: func(ledger.Lever, ledger.Extent) error { set = true; return nil }}.Take(seen, test.act)
 			var refused *rollout.Refused
 			if set != test.sets || errors.As(err, &refused) == test.sets {
 				t.Errorf("it set: %t, and answered %v", set, err)

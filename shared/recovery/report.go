@@ -34,6 +34,8 @@ func announcement(kind kind, current look, incident ledger.Incident, decision De
 		detail.Tried = append(detail.Tried, Describe(attempt))
 	}
 	switch {
+	case decision.Command != "":
+		detail.Command = decision.Command
 	case kind != over && decision.Code == Stopped:
 		detail.Command = "davit start"
 	case kind == denied && decision.Code == Held:
@@ -45,6 +47,9 @@ func announcement(kind kind, current look, incident ledger.Incident, decision De
 // Describe is an attempt in a line.
 func Describe(attempt ledger.Attempt) string {
 	line := attempt.Do + " at " + attempt.At.UTC().Format(time.TimeOnly)
+	if attempt.Undoes && attempt.Outcome != ledger.Undone {
+		line = "undoing " + line
+	}
 	switch attempt.Outcome {
 	case ledger.LeftOut:
 		line = attempt.Do + " was left out"

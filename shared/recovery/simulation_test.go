@@ -118,6 +118,8 @@ type world struct {
 	done       map[string]int
 	told       map[string]int
 	effects    int
+	// pages are what humans were told, but for ends.
+	pages []davit.Incident
 	// pressed is how often more left a host because it was asked for again.
 	pressed int
 }
@@ -467,6 +469,14 @@ func (w *world) check() {
 	for reference := range w.acting {
 		w.violate("%s is acted on at rest", reference)
 	}
+	for reference, service := range w.services {
+		told := slices.ContainsFunc(w.pages, func(page davit.Incident) bool {
+			return page.Code == string(LeftBehind) && page.Workload == reference.String()
+		})
+		if !w.record(reference).Open() && service.desired != 2 && !told {
+			w.violate("%s is left with %d tasks", reference, service.desired)
+		}
+	}
 	if w.storms > 0 && w.told[davit.DetailTypeStorm] == 0 {
 		w.violate("there were %d storms, and nobody was told", w.storms)
 	}
@@ -545,7 +555,7 @@ func (s *modelService) observe(w *world) Observation {
 			Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@" + s.running}}}
 	if s.host {
 		seen.Drained, seen.Replaced, seen.Healthy, seen.Host = s.drained, s.replaced, !s.broken && s.kept == 0 || s.replaced, s.reference.Name()
-		seen.Evicts = s.kept > 0
+		seen.Evicts, seen.Admits = s.kept > 0, !s.cordoned && !s.replaced
 		seen.Deployments, seen.Containers, seen.Settings.Policy = nil, nil, ""
 		seen.Cannot = map[settings.Do]string{settings.Rollback: "it is a host", settings.Restart: "it is a host", settings.ScaleOut: "it is a host"}
 	}
@@ -580,8 +590,10 @@ func (d modelDriver) Act(_ context.Context, seen Observation, act ledger.Act, re
 
 func (d modelDriver) already(service *modelService, act ledger.Act) bool {
 	switch do := settings.Do(act.Do); {
+	case do == settings.ScaleOut && act.Undoes != nil:
+		return service.desired == act.Undoes.From
 	case do == settings.ScaleOut:
-		return service.desired != act.Before.Desired
+		return service.desired == act.Undo.To
 	case do == settings.Drain:
 		return service.cordoned != (act.Undoes != nil)
 	case do == settings.ReplaceHosts:
@@ -599,7 +611,7 @@ func (d modelDriver) apply(service *modelService, act ledger.Act, already bool) 
 		service.desired = act.Undoes.From
 		return Done{Text: "scaled in"}, nil
 	case do == settings.ScaleOut:
-		service.desired = act.Before.Desired + 1
+		service.desired = act.Undo.To
 	case !already:
 		w.deploy(service, false)
 	}
@@ -610,7 +622,7 @@ func (d modelDriver) apply(service *modelService, act ledger.Act, already bool) 
 		service.broken = false
 	}
 	if do == settings.ScaleOut {
-		return Done{Text: "scaled out", Undo: &ledger.Undo{Do: act.Do, From: act.Before.Desired, To: service.desired}}, nil
+		return Done{Text: "scaled out"}, nil
 	}
 	if w.random.IntN(20) == 0 && !already {
 		return Done{Deployment: service.primary.ID}, nil
@@ -641,7 +653,7 @@ func (d modelDriver) applyToHost(service *modelService, act ledger.Act) (Done, e
 		}
 	}
 	service.drained = service.kept == 0
-	return Done{Text: "drained", Undo: &ledger.Undo{Do: act.Do, Target: service.reference.Name()}}, nil
+	return Done{Text: "drained"}, nil
 }
 
 type modelAlarms struct{ world *world }
@@ -681,6 +693,9 @@ func (r modelReporter) Report(_ context.Context, announcements ...ledger.Announc
 		for _, announcement := range announcements {
 			r.world.told[announcement.DetailType+" "+announcement.Detail.Incident]++
 			r.world.told[announcement.DetailType]++
+			if announcement.DetailType == davit.DetailTypeIncidentPaged {
+				r.world.pages = append(r.world.pages, announcement.Detail)
+			}
 		}
 	}
 	if r.world.planted == pagesAreSwallowed {

@@ -226,42 +226,37 @@ func (s *step) holdUp(ctx context.Context) error {
 // try takes the next step, or undoes one: a slot of the fleet, the intent, the act, and what came of it.
 func (s *step) try(ctx context.Context) error {
 	decision, now := s.look.decision, s.reconciler.Now()
-	act := &ledger.Act{ID: actID(s.record, decision), Incident: decision.Incident, Do: string(decision.Do), Undoes: decision.Undo,
-		Phase: ledger.Intended, Image: decision.Image, IntendedAt: now, Lease: s.reconciler.lease(ctx),
-		Deadline: now.Add(decision.Timeout), Before: s.before()}
+	act := s.look.seen.Intent(decision.Do)
+	if decision.Action == TakeBack {
+		act.Undoes, act.Undo = decision.Undo, nil
+	}
+	act.ID, act.Incident, act.Image = actID(s.record, decision), decision.Incident, decision.Image
+	act.IntendedAt, act.Lease, act.Deadline = now, s.reconciler.lease(ctx), now.Add(decision.Timeout)
 	if err := s.reserve(ctx, act); err != nil {
 		return err
 	}
 	incident := s.incident()
 	incident.Waits, incident.WaitReason, incident.WaitsSince = "", "", time.Time{}
-	incident.Tried = append(incident.Tried, ledger.Attempt{Do: act.Do, Act: act.ID, At: now, Reason: decision.Reason})
+	incident.Tried = append(incident.Tried, ledger.Attempt{Do: act.Do, Act: act.ID, At: now, Undoes: act.Undoes != nil, Reason: decision.Reason})
 	if act.Undoes != nil {
-		at := slices.Index(incident.Undo, *act.Undoes)
-		incident.Undo = slices.Delete(incident.Undo, at, at+1)
-		incident.Tried[len(incident.Tried)-1].Outcome = ledger.Undone
+		incident.Undo = slices.DeleteFunc(incident.Undo, func(undo ledger.Undo) bool {
+			return undo == *act.Undoes || s.look.seen.asBefore(undo)
+		})
 	} else {
 		s.record.Recovery.Acts = append(recent(s.record.Recovery.Acts, now), now)
+	}
+	if act.Undo != nil {
+		incident.Undo = append(incident.Undo, *act.Undo)
 	}
 	if decision.Image != nil {
 		s.record.Request = &ledger.Request{Image: *decision.Image, Who: Who, Override: true, At: now,
 			Why: fmt.Sprintf("%s (%s)", incident.Cause, incident.ID)}
 	}
-	s.record.Recovery.Act = act
+	s.record.Recovery.Act = &act
 	if err := s.writeAbout(ctx); err != nil {
 		return err
 	}
 	return s.perform(ctx, false)
-}
-
-func (s *step) before() ledger.Before {
-	seen := s.look.seen
-	primary, _ := seen.Primary()
-	before := ledger.Before{Deployment: primary.ID, Revision: seen.Revision, Desired: seen.Desired, Memory: seen.Memory, Host: seen.Host,
-		Volume: seen.Volume.ID, VolumeGiB: seen.Volume.GiB}
-	if owner := seen.Owner; owner != nil {
-		before.Owner, before.Bounds = owner.Name, owner.Bounds()
-	}
-	return before
 }
 
 func recent(times []time.Time, now time.Time) []time.Time {
@@ -301,7 +296,7 @@ func (s *step) perform(ctx context.Context, resumed bool) error {
 	act := s.record.Recovery.Act
 	done, err := s.do(ctx, *act, resumed)
 	if reason, no := rollout.Refusal(err); no {
-		s.look.decision.Code, s.look.decision.Outcome, s.look.decision.Reason = ActRefused, ledger.Refused, reason
+		s.look.decision = s.look.seen.refused(s.look.decision, *act, reason)
 		return s.conclude(ctx)
 	}
 	if err != nil {
@@ -314,9 +309,6 @@ func (s *step) perform(ctx context.Context, resumed bool) error {
 	incident := s.incident()
 	if at := attemptOf(incident, act.ID); at >= 0 {
 		incident.Tried[at].Deployment, incident.Tried[at].Reason = done.Deployment, done.Text
-	}
-	if done.Undo != nil && act.Undoes == nil {
-		incident.Undo = append(incident.Undo, *done.Undo)
 	}
 	return s.tell(ctx, *incident, acted)
 }
@@ -344,7 +336,11 @@ func (s *step) conclude(ctx context.Context) error {
 	if at := attemptOf(incident, act.ID); at >= 0 {
 		attempt := &incident.Tried[at]
 		attempt.EndedAt, attempt.Outcome = now, decision.Outcome
-		attempt.Reason = joinReasons(attempt.Reason, decision.Outcome, decision.Reason)
+		if attempt.Reason == "" || act.Undoes != nil {
+			attempt.Reason = decision.Reason
+		} else {
+			attempt.Reason += "; " + decision.Reason
+		}
 	}
 	if act.Undoes == nil {
 		incident.Step++
@@ -360,8 +356,11 @@ func (s *step) conclude(ctx context.Context) error {
 		incident.HealthySince = now
 	}
 	s.record.Recovery.Act = nil
-	if decision.Outcome == ledger.Refused {
-		s.record.Recovery.Announcements.Leave(s.reconciler.Now(), announcement(denied, s.look, *incident, s.look.decision))
+	switch {
+	case decision.Code == LeftBehind:
+		s.leave(*incident, paged)
+	case decision.Outcome == ledger.Refused:
+		s.leave(*incident, denied)
 	}
 	if err := s.writeAbout(ctx); err != nil {
 		return err
@@ -370,13 +369,6 @@ func (s *step) conclude(ctx context.Context) error {
 		return err
 	}
 	return s.announce(ctx)
-}
-
-func joinReasons(did, outcome, reason string) string {
-	if did == "" || outcome == ledger.Undone {
-		return reason
-	}
-	return did + "; " + reason
 }
 
 func (s *step) page(ctx context.Context) error {
@@ -405,11 +397,16 @@ func (s *step) end(ctx context.Context) error {
 // tell writes the record with what must be told of it, and then tells. The fence comes first, so that of two who saw the
 // same one tells it; what a crash leaves untold stands in the record.
 func (s *step) tell(ctx context.Context, incident ledger.Incident, kind kind) error {
-	s.record.Recovery.Announcements.Leave(s.reconciler.Now(), announcement(kind, s.look, incident, s.look.decision))
+	s.leave(incident, kind)
 	if err := s.writeAbout(ctx); err != nil {
 		return err
 	}
 	return s.announce(ctx)
+}
+
+// leave puts what must be told into the record.
+func (s *step) leave(incident ledger.Incident, kind kind) {
+	s.record.Recovery.Announcements.Leave(s.reconciler.Now(), announcement(kind, s.look, incident, s.look.decision))
 }
 
 // announce tells what has been written.

@@ -3,6 +3,7 @@ package recovery
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,6 +130,98 @@ type unable struct {
 
 func (u unable) Act(context.Context, Observation, ledger.Act, bool) (Done, error) {
 	return Done{}, u.err
+}
+
+// unheard is a driver whose acts are done, and whose answers are lost.
+type unheard struct{ Driver }
+
+func (u unheard) Act(ctx context.Context, seen Observation, act ledger.Act, resume bool) (Done, error) {
+	_, err := u.Driver.Act(ctx, seen, act, resume)
+	return Done{}, errors.Join(err, errServer)
+}
+
+func TestAStepWhoseOutcomeNobodySawIsTakenBack(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		held bool
+	}{
+		{"one that is given up", false},
+		{"one that a hold interrupts", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w, service := calm(t)
+			w.change(service.reference, func(record *ledger.Record) { record.Recovery.Incidents[0].Step = 2 })
+			driver := w.reconciler.Drivers[workload.ECS]
+			w.reconciler.Drivers[workload.ECS] = unheard{driver}
+			for range 10 {
+				w.now = w.now.Add(time.Minute)
+				service.held = test.held && service.desired == 3
+				_, _ = w.look(service, nil) // That the act fails comes back as an error.
+			}
+			tried := w.record(service.reference).Recovery.Incidents[0].Tried
+			if len(tried) < 2 || tried[1].Do != string(settings.ScaleOut) || tried[1].Outcome != ledger.Unknown || service.desired != 3 {
+				t.Fatalf("there are %d after %+v", service.desired, tried)
+			}
+			w.reconciler.Drivers[workload.ECS] = driver
+			service.broken, service.held = false, false
+			for range 10 {
+				w.now = w.now.Add(time.Minute)
+				if _, err := w.look(service, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if record := w.record(service.reference); service.desired != 2 || record.Open() {
+				t.Errorf("there are %d, and the incidents are %+v", service.desired, record.Recovery.Incidents)
+			}
+		})
+	}
+}
+
+// scaledOut is a calm world whose service is well again after a scale-out that is yet to be taken back.
+func scaledOut(t *testing.T) (*world, *modelService) {
+	t.Helper()
+	w, service := calm(t)
+	service.broken, service.desired = false, 3
+	w.change(service.reference, func(record *ledger.Record) {
+		record.Recovery.Incidents[0].Undo = []ledger.Undo{{Do: string(settings.ScaleOut), From: 2, To: 3}}
+	})
+	return w, service
+}
+
+func TestAnUndoThatCannotBeDoneIsToldOnceToAHuman(t *testing.T) {
+	const command = "aws ecs update-service --cluster production --service web-1 --desired-count 2"
+	for _, test := range []struct {
+		name, cause string
+		err         error
+		paged       bool
+	}{
+		{"one that is refused", "the service is gone", rollout.Refusef("the service is gone"), false},
+		{"one that IAM denies", "ecs:UpdateService", &rollout.Denied{Action: "ecs:UpdateService", Resource: "*", Err: errors.New("AccessDenied")}, false},
+		{"one that fails whatever it is", "it was tried since", errors.New("401 Unauthorized"), false},
+		{"one of an incident that paged before", "no", rollout.Refusef("no"), true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w, service := scaledOut(t)
+			if test.paged {
+				w.change(service.reference, func(record *ledger.Record) { record.Recovery.Incidents[0].PagedAt = w.now })
+			}
+			w.reconciler.Drivers[workload.ECS] = unable{modelDriver{w}, test.err}
+			for range 40 {
+				w.now = w.now.Add(time.Minute)
+				_, _ = w.look(service, nil) // That the act fails comes back as an error.
+			}
+			if record := w.record(service.reference); record.Open() {
+				t.Errorf("it is still at it: %+v", record.Recovery)
+			}
+			if len(w.pages) != 1 {
+				t.Fatalf("a human was told %d times: %+v", len(w.pages), w.pages)
+			}
+			if page := w.pages[0]; page.Code != string(LeftBehind) || page.Command != command || !strings.Contains(page.Reason, "scale-out could not be taken back: ") ||
+				!strings.Contains(page.Reason, test.cause) {
+				t.Errorf("a human was told %+v", page)
+			}
+		})
+	}
 }
 
 // mute is a reporter that cannot tell.

@@ -202,7 +202,7 @@ func (r Remedies) Act(ctx context.Context, seen recovery.Observation, act ledger
 
 // scaleOut adds a quarter to the count, or has its owner do so.
 func (r Remedies) scaleOut(ctx context.Context, seen recovery.Observation, act ledger.Act) (recovery.Done, error) {
-	step := recovery.Outwards{Unit: "desired count", By: recovery.Quarter(act.Before.Desired), Set: func(lever ledger.Lever, to ledger.Extent) error {
+	step := recovery.Outwards{Unit: "desired count", Set: func(lever ledger.Lever, to ledger.Extent) error {
 		if lever == ledger.LeverBounds {
 			return r.bounds.Set(ctx, scaling.Observation{Workload: seen.Workload}, lever, "", to)
 		}

@@ -82,9 +82,9 @@ func (r *rig) act(t *testing.T, seen recovery.Observation, act ledger.Act) recov
 }
 
 func intent(seen recovery.Observation, do settings.Do) ledger.Act {
-	primary, _ := seen.Primary()
-	return ledger.Act{ID: "act-1", Do: string(do), IntendedAt: time.Now(),
-		Before: ledger.Before{Deployment: primary.ID, Desired: seen.Desired, Memory: seen.Memory}}
+	act := seen.Intent(do)
+	act.ID, act.IntendedAt = "act-1", time.Now()
+	return act
 }
 
 // replicated are the kinds that have a count, and what their spec needs beside it.
@@ -118,16 +118,16 @@ func TestARemedyRestartsAndScalesOutAndBack(t *testing.T) {
 				t.Errorf("the restart was %+v, and it is seen as %+v", restarted, seen)
 			}
 
-			out := r.act(t, seen, intent(seen, settings.ScaleOut))
-			if want := (ledger.Undo{Do: string(settings.ScaleOut), From: 2, To: 3}); out.Undo == nil || *out.Undo != want {
-				t.Fatalf("the undo of %q is %+v", out.Text, out.Undo)
+			undo := intent(seen, settings.ScaleOut)
+			out := r.act(t, seen, undo)
+			if want := (ledger.Undo{Do: string(settings.ScaleOut), From: 2, To: 3}); undo.Undo == nil || *undo.Undo != want {
+				t.Fatalf("the undo of %q is %+v", out.Text, undo.Undo)
 			}
 			r.ready(t, web)
 			if seen = r.suffers(t, web); seen.Desired != 3 || seen.Running != 3 || !seen.Healthy {
 				t.Errorf("a step out it is seen as %+v", seen)
 			}
-			undo := intent(seen, settings.ScaleOut)
-			undo.Undoes = out.Undo
+			undo.Undoes = undo.Undo
 			r.act(t, seen, undo)
 			r.ready(t, web)
 			if seen = r.suffers(t, web); seen.Desired != 2 {
@@ -167,7 +167,7 @@ func TestARemedyRaisesTheMemoryOfWhatWasKilledForIt(t *testing.T) {
 	r.annotate(t, web, "davit/memory-limit=320")
 	seen = r.suffers(t, web)
 	raised := r.act(t, seen, intent(seen, settings.RaiseMemory))
-	if raised.Undo != nil || !strings.Contains(raised.Text, "of container proxy from 256 to 320 MiB") {
+	if !strings.Contains(raised.Text, "of container proxy from 256 to 320 MiB") {
 		t.Errorf("it did %+v", raised)
 	}
 	want := `{"limits":{"memory":"256Mi"}} {"limits":{"cpu":"1","memory":"320Mi"},"requests":{"memory":"160Mi"}}`
@@ -337,7 +337,6 @@ func TestARemedyMovesTheBoundsOfAnAutoscalerAndBack(t *testing.T) {
 	r.on.Kubectl(t, "-n", r.namespace, "annotate", "hpa", "shopping", "davit/playbook=default")
 	seen := r.suffers(t, web)
 	step := intent(seen, settings.ScaleOut)
-	step.Before.Owner, step.Before.Bounds = seen.Owner.Name, seen.Owner.Bounds()
 	bounds := func() string {
 		return r.on.Kubectl(t, "-n", r.namespace, "get", "hpa", "shopping", "-o", "jsonpath={.spec.minReplicas} {.spec.maxReplicas}")
 	}
@@ -354,13 +353,13 @@ func TestARemedyMovesTheBoundsOfAnAutoscalerAndBack(t *testing.T) {
 	done := act(step)
 	want := ledger.Undo{Do: string(settings.ScaleOut), Owner: "the HorizontalPodAutoscaler shopping", FromBounds: ledger.Extent{Min: 1, Max: 2},
 		ToBounds: ledger.Extent{Min: 3, Max: 3}}
-	if have := bounds(); have != "3 3" || done.Undo == nil || *done.Undo != want || !strings.Contains(done.Text, "HorizontalPodAutoscaler shopping, which owns") {
-		t.Errorf("the bounds are %s after %q, and the undo is %+v", have, done.Text, done.Undo)
+	if have := bounds(); have != "3 3" || step.Undo == nil || *step.Undo != want || !strings.Contains(done.Text, "HorizontalPodAutoscaler shopping, which owns") {
+		t.Errorf("the bounds are %s after %q, and the undo is %+v", have, done.Text, step.Undo)
 	}
 	if count := r.get(t, web, ".spec.replicas"); count != "2" {
 		t.Errorf("the count is %s", count)
 	}
-	step.Undoes = done.Undo
+	step.Undoes = step.Undo
 	if act(step); bounds() != "1 2" {
 		t.Errorf("taken back the bounds are %s", bounds())
 	}

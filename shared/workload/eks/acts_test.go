@@ -164,9 +164,9 @@ func (p *peer) at(path ...string) any {
 }
 
 func act(seen recovery.Observation, do settings.Do) ledger.Act {
-	primary, _ := seen.Primary()
-	return ledger.Act{ID: "act-1", Do: string(do), IntendedAt: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC),
-		Before: ledger.Before{Deployment: primary.ID, Desired: seen.Desired, Memory: seen.Memory}}
+	intent := seen.Intent(do)
+	intent.ID, intent.IntendedAt = "act-1", time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	return intent
 }
 
 func observe(t *testing.T, driver *Driver, reference workload.Reference) recovery.Observation {
@@ -218,12 +218,12 @@ func TestARestartIsThatOfKubectl(t *testing.T) {
 func TestTheCountGoesByItsSubresourceAndBack(t *testing.T) {
 	p, driver, reference := newPeer(t, 8, document{"davit/playbook": "default"})
 	seen := observe(t, driver, reference)
-	done := twice(t, p, driver, seen, act(seen, settings.ScaleOut))
-	if replicas := p.at("spec", "replicas"); replicas != float64(10) || done.Undo == nil || *done.Undo != (ledger.Undo{Do: "scale-out", From: 8, To: 10}) {
-		t.Errorf("there are %v replicas, and the undo is %+v", replicas, done.Undo)
-	}
 	undo := act(seen, settings.ScaleOut)
-	undo.Undoes = done.Undo
+	twice(t, p, driver, seen, undo)
+	if replicas := p.at("spec", "replicas"); replicas != float64(10) || undo.Undo == nil || *undo.Undo != (ledger.Undo{Do: "scale-out", From: 8, To: 10}) {
+		t.Errorf("there are %v replicas, and the undo is %+v", replicas, undo.Undo)
+	}
+	undo.Undoes = undo.Undo
 	twice(t, p, driver, seen, undo)
 	if replicas := p.at("spec", "replicas"); replicas != float64(8) {
 		t.Errorf("there are %v replicas", replicas)

@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"davit/shared/backoff"
-	"davit/shared/ledger"
 	"davit/shared/names"
 	"davit/shared/recovery"
 	"davit/shared/rollout"
@@ -290,7 +289,7 @@ func TestAHostOfAClusterIsDrainedTakenBackAndReplaced(t *testing.T) {
 	first, second := r.nodeOf(t, "a", host.Name()), r.nodeOf(t, "b", "i-0ffffffffffffffff")
 	r.crowd(t, image, first)
 	seen := observe()
-	if !seen.Exists || !seen.OptedIn() || !seen.Healthy || seen.Drained || seen.Evicts || seen.Cannot[settings.Drain] != "" {
+	if !seen.Exists || !seen.OptedIn() || !seen.Healthy || seen.Drained || seen.Evicts || !seen.Admits || seen.Cannot[settings.Drain] != "" {
 		t.Fatalf("it is seen as %+v", seen)
 	}
 	r.status(t, first, "Unknown", "Kubelet stopped posting node status.")
@@ -299,19 +298,20 @@ func TestAHostOfAClusterIsDrainedTakenBackAndReplaced(t *testing.T) {
 	}
 	r.status(t, first, "True", "")
 
-	act := ledger.Act{ID: "act-1", Do: string(settings.Drain), IntendedAt: time.Now(), Before: ledger.Before{Host: seen.Host}}
+	act := seen.Intent(settings.Drain)
+	act.ID, act.IntendedAt = "act-1", time.Now()
 	done, err := driver.Act(t.Context(), seen, act, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(done.Text, "cordoned the node "+first) || !strings.Contains(done.Text, "4 may not yet") || done.Undo == nil || done.Undo.Target != host.Name() {
-		t.Errorf("it did %+v", done)
+	if !strings.Contains(done.Text, "cordoned the node "+first) || !strings.Contains(done.Text, "4 may not yet") || act.Undo == nil || act.Undo.Target != host.Name() {
+		t.Errorf("it did %+v, and the undo is %+v", done, act.Undo)
 	}
-	if seen = observe(); !seen.Evicts || seen.Drained || seen.Healthy || !strings.Contains(seen.Why, "4 pods are yet to leave it") {
+	if seen = observe(); !seen.Evicts || seen.Drained || seen.Healthy || seen.Admits || seen.Refill != "kubectl uncordon "+first || !strings.Contains(seen.Why, "4 pods are yet to leave it") {
 		t.Errorf("while its pods may not leave it is seen as %+v", seen)
 	}
 	undo := act
-	undo.Undoes = done.Undo
+	undo.Undoes = act.Undo
 	if _, err := driver.Act(t.Context(), seen, undo, false); err != nil || r.cordoned(t, first) {
 		t.Errorf("taken back it is cordoned: %t, %v", r.cordoned(t, first), err)
 	}
@@ -363,7 +363,8 @@ func TestAHostWhoseNodeDidNotOptInIsNotDrainedAndReplacedAllTheSame(t *testing.T
 	if why := seen.Cannot[settings.Drain]; !strings.Contains(why, "label it davit/playbook") {
 		t.Errorf("it cannot be drained for %q", why)
 	}
-	act := ledger.Act{ID: "act-1", Do: string(settings.Drain), IntendedAt: time.Now(), Before: ledger.Before{Host: seen.Host}}
+	act := seen.Intent(settings.Drain)
+	act.ID, act.IntendedAt = "act-1", time.Now()
 	var refusal *rollout.Refused
 	if _, err := driver.Act(t.Context(), seen, act, false); !errors.As(err, &refusal) || !strings.Contains(err.Error(), "label it davit/playbook") {
 		t.Errorf("draining is answered with %v", err)

@@ -140,7 +140,7 @@ func (r Remedies) act(ctx context.Context, seen recovery.Observation, act ledger
 		done.Text = "restarted its pods, as template " + done.Deployment
 		return done, err
 	case do == settings.ScaleOut:
-		step := recovery.Outwards{Unit: "count of replicas", By: recovery.Quarter(act.Before.Desired), Set: func(lever ledger.Lever, to ledger.Extent) error {
+		step := recovery.Outwards{Unit: "count of replicas", Set: func(lever ledger.Lever, to ledger.Extent) error {
 			if lever == ledger.LeverBounds {
 				return r.driver.setBounds(ctx, seen.Workload, to)
 			}

@@ -8,10 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"davit/shared/ledger"
 	"davit/shared/recovery"
 	"davit/shared/rollout"
-	"davit/shared/settings"
 )
 
 const (
@@ -27,6 +25,9 @@ type containerInstance struct {
 	// tasks run on it, or are about to.
 	tasks int
 }
+
+// admits tells whether tasks may start on it.
+func (c containerInstance) admits() bool { return c.status == active }
 
 // drained tells whether nothing runs on it any more, and nothing may.
 func (c containerInstance) drained() bool { return c.ARN != "" && c.status == draining && c.tasks == 0 }
@@ -85,8 +86,7 @@ func (d *Driver) drain(ctx context.Context, host string) (recovery.Done, error) 
 	if err := d.setStatus(ctx, found, types.ContainerInstanceStatusDraining); err != nil {
 		return recovery.Done{}, err
 	}
-	return recovery.Done{Text: fmt.Sprintf("drained %s, on which %d tasks ran", host, found.tasks),
-		Undo: &ledger.Undo{Do: string(settings.Drain), Target: host}}, nil
+	return recovery.Done{Text: fmt.Sprintf("drained %s, on which %d tasks ran", host, found.tasks)}, nil
 }
 
 // takeBack lets tasks start on the host again.

@@ -104,6 +104,7 @@ func (d *Driver) Observe(ctx context.Context, reference workload.Reference) (rec
 	} else {
 		seen.Drained = found.container.drained() || found.worker.drained()
 		seen.Evicts = found.worker.evicts()
+		seen.Admits, seen.Refill = found.container.admits() || found.worker.admits(), found.refill()
 		seen.Replaced, seen.Healthy, seen.Why = found.health()
 	}
 	seen.Volume, err = found.node.volume()
@@ -167,6 +168,17 @@ func (p place) health() (replaced, healthy bool, why string) {
 		return false, false, fmt.Sprintf("%d pods are yet to leave it", p.worker.Pods)
 	}
 	return false, true, ""
+}
+
+// refill is the command by which a human lets things start on a host again.
+func (p place) refill() string {
+	switch {
+	case p.worker.Cordoned:
+		return "kubectl uncordon " + p.worker.Name
+	case p.container.status == draining:
+		return fmt.Sprintf("aws ecs update-container-instances-state --cluster %s --container-instances %s --status ACTIVE", p.container.cluster, p.container.ARN)
+	}
+	return ""
 }
 
 // cannot has the reasons for which a step cannot be taken; noVolume is why there is no step for the data volume.
@@ -241,7 +253,7 @@ func (d *Driver) act(ctx context.Context, seen recovery.Observation, act ledger.
 	case do == settings.ReplaceHosts:
 		return d.replace(ctx, act.Before.Host)
 	case do == settings.ScaleOut:
-		step := recovery.Outwards{Unit: "desired capacity", By: 1, Set: func(lever ledger.Lever, to ledger.Extent) error {
+		step := recovery.Outwards{Unit: "desired capacity", Set: func(lever ledger.Lever, to ledger.Extent) error {
 			return d.clients.Sizes.Set(ctx, scaling.Observation{Workload: seen.Workload}, lever, "", to)
 		}}
 		return step.Take(seen, act)

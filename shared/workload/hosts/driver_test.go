@@ -112,8 +112,8 @@ func (s *site) act(seen recovery.Observation, do settings.Do) (recovery.Done, le
 	if why := seen.Cannot[do]; why != "" {
 		s.t.Fatalf("%s cannot %s: %s", seen.Workload, do, why)
 	}
-	act := ledger.Act{ID: fmt.Sprintf("act-%d", time.Now().UnixNano()), Do: string(do), IntendedAt: time.Now(),
-		Before: ledger.Before{Desired: seen.Desired, Host: seen.Host, Volume: seen.Volume.ID, VolumeGiB: seen.Volume.GiB}}
+	act := seen.Intent(do)
+	act.ID, act.IntendedAt = fmt.Sprintf("act-%d", time.Now().UnixNano()), time.Now()
 	done, err := s.driver.Act(s.t.Context(), seen, act, false)
 	s.must(err)
 	return done, act
@@ -157,22 +157,22 @@ func TestADrainedHostHasItsTasksMovedAndTakenBackItServesAgain(t *testing.T) {
 		t.Fatalf("the group has %v", members)
 	}
 	before := s.observe(s.host(members[0]))
-	if !before.Exists || !before.OptedIn() || !before.Healthy || before.Drained || before.Host != members[0] || before.Region != "ap-northeast-2" {
+	if !before.Exists || !before.OptedIn() || !before.Healthy || before.Drained || !before.Admits || before.Host != members[0] || before.Region != "ap-northeast-2" {
 		t.Fatalf("the host is seen as %+v", before)
 	}
 	done, act := s.act(before, settings.Drain)
-	if !strings.Contains(done.Text, "2 tasks ran") || done.Undo == nil || done.Undo.Target != members[0] {
-		t.Errorf("draining says %+v", done)
+	if !strings.Contains(done.Text, "2 tasks ran") || act.Undo == nil || act.Undo.Target != members[0] {
+		t.Errorf("draining says %+v, and the undo is %+v", done, act.Undo)
 	}
 	drained := s.await(s.host(members[0]), "the tasks to leave the host", func(seen recovery.Observation) bool { return seen.Drained })
-	if !drained.Healthy || drained.Replaced {
+	if !drained.Healthy || drained.Replaced || drained.Admits || !strings.Contains(drained.Refill, "--status ACTIVE") {
 		t.Errorf("the drained host is seen as %+v", drained)
 	}
-	act.Undoes = done.Undo
+	act.Undoes = act.Undo
 	if _, err := s.driver.Act(t.Context(), drained, act, false); err != nil {
 		t.Fatal(err)
 	}
-	if back := s.observe(s.host(members[0])); back.Drained {
+	if back := s.observe(s.host(members[0])); back.Drained || !back.Admits {
 		t.Errorf("the host that was taken back is seen as %+v", back)
 	}
 }
@@ -210,12 +210,12 @@ func TestAGroupScalesOutWithinItsMaximumAndBack(t *testing.T) {
 	if !seen.Healthy || seen.Desired != 2 || seen.Host != "" || seen.Cannot[settings.ReplaceHosts] == "" || seen.Cannot[settings.Restart] == "" {
 		t.Fatalf("the group is seen as %+v", seen)
 	}
-	done, act := s.act(seen, settings.ScaleOut)
+	_, act := s.act(seen, settings.ScaleOut)
 	full := s.observe(s.group())
 	if full.Desired != 3 || !full.Healthy || full.Cannot[settings.ScaleOut] == "" {
 		t.Errorf("after the step the group is seen as %+v", full)
 	}
-	act.Undoes = done.Undo
+	act.Undoes = act.Undo
 	if _, err := s.driver.Act(t.Context(), full, act, false); err != nil {
 		t.Fatal(err)
 	}

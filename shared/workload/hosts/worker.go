@@ -7,10 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"davit/shared/ledger"
 	"davit/shared/recovery"
 	"davit/shared/rollout"
-	"davit/shared/settings"
 	"davit/shared/workload/eks"
 	"davit/shared/workload/eks/cluster"
 )
@@ -26,6 +24,9 @@ type worker struct {
 
 // evicts tells whether pods are yet to leave a cordoned node.
 func (w worker) evicts() bool { return w.Cordoned && w.Pods > 0 }
+
+// admits tells whether pods may be placed on it.
+func (w worker) admits() bool { return w.Name != "" && !w.Cordoned }
 
 // drained tells whether nothing that a drain moves runs on it any more, and nothing may.
 func (w worker) drained() bool { return w.Cordoned && w.Pods == 0 }
@@ -73,7 +74,7 @@ func (d *Driver) drainNode(ctx context.Context, name, host string) (recovery.Don
 	if err != nil {
 		return recovery.Done{}, refusedBy(err)
 	}
-	return recovery.Done{Text: told(drained), Undo: &ledger.Undo{Do: string(settings.Drain), Target: host}}, nil
+	return recovery.Done{Text: told(drained)}, nil
 }
 
 func told(drained eks.Drained) string {

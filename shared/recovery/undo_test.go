@@ -1,0 +1,63 @@
+package recovery
+
+import (
+	"testing"
+
+	"davit/shared/ledger"
+	"davit/shared/scaling"
+	"davit/shared/settings"
+	"davit/shared/workload"
+)
+
+func TestAnIntentSaysWhatTakesItsStepBackAndHowAHumanDoes(t *testing.T) {
+	owner := &scaling.Owner{Name: "its owner", Min: 2, Max: 10}
+	moved := ledger.Undo{Do: "scale-out", Owner: "its owner", FromBounds: ledger.Extent{Min: 2, Max: 10}, ToBounds: ledger.Extent{Min: 10, Max: 10}}
+	for _, test := range []struct {
+		reference, command string
+		do                 settings.Do
+		owner              *scaling.Owner
+		undo               ledger.Undo
+	}{
+		{"ecs:production/web", "aws ecs update-service --cluster production --service web --desired-count 8", settings.ScaleOut, nil,
+			ledger.Undo{Do: "scale-out", From: 8, To: 10}},
+		{"ecs:production/web", "aws application-autoscaling register-scalable-target --service-namespace ecs --resource-id service/production/web " +
+			"--scalable-dimension ecs:service:DesiredCount --min-capacity 2 --max-capacity 10", settings.ScaleOut, owner, moved},
+		{"eks:production/shop/web", "kubectl scale --namespace shop deployment/web --replicas 8", settings.ScaleOut, nil,
+			ledger.Undo{Do: "scale-out", From: 8, To: 10}},
+		{"eks:production/shop/statefulset/store", "kubectl get horizontalpodautoscalers --namespace shop", settings.ScaleOut, owner, moved},
+		{"asg:workers", "aws autoscaling set-desired-capacity --auto-scaling-group-name workers --desired-capacity 8", settings.ScaleOut, nil,
+			ledger.Undo{Do: "scale-out", From: 8, To: 9}},
+		{"asg:workers", "aws autoscaling update-auto-scaling-group --auto-scaling-group-name workers --min-size 2", settings.ScaleOut, owner,
+			ledger.Undo{Do: "scale-out", Owner: "its owner", FromBounds: ledger.Extent{Min: 2, Max: 10}, ToBounds: ledger.Extent{Min: 9, Max: 10}}},
+		{"ec2:i-0123456789abcdef0", "kubectl uncordon worker-1", settings.Drain, nil, ledger.Undo{Do: "drain", Target: "i-0123456789abcdef0"}},
+	} {
+		t.Run(test.command, func(t *testing.T) {
+			reference, err := workload.ParseReference(test.reference)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := Observation{Owner: test.owner, Host: "i-0123456789abcdef0", Refill: "kubectl uncordon worker-1"}
+			seen.Workload, seen.Desired = reference, 8
+			undo := seen.Intent(test.do).Undo
+			if undo == nil || *undo != test.undo {
+				t.Fatalf("it is taken back by %+v", undo)
+			}
+			if got := seen.byHand(*undo); got != test.command {
+				t.Errorf("a human runs %s", got)
+			}
+		})
+	}
+	for _, do := range []settings.Do{settings.Restart, settings.RaiseMemory, settings.ReplaceHosts} {
+		if undo := (Observation{}).Intent(do).Undo; undo != nil {
+			t.Errorf("%s is taken back by %+v", do, undo)
+		}
+	}
+}
+
+func TestOneStepFurtherIsOneTaskAtLeast(t *testing.T) {
+	for desired, want := range map[int]int{0: 1, 1: 2, 3: 4, 4: 5, 8: 10, 9: 11} {
+		if got := outwards(workload.ECS, desired); got != want {
+			t.Errorf("%d become %d, want %d", desired, got, want)
+		}
+	}
+}
