@@ -51,18 +51,16 @@ func Connect(ctx context.Context, host string) (*Engine, error) {
 // open makes the client for a host without asking it anything.
 func open(host string) (*Engine, error) {
 	address, err := url.Parse(host)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %q: %w", ErrHost, host, err)
-	}
+	path, isSocket := strings.CutPrefix(host, "unix://")
 	transport := &http.Transport{MaxIdleConns: 4, IdleConnTimeout: time.Second}
 	engine := &Engine{host: host, client: &http.Client{Transport: transport}}
 	switch {
-	case address.Scheme == "unix" && address.Path != "":
+	case isSocket && strings.HasPrefix(path, "/") && path != "/":
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", address.Path)
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
 		}
 		engine.base = "http://docker"
-	case (address.Scheme == "tcp" || address.Scheme == "http") && address.Host != "":
+	case err == nil && (address.Scheme == "tcp" && address.Port() != "" || address.Scheme == "http" && address.Host != ""):
 		engine.base = "http://" + address.Host
 	default:
 		return nil, fmt.Errorf("%w: %q: want unix:///PATH or tcp://HOST:PORT without TLS", ErrHost, host)

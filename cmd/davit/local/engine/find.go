@@ -22,6 +22,9 @@ func Find(ctx context.Context, environment func(string) string) (*Engine, error)
 				"DOCKER_TLS_VERIFY, or name a local socket", ErrHost)
 		}
 		engine, err := Connect(ctx, host)
+		if errors.Is(err, ErrHost) {
+			return nil, fmt.Errorf("DOCKER_HOST is %w; set it so, or unset it", err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("DOCKER_HOST is set: %w: start that engine, or unset DOCKER_HOST", err)
 		}

@@ -118,3 +118,15 @@ func TestAnEngineThatDoesNotAnswerIsToldWithARemedy(t *testing.T) {
 		t.Errorf("got %v, want what to do", err)
 	}
 }
+
+func TestADockerHostThatIsNoneIsToldWithTheFormOfOne(t *testing.T) {
+	for _, host := range []string{"foo", "/var/run/docker.sock", "unix:/x", "unix://", "unix://x", "unix://x/y", "unix:///", "tcp://",
+		"tcp://host", "tcp://host:port", "ssh://host", "localhost:2375"} {
+		_, err := Find(t.Context(), func(name string) string { return map[string]string{"DOCKER_HOST": host}[name] })
+		want := `DOCKER_HOST is not a Docker host that can be used: "` + host +
+			`": want unix:///PATH or tcp://HOST:PORT without TLS; set it so, or unset it`
+		if !errors.Is(err, ErrHost) || err.Error() != want {
+			t.Errorf("got %v\nwant %s", err, want)
+		}
+	}
+}
