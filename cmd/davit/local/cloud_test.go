@@ -55,8 +55,10 @@ func TestTheLocalCloud(t *testing.T) {
 	if err != nil || !seen.Up || !seen.EngineAnswers || len(seen.Services) != 1 || seen.Services[0].Running != 1 {
 		t.Errorf("status: got %+v, %v, want one running service", seen, err)
 	}
-	if err := (demo.Demo{Site: site, Console: story}).Run(ctx); !errors.Is(err, demo.ErrUsed) {
-		t.Errorf("demo on a used local cloud: got %v, want ErrUsed", err)
+	elsewhere := site
+	elsewhere.Endpoint.Port = freePort(t)
+	if err := (demo.Demo{Site: elsewhere, Console: story}).Run(ctx); !errors.Is(err, demo.ErrUsed) {
+		t.Errorf("demo on a used local cloud, by another port: got %v, want ErrUsed", err)
 	}
 	testAnArchiveThatOpens(ctx, t, site, davit)
 	testPlantedDifference(ctx, t, site, story)

@@ -33,6 +33,10 @@ func (b Bench) Run(ctx context.Context) (result Result, err error) {
 	}
 	switch started := b.Site.Up(ctx, b.Console); {
 	case errors.Is(started, cloud.ErrUp):
+		if b.Site, err = b.Site.AsStarted(); err != nil {
+			return Result{}, err
+		}
+		b.Console.Line("%s; it stays up afterwards", started)
 	case started != nil:
 		return Result{}, started
 	default:

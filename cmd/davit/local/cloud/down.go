@@ -40,6 +40,9 @@ func (s Site) removeImages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s, err = s.AsStarted(); err != nil {
+		return err
+	}
 	if state.DockerHost == "" || state.PrivateEngine {
 		return nil
 	}

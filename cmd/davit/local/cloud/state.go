@@ -49,6 +49,17 @@ func (s state) endpoint() (endpoint.Endpoint, error) {
 	return endpoint.Endpoint{Port: port, Region: s.Region}, nil
 }
 
+// AsStarted is the site with the port and the region of the cloud that was started there, which may be others than those that were
+// asked for.
+func (s Site) AsStarted() (Site, error) {
+	started, err := s.readState()
+	if err != nil || started.Endpoint == "" {
+		return s, err
+	}
+	s.Endpoint, err = started.endpoint()
+	return s, err
+}
+
 // stateOfNone is the state where nothing was started.
 var stateOfNone state
 

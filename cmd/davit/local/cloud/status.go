@@ -43,8 +43,7 @@ func (s Site) Status(ctx context.Context) (Status, error) {
 	if state.Endpoint == "" || !s.Running() {
 		return Status{}, nil
 	}
-	// The cloud that is up may be on another port than the one that was asked for.
-	if s.Endpoint, err = state.endpoint(); err != nil {
+	if s, err = s.AsStarted(); err != nil {
 		return Status{}, err
 	}
 	seen := Status{

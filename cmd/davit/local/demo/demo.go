@@ -55,7 +55,10 @@ func (d Demo) Run(ctx context.Context) (err error) {
 	begun := time.Now()
 	switch started := d.Site.Up(ctx, d.Console); {
 	case errors.Is(started, cloud.ErrUp):
-		d.Console.Line("the local cloud was up before; it stays up afterwards")
+		if d.Site, err = d.Site.AsStarted(); err != nil {
+			return err
+		}
+		d.Console.Line("%s; it stays up afterwards", started)
 	case started != nil:
 		return started
 	default:
