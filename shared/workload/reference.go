@@ -146,7 +146,7 @@ func ParseReference(text string) (Reference, error) {
 		return AutoScalingGroup(parts[0])
 	}
 	return Reference{}, fmt.Errorf("%w: %q: want ecs:CLUSTER/SERVICE, eks:CLUSTER/NAMESPACE/DEPLOYMENT, "+
-		"eks:CLUSTER/NAMESPACE/statefulset/NAME or eks:CLUSTER/NAMESPACE/daemonset/NAME", ErrReference, abbreviate(text))
+		"eks:CLUSTER/NAMESPACE/statefulset/NAME, eks:CLUSTER/NAMESPACE/daemonset/NAME, ec2:INSTANCE or asg:GROUP", ErrReference, abbreviate(text))
 }
 
 // ParseServiceARN reads the ARN of an ECS service in the form that names its cluster

@@ -46,6 +46,8 @@ func Execute(arguments []string, groups ...*cobra.Command) int {
 
 func execute(ctx context.Context, root *cobra.Command, arguments []string, errorOutput io.Writer) int {
 	root.SetArgs(arguments)
+	root.InitDefaultCompletionCmd() // else it comes after classify
+	classify(root)
 	ran, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return ExitDone
@@ -91,7 +93,6 @@ Exit codes: 0 done, 1 failed or refused, 2 wrong usage.`,
 		stopCommand(world), startCommand(world), holdCommand(world), resumeCommand(world), forgiveCommand(world), rollbackCommand(world), rolloutCommand(world))
 	root.AddCommand(groups...)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	classify(root)
 	return root
 }
 
@@ -103,21 +104,37 @@ func classify(command *cobra.Command) {
 	}
 	if check := command.Args; check != nil {
 		command.Args = func(command *cobra.Command, arguments []string) error {
-			err := check(command, arguments)
-			if err == nil {
-				return nil
+			if err := check(command, arguments); err != nil {
+				return wrongArguments(command, arguments, err)
 			}
-			// Cobra's own words count arguments and do not say which one is wanted.
-			if _, wanted, takes := strings.Cut(command.Use, " "); takes && len(arguments) == 0 && strings.HasPrefix(err.Error(), "accepts ") {
-				example, _, _ := strings.Cut(strings.TrimSpace(command.Example), "\n")
-				return usage("%s is missing, as in %q", strings.Fields(wanted)[0], example)
-			}
-			return usageError{err}
+			return nil
 		}
 	}
 	for _, child := range command.Commands() {
 		classify(child)
 	}
+}
+
+// wrongArguments says which arguments are wanted, where cobra's own words only count them or call one an unknown command.
+func wrongArguments(command *cobra.Command, arguments []string, err error) error {
+	have := strings.Trim(fmt.Sprintf("%q", arguments), "[]")
+	if command.Flags().Lookup("why") != nil {
+		have += ": a text with spaces takes quotes"
+	}
+	if strings.HasPrefix(err.Error(), "unknown command ") {
+		return usage("%s takes no arguments, have %s", command.CommandPath(), have)
+	}
+	_, wanted, takes := strings.Cut(command.Use, " ")
+	if !takes || !strings.HasPrefix(err.Error(), "accepts ") {
+		return usageError{err}
+	}
+	example, _, _ := strings.Cut(strings.TrimSpace(command.Example), "\n")
+	if len(arguments) == 0 {
+		return usage("%s is missing, as in %q", strings.Fields(wanted)[0], example)
+	}
+	wanted, _, _ = strings.Cut(wanted, " --")
+	wanted, _, _ = strings.Cut(wanted, " [--")
+	return usage("want %s, as in %q; have %s", wanted, example, have)
 }
 
 func knownSubcommand(command *cobra.Command, arguments []string) error {
