@@ -60,7 +60,7 @@ func upCommand(where *place) *cobra.Command {
 It uses the Docker engine that DOCKER_HOST or the usual socket reaches; where there is none, root on
 Debian or Ubuntu gets a private one, which "davit local down" ends.`,
 		Example: "  davit local up\n  davit local up --eks\n  davit local up --port 4600 --json",
-		Args:    cobra.NoArgs,
+		Args:    where.arguments,
 		RunE: where.run(func(ctx context.Context, site cloud.Site, out output) error {
 			err := site.Up(ctx, out.progress)
 			if errors.Is(err, cloud.ErrUp) {
@@ -83,7 +83,7 @@ func downCommand(where *place) *cobra.Command {
 		Short:   "End the local cloud",
 		Long:    "End the local cloud: no process and no container is left. Logs and installed tools stay.",
 		Example: "  davit local down",
-		Args:    cobra.NoArgs,
+		Args:    where.arguments,
 		RunE: where.run(func(ctx context.Context, site cloud.Site, out output) error {
 			return site.Down(ctx, out.progress)
 		}),
@@ -96,7 +96,7 @@ func statusCommand(where *place) *cobra.Command {
 		Short:   "Show whether the local cloud is up, and what runs on it",
 		Long:    "Show whether the local cloud is up, and what runs on it. It changes nothing.",
 		Example: "  davit local status\n  davit local status --json",
-		Args:    cobra.NoArgs,
+		Args:    where.arguments,
 		RunE: where.run(func(ctx context.Context, site cloud.Site, out output) error {
 			seen, err := site.Status(ctx)
 			if err != nil {
@@ -116,7 +116,7 @@ ECS puts back and that is not tried again, a deploy that leaves the running imag
 are anchored, of which one is verified without any network. It starts the local cloud and ends it again,
 unless it was up before. The exit code is 0 only if every step held.`,
 		Example: "  davit local demo",
-		Args:    cobra.NoArgs,
+		Args:    where.arguments,
 		RunE: where.run(func(ctx context.Context, site cloud.Site, out output) error {
 			program, err := os.Executable()
 			if err != nil {
@@ -137,7 +137,7 @@ func benchCommand(where *place) *cobra.Command {
 an empty function is called on the same path (registry, rule, queue, mapping), in the same run. It starts the local cloud
 and ends it again, unless it was up before.`,
 		Example: "  davit local bench\n  davit local bench --pushes 50 --json",
-		Args:    cobra.NoArgs,
+		Args:    where.arguments,
 		RunE: where.run(func(ctx context.Context, site cloud.Site, out output) error {
 			found, err := bench.Bench{Site: site, Console: out.progress, Pushes: pushes}.Run(ctx)
 			if err != nil {
@@ -157,7 +157,7 @@ func prepareCommand(where *place) *cobra.Command {
 		Long: `Install what a local cloud needs, and start nothing: the emulator into .local/venv and, where no Docker engine
 answers and this is root on Debian or Ubuntu, docker.io.`,
 		Example: "  davit local prepare",
-		Args:    cobra.NoArgs,
+		Args:    where.arguments,
 		RunE: where.run(func(ctx context.Context, site cloud.Site, out output) error {
 			return site.Prepare(ctx, out.progress)
 		}),
@@ -202,6 +202,14 @@ func (o output) result(value any, text func(io.Writer)) error {
 	encoder := json.NewEncoder(o.to)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(value)
+}
+
+// arguments takes none, and checks the port, which is known by then.
+func (p *place) arguments(command *cobra.Command, given []string) error {
+	if p.port < 1 || p.port > 65535 {
+		return fmt.Errorf("--port %d is not 1 to 65535", p.port)
+	}
+	return cobra.NoArgs(command, given)
 }
 
 // run makes a command's body of work on the site. Ctrl-C and SIGTERM end the work's context, once; a second one ends

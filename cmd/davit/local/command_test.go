@@ -19,3 +19,14 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 		}
 	}
 }
+
+func TestAPortThatIsNoneIsRefused(t *testing.T) {
+	for _, port := range []string{"0", "65536", "-1"} {
+		local := Command()
+		local.SilenceErrors, local.SilenceUsage = true, true
+		local.SetArgs([]string{"status", "--port", port})
+		if err := local.Execute(); err == nil || err.Error() != "--port "+port+" is not 1 to 65535" {
+			t.Errorf("of port %s got %v", port, err)
+		}
+	}
+}
