@@ -325,13 +325,13 @@ func (v view) decideAct(act ledger.Act) Decision {
 	}
 	incident := v.record.Recovery.Incidents[at]
 	if act.Phase == ledger.Intended {
-		return about(incident, v.decideIntended(act))
+		return about(incident, v.decideIntended(incident, act))
 	}
 	return about(incident, v.decideStarted(incident, act))
 }
 
 // decideIntended handles an act whose intent was written: its actor is still at work, or died on the way.
-func (v view) decideIntended(act ledger.Act) Decision {
+func (v view) decideIntended(incident ledger.Incident, act ledger.Act) Decision {
 	if v.now.Before(act.Lease) {
 		return Decision{Action: Wait, Code: InProgress, Again: min(leaseLook, act.Lease.Sub(v.now)), Reason: "another invocation is at it"}
 	}
@@ -345,6 +345,8 @@ func (v view) decideIntended(act ledger.Act) Decision {
 		reason, forbidden = "the workload is gone", true
 	case !v.seen.OptedIn():
 		reason, forbidden = "the workload no longer carries a davit/playbook tag", true
+	case act.Undoes != nil && v.cannotUndo(incident, *act.Undoes) != "":
+		reason, forbidden, undo = v.cannotUndo(incident, *act.Undoes), true, act.Undoes // It is left, as the end says.
 	case v.now.Sub(act.Deadline) >= finishFor:
 		reason, forbidden = "it was tried since "+act.IntendedAt.UTC().Format(time.RFC3339), true
 	}

@@ -283,6 +283,12 @@ func TestDecide(t *testing.T) {
 			s.acting(settings.ScaleOut, ledger.Intended).Undoes = &ledger.Undo{Do: "scale-out", From: 1, To: 2}
 			s.seen.Settings.Playbook = ""
 		}, Conclude, LeftBehind, "no longer carries a davit/playbook tag"},
+		{"an undo is not finished on what somebody moved meanwhile", func(s *scene) {
+			s.acting(settings.ScaleOut, ledger.Intended).Undoes = &ledger.Undo{Do: "scale-out", From: 1, To: 5}
+		}, Conclude, Interrupted, "the desired count is 2 and no longer 5"},
+		{"and is on what was taken back", func(s *scene) {
+			s.acting(settings.ScaleOut, ledger.Intended).Undoes = &ledger.Undo{Do: "scale-out", From: 2, To: 5}
+		}, Resume, Interrupted, ""},
 		{"but nothing is left of a workload that is gone", func(s *scene) {
 			s.acting(settings.ScaleOut, ledger.Intended).Undoes = &ledger.Undo{Do: "scale-out", From: 1, To: 2}
 			s.seen.Exists = false

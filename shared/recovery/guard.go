@@ -93,7 +93,10 @@ func (v view) guardUndo(incident ledger.Incident, undo ledger.Undo) (code Code, 
 
 // cannotUndo says why an effect is left as it is for good.
 func (v view) cannotUndo(incident ledger.Incident, undo ledger.Undo) string {
-	if settings.Do(undo.Do) == settings.Drain && (incident.Until != "" || v.seen.Replaced) {
+	switch {
+	case v.seen.asBefore(undo):
+		return ""
+	case settings.Do(undo.Do) == settings.Drain && (incident.Until != "" || v.seen.Replaced):
 		return "the host goes, or is gone"
 	}
 	return v.movedSince(undo)

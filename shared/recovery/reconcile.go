@@ -100,7 +100,7 @@ type look struct {
 }
 
 // look reads all that deciding needs, side by side, but for the alarms, whose names are in the record. A workload that cannot be
-// looked at is decided on for the sake of its open incidents.
+// looked at is decided on for the sake of its open incidents, and of what else is left of it.
 func (r *Reconciler) look(ctx context.Context, reference workload.Reference, cause Cause) (look, error) {
 	driver, found := r.Drivers[reference.Kind()]
 	if !found {
@@ -126,7 +126,8 @@ func (r *Reconciler) look(ctx context.Context, reference workload.Reference, cau
 		return look{}, errors.Join(err, unseen, unheard)
 	}
 	if current.unseen = errors.Join(unseen, unheard); current.unseen != nil {
-		if len(current.record.Recovery.Incidents) == 0 {
+		slotted := slices.ContainsFunc(current.fleet.Slots, func(slot ledger.Slot) bool { return slot.Workload == reference })
+		if !current.record.Open() && !slotted {
 			return look{}, current.unseen
 		}
 		current.seen = Seen{Unseen: current.unseen.Error()}

@@ -44,9 +44,14 @@ func (s *step) see() {
 	s.record.Gone = s.record.Gone && !s.look.seen.Exists
 	for index := range s.record.Recovery.Incidents {
 		if incident := &s.record.Recovery.Incidents[index]; s.look.unseen == nil && incident.Waits == string(Unseen) {
-			incident.Waits, incident.WaitReason, incident.WaitsSince = "", "", time.Time{}
+			goOn(incident)
 		}
 	}
+}
+
+// goOn has the incident wait for no guard any more.
+func goOn(incident *ledger.Incident) {
+	incident.Waits, incident.WaitReason, incident.WaitsSince = "", "", time.Time{}
 }
 
 // carryOut does what was decided, and tells whether there may be more to do now.
@@ -200,6 +205,7 @@ func (s *step) note(ctx context.Context) error {
 	incident.HealthySince = time.Time{}
 	if s.look.decision.Code == Healthy {
 		incident.HealthySince = s.reconciler.Now()
+		goOn(incident) // there is no step to hold up
 	}
 	return s.writeAbout(ctx)
 }
@@ -236,7 +242,7 @@ func (s *step) try(ctx context.Context) error {
 		return err
 	}
 	incident := s.incident()
-	incident.Waits, incident.WaitReason, incident.WaitsSince = "", "", time.Time{}
+	goOn(incident)
 	incident.Tried = append(incident.Tried, ledger.Attempt{Do: act.Do, Act: act.ID, At: now, Undoes: act.Undoes != nil, Reason: decision.Reason})
 	if act.Undoes != nil {
 		incident.Undo = slices.DeleteFunc(incident.Undo, func(undo ledger.Undo) bool {

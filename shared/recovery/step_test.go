@@ -122,6 +122,50 @@ func TestALookThatFailsNowAndThenPagesNobody(t *testing.T) {
 	}
 }
 
+func TestWhatIsLeftOfAWorkloadThatCannotBeLookedAtIsTidiedUp(t *testing.T) {
+	w, service := calm(t)
+	w.change(service.reference, func(record *ledger.Record) {
+		incident := record.Recovery.Incidents[0]
+		record.Recovery.Incidents = nil
+		record.Recovery.Announcements.Leave(w.now, announcement(over, look{}, incident, Decision{Action: End, Code: Gone, Reason: "the workload is gone"}))
+	})
+	w.memory.fleet.Slots = []ledger.Slot{{Workload: service.reference, Act: "act-1", At: w.now}}
+	w.reconciler.Drivers[workload.ECS] = blind{modelDriver{w}}
+	w.now = w.now.Add(slotAge)
+	for range 2 {
+		if _, err := w.look(service, nil); err == nil {
+			t.Error("a look that failed is done with")
+		}
+	}
+	if told := w.told[davit.DetailTypeIncidentEnded]; told != 1 || len(w.memory.fleet.Slots) != 0 {
+		t.Errorf("the end was told %d times, and the slots are %+v", told, w.memory.fleet.Slots)
+	}
+}
+
+func TestAGuardThatIsOverDoesNotCountLater(t *testing.T) {
+	w, service := calm(t)
+	service.held = true
+	for minute := range 30 {
+		w.now = w.now.Add(time.Minute)
+		switch minute {
+		case 2:
+			service.broken = false
+		case 3:
+			service.broken, service.held = true, true
+		}
+		if _, err := w.look(service, nil); err != nil {
+			t.Fatal(err)
+		}
+		incident := w.record(service.reference).Recovery.Incidents[0]
+		if minute == 12 && !incident.PagedAt.IsZero() {
+			t.Fatalf("it paged after 9 minutes: %s", incident.PageReason)
+		}
+	}
+	if w.record(service.reference).Recovery.Incidents[0].PagedAt.IsZero() {
+		t.Error("a hold that lasts pages nobody")
+	}
+}
+
 // unable is a driver whose acts fail.
 type unable struct {
 	Driver
