@@ -250,7 +250,7 @@ type Opening struct {
 type Storm struct {
 	ID    string    `json:"id"`
 	Since time.Time `json:"since"`
-	// Until is when it ends, unless another incident is opened.
+	// Until is when it ends, unless so many are opened again.
 	Until time.Time `json:"until"`
 	// ClaimedAt is when somebody set about paging, and PagedAt when a human was paged.
 	ClaimedAt time.Time `json:"claimedAt,omitzero"`

@@ -750,14 +750,14 @@ func (w *world) wrote(record ledger.Record) {
 		for _, opening := range w.openings {
 			distinct[opening.Workload] = true
 		}
-		storming := w.now.Before(w.stormUntil)
-		if !storming && len(distinct) >= simulated.StormIncidents {
-			w.stormSince, storming = w.now, true
+		if len(distinct) < simulated.StormIncidents {
+			continue
+		}
+		if !w.now.Before(w.stormUntil) {
+			w.stormSince = w.now
 			w.storms++
 		}
-		if storming {
-			w.stormUntil = w.now.Add(time.Duration(simulated.StormCooldown))
-		}
+		w.stormUntil = w.now.Add(time.Duration(simulated.StormCooldown))
 	}
 }
 

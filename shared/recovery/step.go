@@ -142,7 +142,8 @@ func (s *step) open(ctx context.Context) error {
 	return s.tell(ctx, incident, opened)
 }
 
-// gather adds an opening, and begins or prolongs a storm where there are too many.
+// gather adds an opening, and begins or prolongs a storm where there are too many. Fewer do not prolong it: in a large fleet there is
+// always one, and in a storm no human is paged of any.
 func gather(fleet *ledger.Fleet, opening ledger.Opening, limits settings.Limits) bool {
 	now := opening.At
 	fleet.Openings = slices.DeleteFunc(fleet.Openings, func(other ledger.Opening) bool {
@@ -156,16 +157,16 @@ func gather(fleet *ledger.Fleet, opening ledger.Opening, limits settings.Limits)
 	for _, other := range fleet.Openings {
 		workloads[other.Workload.String()] = true
 	}
-	until := now.Add(time.Duration(limits.StormCooldown))
-	switch storm := fleet.Storm; {
-	case storm != nil && now.Before(storm.Until):
-		prolonged := *storm
-		prolonged.Until = until
-		fleet.Storm = &prolonged
-	case len(workloads) >= limits.StormIncidents:
-		fleet.Storm = &ledger.Storm{ID: "storm-" + now.UTC().Format("20060102-150405"), Since: now, Until: until}
-	default:
+	if fleet.Storm != nil && !now.Before(fleet.Storm.Until) {
 		fleet.Storm = nil
+	}
+	if len(workloads) >= limits.StormIncidents {
+		storm := ledger.Storm{ID: "storm-" + now.UTC().Format("20060102-150405"), Since: now}
+		if fleet.Storm != nil {
+			storm = *fleet.Storm
+		}
+		storm.Until = now.Add(time.Duration(limits.StormCooldown))
+		fleet.Storm = &storm
 	}
 	return true
 }

@@ -82,7 +82,7 @@ type Limits struct {
 	StormIncidents int `json:"stormIncidents,omitempty"`
 	// StormWindow is 1 minute to 1 hour; 5 minutes if absent.
 	StormWindow Duration `json:"stormWindow,omitempty"`
-	// StormCooldown is how long after its last new incident a storm ends. 1 minute to 24 hours; 15 minutes if absent.
+	// StormCooldown is how long after there were last so many new incidents a storm ends. 1 minute to 24 hours; 15 minutes if absent.
 	StormCooldown Duration `json:"stormCooldown,omitempty"`
 	// Wait is how long an incident waits for a guard, such as a hold, before a human is paged. 1 second to 24 hours; 10
 	// minutes if absent.
