@@ -220,7 +220,7 @@ func (v view) decideIncident(incident ledger.Incident) Decision {
 	case !v.seen.Exists:
 		return about(incident, Decision{Action: End, Code: Gone, Reason: "the workload is gone"})
 	case !v.seen.OptedIn():
-		return about(incident, Decision{Action: End, Code: NotOptedIn, Reason: "the workload no longer carries a davit/playbook tag"})
+		return about(incident, Decision{Action: End, Code: NotOptedIn, Reason: "the workload no longer carries a davit/playbook tag" + v.left(incident)})
 	case amiss == "":
 		return about(incident, v.decideHealthy(incident, playbook))
 	case !incident.HealthySince.IsZero():
@@ -274,6 +274,17 @@ func (v view) decideUndo(incident ledger.Incident, reason string) Decision {
 		return Decision{Action: TakeBack, Code: Undoing, Do: settings.Do(undo.Do), Undo: &undo, Reason: reason + ", so " + undo.Do + " is undone"}
 	}
 	return Decision{Action: End, Code: Recovered, Reason: reason + left}
+}
+
+// left says what of an incident is left as it is, of a workload that must not be touched any more.
+func (v view) left(incident ledger.Incident) string {
+	var left string
+	for _, undo := range incident.Undo {
+		if !v.seen.asBefore(undo) {
+			left += "; " + undo.Do + " is not undone"
+		}
+	}
+	return left
 }
 
 // decideStep takes the next step, unless the workload cannot or a guard forbids it.

@@ -267,6 +267,10 @@ func TestDecide(t *testing.T) {
 			s.incident().HealthySince, s.incident().Undo = noon.Add(-3*time.Minute), []ledger.Undo{{Do: "drain", Target: "i-0123"}}
 		}, TakeBack, Undoing, ""},
 		{"a workload that opted out ends it", func(s *scene) { s.seen.Settings.Playbook = "" }, End, NotOptedIn, ""},
+		{"which says what is left", func(s *scene) {
+			s.seen.Settings.Playbook = ""
+			s.incident().Undo = []ledger.Undo{{Do: "drain", Target: "i-0123"}, {Do: "scale-out", From: 2, To: 3}}
+		}, End, NotOptedIn, "tag; drain is not undone"},
 		{"a workload that is gone ends it", func(s *scene) { s.seen.Exists = false }, End, Gone, ""},
 		{"an act whose actor may be alive is waited for", func(s *scene) { s.acting(settings.Restart, ledger.Intended).Lease = noon.Add(time.Second) }, Wait, InProgress, ""},
 		{"an act whose actor died is finished", func(s *scene) { s.acting(settings.Restart, ledger.Intended) }, Resume, Interrupted, ""},

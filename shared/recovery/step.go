@@ -252,7 +252,7 @@ func (s *step) try(ctx context.Context) error {
 	} else {
 		s.record.Recovery.Acts = append(recent(s.record.Recovery.Acts, now), now)
 	}
-	if act.Undo != nil {
+	if act.Undo != nil && !slices.Contains(incident.Undo, *act.Undo) {
 		incident.Undo = append(incident.Undo, *act.Undo)
 	}
 	if decision.Image != nil {

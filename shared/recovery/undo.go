@@ -19,10 +19,11 @@ func (o Observation) Intent(do settings.Do) ledger.Act {
 
 // undo is what takes a step back that is taken now; nil for one that nothing takes back.
 func (o Observation) undo(do settings.Do) *ledger.Undo {
-	switch do {
-	case settings.Drain:
-		return &ledger.Undo{Do: string(do), Target: o.Host}
-	case settings.ScaleOut:
+	switch {
+	// A host that is replaced is drained first, as far as it can be, and may stay.
+	case do == settings.Drain, do == settings.ReplaceHosts && o.Workload.Kind() == workload.EC2:
+		return &ledger.Undo{Do: string(settings.Drain), Target: o.Host}
+	case do == settings.ScaleOut:
 		wanted := outwards(o.Workload.Kind(), o.Desired)
 		if owner := o.Owner; owner != nil {
 			return &ledger.Undo{Do: string(do), Owner: owner.Name, FromBounds: owner.Bounds(), ToBounds: scaling.Owner{Min: owner.Min, Max: owner.Max}.Keeping(wanted)}

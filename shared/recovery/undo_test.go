@@ -30,8 +30,9 @@ func TestAnIntentSaysWhatTakesItsStepBackAndHowAHumanDoes(t *testing.T) {
 		{"asg:workers", "aws autoscaling update-auto-scaling-group --auto-scaling-group-name workers --min-size 2", settings.ScaleOut, owner,
 			ledger.Undo{Do: "scale-out", Owner: "its owner", FromBounds: ledger.Extent{Min: 2, Max: 10}, ToBounds: ledger.Extent{Min: 9, Max: 10}}},
 		{"ec2:i-0123456789abcdef0", "kubectl uncordon worker-1", settings.Drain, nil, ledger.Undo{Do: "drain", Target: "i-0123456789abcdef0"}},
+		{"ec2:i-0123456789abcdef0", "kubectl uncordon worker-1", settings.ReplaceHosts, nil, ledger.Undo{Do: "drain", Target: "i-0123456789abcdef0"}},
 	} {
-		t.Run(test.command, func(t *testing.T) {
+		t.Run(string(test.do)+" "+test.command, func(t *testing.T) {
 			reference, err := workload.ParseReference(test.reference)
 			if err != nil {
 				t.Fatal(err)
