@@ -113,15 +113,18 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 		fatal(t, err)
 		closed := "http://" + listener.Addr().String()
 		fatal(t, listener.Close())
-		world := environment{now: time.Now, load: func(_ context.Context, region string) (aws.Config, error) {
-			configuration := localConfiguration(region)
-			configuration.BaseEndpoint, configuration.RetryMaxAttempts = &closed, 1
-			return configuration, nil
-		}}
+		t.Setenv("AWS_ENDPOINT_URL", closed)
+		t.Setenv("AWS_MAX_ATTEMPTS", "1")
 		var written strings.Builder
-		code := execute(t.Context(), newRoot(world), []string{"explain", "ecs:a/b"}, &written)
-		if want := "nothing answers at " + closed + ": start the local cloud"; code != ExitFailed || !strings.Contains(written.String(), want) {
+		code := execute(t.Context(), newRoot(awsEnvironment()), []string{"explain", "ecs:a/b"}, &written)
+		if want := "davit: nothing answers at " + closed + ": start the local cloud"; code != ExitFailed || !strings.HasPrefix(written.String(), want) {
 			t.Errorf("exit code %d, and it says %s", code, written.String())
+		}
+		configuration, err := LoadConfiguration(t.Context(), "")
+		fatal(t, err)
+		if _, err := Account(t.Context(), configuration); err == nil || !strings.HasSuffix(err.Error(), "nothing answers at "+closed+
+			": start the local cloud with \"davit local up\", or unset AWS_ENDPOINT_URL") {
+			t.Errorf("beside the verbs it says %v", err)
 		}
 	})
 }

@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
@@ -41,6 +40,7 @@ func (s *session) inWords(ctx context.Context, err error) error {
 	var (
 		table  *dynamodbtypes.ResourceNotFoundException
 		queue  *sqstypes.QueueDoesNotExist
+		worded *told
 		answer smithy.APIError
 		silent *cluster.Unreachable
 	)
@@ -52,9 +52,8 @@ func (s *session) inWords(ctx context.Context, err error) error {
 	case errors.As(err, &table), errors.As(err, &queue):
 		return &told{cause: err, text: fmt.Sprintf("davit is not installed in %s: deploy the automation stack, "+
 			"or set AWS_REGION / AWS_ENDPOINT_URL", s.where(ctx))}
-	case errors.Is(err, syscall.ECONNREFUSED) && aws.ToString(s.configuration.BaseEndpoint) != "":
-		return &told{cause: err, text: fmt.Sprintf("nothing answers at %s: start the local cloud with \"davit local up\", "+
-			"or unset AWS_ENDPOINT_URL", *s.configuration.BaseEndpoint)}
+	case errors.As(err, &worded):
+		return worded
 	case errors.As(err, &answer) && slices.Contains(rejectedCodes, answer.ErrorCode()):
 		return fmt.Errorf("AWS does not take the credentials: sign in again, or set AWS_PROFILE: %w", err)
 	case errors.As(err, &answer) && slices.Contains(deniedCodes, answer.ErrorCode()):

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -65,6 +66,9 @@ func LoadConfiguration(ctx context.Context, region string) (aws.Config, error) {
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("reading the AWS configuration: %w", err)
 	}
+	if endpoint != "" {
+		configuration.APIOptions = append(configuration.APIOptions, nameSilence(endpoint))
+	}
 	if configuration.Region == "" && local {
 		configuration.Region = emulator.DefaultRegion
 	}
@@ -83,6 +87,21 @@ func LoadConfiguration(ctx context.Context, region string) (aws.Config, error) {
 			"or set AWS_ENDPOINT_URL for the local cloud: %w", err)
 	}
 	return configuration, nil
+}
+
+// nameSilence puts in words that nothing listens at the endpoint.
+func nameSilence(endpoint string) func(*middleware.Stack) error {
+	return func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("NameSilence", func(ctx context.Context,
+			input middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+			output, metadata, err := next.HandleInitialize(ctx, input)
+			if errors.Is(err, syscall.ECONNREFUSED) {
+				err = &told{cause: err, text: fmt.Sprintf("nothing answers at %s: start the local cloud with \"davit local up\", "+
+					"or unset AWS_ENDPOINT_URL", endpoint)}
+			}
+			return output, metadata, err
+		}), middleware.Before)
+	}
 }
 
 // Account asks AWS whose account the configuration's credentials are of.
