@@ -157,6 +157,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		want      string
 	}{
 		{"nothing given", nil, "region: required"},
+		{"nothing given, and how to give it", nil, "Each is a flag of davit advise, as --help lists them, or a field of the --file"},
 		{"a number that is none", with(plain, "--gpus", "many"), `--gpus: "many": want a number`},
 		{"a fraction of a GPU", with(plain, "--gpus", "1.5"), `--gpus: "1.5"`},
 		{"more than a number", with(plain, "--gpus", "1\nhttp: false"), `want a number`},

@@ -146,7 +146,7 @@ func (r *request) workload() (advice.Workload, error) {
 		}
 	}
 	if err := workload.Validate(); err != nil {
-		return workload, fmt.Errorf("the workload: %w", err)
+		return workload, fmt.Errorf("the workload: %w\nEach is a flag of davit advise, as --help lists them, or a field of the --file", err)
 	}
 	return workload, nil
 }
