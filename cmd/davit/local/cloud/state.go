@@ -34,6 +34,16 @@ type state struct {
 	Endpoint string `json:"endpoint,omitempty"`
 	// Region is the region of the stacks.
 	Region string `json:"region"`
+	// Kubernetes tells that clusters of EKS are real there.
+	Kubernetes bool `json:"kubernetes,omitempty"`
+}
+
+// refusal is the error of a start where the cloud is up that the state tells of.
+func (s state) refusal(kubernetes bool) error {
+	if kubernetes && !s.Kubernetes {
+		return fmt.Errorf("the local cloud is up at %s without Kubernetes: run davit local down first", s.Endpoint)
+	}
+	return fmt.Errorf("%w at %s", ErrUp, s.Endpoint)
 }
 
 // endpoint is where the cloud is that the state tells of.

@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,20 @@ func TestTheEndpointIsThatOfTheCloudThatIsUp(t *testing.T) {
 	want := endpoint.Endpoint{Port: 4601, Region: "eu-north-1"}
 	if got, err := (state{Endpoint: want.URL(), Region: want.Region}).endpoint(); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}
+
+func TestACloudWithoutKubernetesIsNotTheOneThatIsAskedFor(t *testing.T) {
+	for _, test := range []struct {
+		has, wants, up bool
+	}{{false, false, true}, {true, false, true}, {true, true, true}, {false, true, false}} {
+		err := state{Endpoint: "http://localhost:4566", Kubernetes: test.has}.refusal(test.wants)
+		if errors.Is(err, ErrUp) != test.up || !strings.Contains(err.Error(), "http://localhost:4566") {
+			t.Errorf("with %t, wanted %t: %v", test.has, test.wants, err)
+		}
+		if !test.up && !strings.Contains(err.Error(), "davit local down") {
+			t.Errorf("%v names no next step", err)
+		}
 	}
 }
 

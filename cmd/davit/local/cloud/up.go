@@ -25,7 +25,8 @@ const steadyLimit = 60 * time.Second
 var ErrUp = errors.New("the local cloud is up already")
 
 // Up starts the local cloud and answers when the stacks are deployed and their services run. One that is up already
-// gives an error that wraps ErrUp. A start that fails clears away what it started; its logs stay.
+// gives an error that wraps ErrUp, unless it lacks the Kubernetes that is asked for. A start that fails clears away what it
+// started; its logs stay.
 func (s Site) Up(ctx context.Context, console *console.Console) error {
 	unlock, err := s.lock(ctx)
 	if err != nil {
@@ -52,7 +53,7 @@ func (s Site) clearHalfStarted(ctx context.Context, console *console.Console) er
 	}
 	if state.Endpoint != "" && s.Running() {
 		if _, err := engine.Connect(ctx, state.DockerHost); err == nil {
-			return fmt.Errorf("%w at %s", ErrUp, state.Endpoint)
+			return state.refusal(s.Kubernetes)
 		}
 	}
 	if state == stateOfNone {
@@ -76,7 +77,7 @@ func (s Site) start(ctx context.Context, console *console.Console) error {
 	if err := os.Remove(s.Application().Log); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("begin a new log of the deployment: %w", err)
 	}
-	started := state{StartedAt: begun.UTC().Truncate(time.Second), Region: s.Endpoint.Region}
+	started := state{StartedAt: begun.UTC().Truncate(time.Second), Region: s.Endpoint.Region, Kubernetes: s.Kubernetes}
 	steps := []step{
 		{"Emulator: installed", func() error { return emulator.Install(ctx, s.tools(), progress) }},
 		{"Docker engine", func() (err error) {
