@@ -87,8 +87,7 @@ func (s Site) engine() engine.Private {
 	return engine.Private{Directory: filepath.Join(s.Directory, "engine")}
 }
 
-// Home is the home directory of programs that work for a local cloud. All sites of the checkout share it, for the CDK's
-// caches in it: filling them takes longer than a deployment.
+// Home is the home directory of programs that work for a local cloud. All sites of the checkout share it, for the caches in it.
 func (s Site) Home() string { return filepath.Join(s.tools(), "home") }
 
 // Application is the CDK application of the checkout, deployed to this site.

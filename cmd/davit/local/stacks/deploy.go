@@ -88,6 +88,7 @@ func (a Application) cdk(ctx context.Context, console *console.Console, director
 		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20", // a list of major versions
 		// CDK's own validation takes most of a synthesis, and make lint runs it.
 		"CDK_VALIDATION=false")
+	command.Env = append(command.Env, sharedCaches()...)
 	// The CDK gets a group of its own, so that a Ctrl-C reaches it once, through us.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGINT) }
@@ -103,4 +104,18 @@ func (a Application) cdk(ctx context.Context, console *console.Console, director
 		return fmt.Errorf("cdk %s: %w: %s (everything it said is in %s)", arguments[0], err, condensed.lastWords(), a.Log)
 	}
 	return nil
+}
+
+// sharedCaches are the variables by which the application finds the CDK unpacked in the user's cache, under the lock that is beside
+// it: to unpack it once more for each checkout takes longer than a deployment. Without a cache of the user's they are none.
+func sharedCaches() []string {
+	caches, err := os.UserCacheDir()
+	if err != nil {
+		return nil
+	}
+	unpacked := filepath.Join(caches, "aws", "jsii", "package-cache") // where jsii has it by itself
+	if err := os.MkdirAll(unpacked, 0o750); err != nil {
+		return nil
+	}
+	return []string{"XDG_CACHE_HOME=" + caches, "JSII_RUNTIME_PACKAGE_CACHE_ROOT=" + unpacked}
 }
