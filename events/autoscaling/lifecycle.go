@@ -1,5 +1,6 @@
 // Package autoscaling has the events of the lifecycle hooks of Auto Scaling groups
-// (docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks-overview.html, ec2-auto-scaling-event-reference.html).
+// (docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks-overview.html, ec2-auto-scaling-event-reference.html,
+// warm-pools-eventbridge-events.html).
 package autoscaling
 
 import "davit/events/envelope"
@@ -14,6 +15,13 @@ const (
 // Terminating is the transition of an instance that is about to end.
 const Terminating = "autoscaling:EC2_INSTANCE_TERMINATING"
 
+// ManagedDraining is the hook by which ECS itself drains each host that a group ends, for whatever reason
+// (docs.aws.amazon.com/AmazonECS/latest/developerguide/managed-instance-draining.html).
+const ManagedDraining = "ecs-managed-draining-termination-hook"
+
+// WarmPool is where instances wait that serve nothing, as an origin or a destination.
+const WarmPool = "WarmPool"
+
 // LifecycleAction is the detail of both events: an instance waits for its hook.
 type LifecycleAction struct {
 	Token     string `json:"LifecycleActionToken"`
@@ -24,8 +32,8 @@ type LifecycleAction struct {
 	// Transition is autoscaling:EC2_INSTANCE_LAUNCHING or Terminating.
 	Transition string `json:"LifecycleTransition"`
 	Metadata   string `json:"NotificationMetadata,omitempty"`
-	Origin     string `json:"Origin,omitempty"`
-	// Destination is AutoScalingGroup, WarmPool or EC2.
+	// Origin and Destination are AutoScalingGroup, WarmPool or EC2.
+	Origin      string `json:"Origin,omitempty"`
 	Destination string `json:"Destination,omitempty"`
 }
 

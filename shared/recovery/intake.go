@@ -102,10 +102,7 @@ func (i *Intake) Concerns(ctx context.Context, event events.Event) (concerns []C
 	case *ec2.Rebalance:
 		return host(event, SpotInterruption, ledger.UntilDrained, "EC2 is likely to take the Spot instance back", detail.InstanceID)
 	case *autoscaling.LifecycleAction:
-		if detail.Transition != autoscaling.Terminating {
-			return nil, "an instance that is launched needs no remedy", nil
-		}
-		return host(event, SpotInterruption, ledger.UntilDrained, "the Auto Scaling group "+detail.GroupName+" ends the instance", detail.InstanceID)
+		return ending(event, detail)
 	case *ecs.ContainerInstanceStateChange:
 		if detail.AgentConnected || detail.Status != "ACTIVE" {
 			return nil, "the container instance is " + detail.Status, nil
@@ -228,6 +225,21 @@ func host(event events.Event, playbook string, until ledger.Until, text string, 
 			Signal: &Signal{ID: event.ID, At: event.Time, Playbook: playbook, Until: until, Text: text}}})
 	}
 	return concerns, "no instance is affected", nil
+}
+
+// ending is an instance that waits for a hook of its group.
+func ending(event events.Event, action *autoscaling.LifecycleAction) ([]Concern, string, error) {
+	switch {
+	case action.Transition != autoscaling.Terminating:
+		return nil, "an instance that is launched needs no remedy", nil
+	case action.HookName == autoscaling.ManagedDraining:
+		return nil, "ECS drains this host itself", nil
+	case action.Destination == autoscaling.WarmPool:
+		return nil, "the instance does not end: it goes to the warm pool of its group", nil
+	case action.Origin == autoscaling.WarmPool:
+		return nil, "an instance of a warm pool runs nothing", nil
+	}
+	return host(event, SpotInterruption, ledger.UntilDrained, "the Auto Scaling group "+action.GroupName+" ends the instance", action.InstanceID)
 }
 
 // asked is a message that davit sent to itself.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,52 @@ func TestACountThatFailsCostsNoLook(t *testing.T) {
 	err := intake.schedule(t.Context(), events.Event{ID: "tick", Time: w.now, Account: "123456789012", Region: "eu-west-1"})
 	if !errors.Is(err, errThrottled) || queued != 1 {
 		t.Errorf("it queued %d messages and answered %v", queued, err)
+	}
+}
+
+// hostEvent is what AWS tells of a host, at noon.
+func hostEvent(t *testing.T, source, kind, detail string) events.Event {
+	t.Helper()
+	parsed, err := events.Parse(hostBody(source, kind, detail))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+func hostBody(source, kind, detail string) []byte {
+	return fmt.Appendf(nil, `{"version":"0","id":"1f8e2f6a-0000-4000-8000-000000000002","detail-type":%q,"source":%q,"account":"123456789012",`+
+		`"time":%q,"region":"eu-west-1","resources":[],"detail":%s}`, kind, source, noon.Format(time.RFC3339), detail)
+}
+
+func TestAHostThatEndsConcernsDavitOnlyWhereNobodyElseDrainsIt(t *testing.T) {
+	ends := func(hook, origin, destination string) events.Event {
+		return hostEvent(t, "aws.autoscaling", "EC2 Instance-terminate Lifecycle Action", fmt.Sprintf(`{"AutoScalingGroupName":"workers",`+
+			`"LifecycleHookName":%q,"EC2InstanceId":"i-0123456789abcdef0","LifecycleTransition":"autoscaling:EC2_INSTANCE_TERMINATING",`+
+			`"Origin":%q,"Destination":%q}`, hook, origin, destination))
+	}
+	for _, test := range []struct {
+		name  string
+		event events.Event
+		none  string
+	}{
+		{"a hook of the user's own", ends("mine", "AutoScalingGroup", "EC2"), ""},
+		{"a hook of the user's own, of before there were warm pools", ends("mine", "", ""), ""},
+		{"the hook of managed draining", ends("ecs-managed-draining-termination-hook", "AutoScalingGroup", "EC2"), "ECS drains this host itself"},
+		{"a host that goes to the warm pool", ends("mine", "AutoScalingGroup", "WarmPool"), "goes to the warm pool of its group"},
+		{"a host of the warm pool that ends", ends("mine", "WarmPool", "EC2"), "runs nothing"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			concerns, none, err := new(Intake).Concerns(t.Context(), test.event)
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case test.none != "" && (len(concerns) != 0 || !strings.Contains(none, test.none)):
+				t.Errorf("it concerns %v, %q", concerns, none)
+			case test.none == "" && (len(concerns) != 1 || concerns[0].Cause.Signal.Playbook != SpotInterruption):
+				t.Errorf("it concerns %v, %q", concerns, none)
+			}
+		})
 	}
 }
 
