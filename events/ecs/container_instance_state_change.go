@@ -1,6 +1,8 @@
 package ecs
 
 import (
+	"strings"
+
 	"davit/events/envelope"
 )
 
@@ -14,7 +16,9 @@ type ContainerInstanceStateChange struct {
 	// Status is ACTIVE, DRAINING, INACTIVE, REGISTERING, DEREGISTERING or REGISTRATION_FAILED.
 	Status         string `json:"status"`
 	AgentConnected bool   `json:"agentConnected"`
-	// Version counts the changes: of two events of an instance the one with the greater version is newer.
+	// Version counts the changes, each of which has its event: of two events of an instance the one with the greater version is
+	// newer, and the API's answer for it has the same version while nothing has changed since
+	// (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerInstance.html).
 	Version   int64              `json:"version"`
 	UpdatedAt envelope.Timestamp `json:"updatedAt,omitzero"`
 }
@@ -30,3 +34,6 @@ func (c *ContainerInstanceStateChange) Complete(envelope.Envelope) error {
 	}
 	return nil
 }
+
+// OnEC2 tells whether the host is an instance of EC2.
+func (c *ContainerInstanceStateChange) OnEC2() bool { return !strings.HasPrefix(c.InstanceID, "mi-") }

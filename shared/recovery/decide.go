@@ -141,6 +141,8 @@ func (v view) void(signal Signal, playbook string) (reason string, code Code, vo
 	}
 	primary, _ := v.seen.Primary()
 	switch {
+	case signal.Disconnected != v.seen.Disconnected && signal.Disconnected != 0:
+		return "the ECS agent is connected again, or another event tells what changed since", Cleared, true
 	case !signal.At.After(v.record.Recovery.Ended[playbook]):
 		return "it happened before the last incident ended", Stale, true
 	case v.now.Sub(signal.At) > staleAfter:

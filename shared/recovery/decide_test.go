@@ -356,12 +356,19 @@ func TestDecideOnASignal(t *testing.T) {
 		s.signal = &Signal{ID: "2", At: noon, Playbook: ServiceUnhealthy, Text: "alarm 5xx went off", Alarm: "5xx"}
 		return s.signal
 	}
+	agent := func(s *scene, seen int64) {
+		s.signal = &Signal{ID: "3", At: noon.Add(-5 * time.Minute), Playbook: HostImpaired, Text: "the ECS agent is not connected", Disconnected: 7}
+		s.seen.Healthy, s.seen.Disconnected = false, seen
+	}
 	for _, test := range []struct {
 		name   string
 		change func(*scene)
 		action Action
 		code   Code
 	}{
+		{"an agent that is still without connection opens an incident", func(s *scene) { s.record.Recovery.Incidents = nil; agent(s, 7) }, Open, Signalled},
+		{"an agent that has connected again opens nothing", func(s *scene) { s.record.Recovery.Incidents = nil; agent(s, 0) }, Nothing, Cleared},
+		{"one that then lost its connection anew has a signal of that", func(s *scene) { s.record.Recovery.Incidents = nil; agent(s, 9) }, Nothing, Cleared},
 		{"an alarm that is on opens an incident", func(s *scene) { s.record.Recovery.Incidents = nil; alarm(s) }, Open, Signalled},
 		{"an alarm that is OK by now opens none", func(s *scene) {
 			s.record.Recovery.Incidents, s.seen.Alarms["5xx"] = nil, AlarmState{State: "OK"}

@@ -100,6 +100,8 @@ type Signal struct {
 	Alarm string
 	// Deployment is the one that started the task which stopped; empty for other signals.
 	Deployment string
+	// Disconnected is the version of the container instance whose ECS agent lost its connection; 0 for other signals.
+	Disconnected int64
 	// Until is what the signal asks for, where a workload that seems well is not the end of it.
 	Until ledger.Until
 	// Evidence is what was seen, a line each.
@@ -144,6 +146,8 @@ type Observation struct {
 	// them, where they may not.
 	Admits bool
 	Refill string
+	// Disconnected is the version of the container instance while its ECS agent has no connection; 0 where it has one.
+	Disconnected int64
 	// Evicts is true of a host whose drain is under way and goes on only if it is asked for again: a disruption budget lets
 	// a few pods go at a time.
 	Evicts bool

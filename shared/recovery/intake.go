@@ -67,6 +67,10 @@ func (i *Intake) Handle(ctx context.Context, body []byte, attempt int) error {
 		i.Log.InfoContext(ctx, "acknowledged", slog.String("event", event.ID), slog.String("detailType", event.DetailType), slog.String("reason", none))
 		return nil
 	}
+	if early := earlyBy(i.Reconciler.Now(), concerns[0].Cause.Signal); early > 0 {
+		i.Log.InfoContext(ctx, "looked at later", slog.String("event", event.ID), slog.String("detailType", event.DetailType), slog.Duration("after", early))
+		return i.Enqueue(ctx, [][]byte{body}, early)
+	}
 	var failures []error
 	for _, concern := range concerns {
 		_, known := i.Reconciler.Drivers[concern.Workload.Kind()]
@@ -104,10 +108,7 @@ func (i *Intake) Concerns(ctx context.Context, event events.Event) (concerns []C
 	case *autoscaling.LifecycleAction:
 		return ending(event, detail)
 	case *ecs.ContainerInstanceStateChange:
-		if detail.AgentConnected || detail.Status != "ACTIVE" {
-			return nil, "the container instance is " + detail.Status, nil
-		}
-		return host(event, HostImpaired, "", "the ECS agent is not connected", detail.InstanceID)
+		return disconnected(event, detail)
 	case *health.Event:
 		if detail.Status == health.StatusClosed {
 			return nil, "the AWS Health event is over", nil
@@ -240,6 +241,37 @@ func ending(event events.Event, action *autoscaling.LifecycleAction) ([]Concern,
 		return nil, "an instance of a warm pool runs nothing", nil
 	}
 	return host(event, SpotInterruption, ledger.UntilDrained, "the Auto Scaling group "+action.GroupName+" ends the instance", action.InstanceID)
+}
+
+// agentPatience is how long an ECS agent may be without its connection. "The Amazon ECS container agent disconnects and reconnects
+// several times per hour as a part of its normal operation"
+// (docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_container_instance_events.html). It is less than SQS delays a message.
+const agentPatience = 5 * time.Minute
+
+// earlyBy is how much too early a signal comes: what may end by itself is looked at once it has had the time to. The message is
+// then a new one, whose receives are counted anew.
+func earlyBy(now time.Time, signal *Signal) time.Duration {
+	if signal == nil || signal.Disconnected == 0 {
+		return 0
+	}
+	return min(agentPatience-now.Sub(signal.At), agentPatience)
+}
+
+// disconnected is a host whose ECS agent lost its connection. ECS counts the changes of a host, and tells of each.
+func disconnected(event events.Event, change *ecs.ContainerInstanceStateChange) ([]Concern, string, error) {
+	switch {
+	case change.AgentConnected:
+		return nil, "the ECS agent is connected", nil
+	case change.Status != "ACTIVE":
+		return nil, "the container instance is " + change.Status, nil
+	case !change.OnEC2():
+		return nil, "the host is outside AWS", nil
+	}
+	concerns, none, err := host(event, HostImpaired, "", "the ECS agent is not connected", change.InstanceID)
+	for _, concern := range concerns {
+		concern.Cause.Signal.Disconnected = change.Version
+	}
+	return concerns, none, err
 }
 
 // asked is a message that davit sent to itself.

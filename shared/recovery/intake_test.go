@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"davit/events"
+	"davit/shared/settings"
 	"davit/shared/workload"
 )
 
@@ -73,6 +74,66 @@ func TestAHostThatEndsConcernsDavitOnlyWhereNobodyElseDrainsIt(t *testing.T) {
 				t.Errorf("it concerns %v, %q", concerns, none)
 			}
 		})
+	}
+}
+
+func disconnects(instance string) []byte {
+	return hostBody("aws.ecs", "ECS Container Instance State Change", fmt.Sprintf(`{"clusterArn":"arn:aws:ecs:eu-west-1:123456789012:cluster/production",`+
+		`"containerInstanceArn":"arn:aws:ecs:eu-west-1:123456789012:container-instance/production/0123","ec2InstanceId":%q,`+
+		`"status":"ACTIVE","agentConnected":false,"version":7}`, instance))
+}
+
+// Agents lose their connection several times an hour, and have it again at once.
+func TestAnAgentWithoutConnectionIsGivenTime(t *testing.T) {
+	for _, test := range []struct {
+		name         string
+		disconnected int64
+		playbook     string
+		opens        int
+	}{
+		{"and opens nothing where it connects again", 0, settings.ReservedPlaybook, 0},
+		{"and opens nothing where it connected again, and lost it anew", 9, settings.ReservedPlaybook, 0},
+		{"and opens an incident where it does not", 7, settings.ReservedPlaybook, 1},
+		{"and opens nothing of a host that did not opt in", 7, "", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(1, 1, faults{}, noBug)
+			host := w.services[w.order[0]]
+			host.playbook, host.disconnected, host.broken = test.playbook, 7, true
+			w.now, w.alive, w.of = noon.Add(time.Minute), []bool{true}, w.order
+			var queued [][]byte
+			var delay time.Duration
+			intake := &Intake{Reconciler: w.reconciler, Log: w.reconciler.Log, Enqueue: func(_ context.Context, bodies [][]byte, after time.Duration) error {
+				queued, delay = append(queued, bodies...), after
+				return nil
+			}}
+			body := disconnects(host.reference.Name())
+			if err := intake.Handle(t.Context(), body, 1); err != nil {
+				t.Fatal(err)
+			}
+			if len(queued) != 1 || string(queued[0]) != string(body) || delay != 4*time.Minute || len(w.record(host.reference).Recovery.Incidents) != 0 {
+				t.Fatalf("after a minute it queued %q in %s, and the record is %+v", queued, delay, w.record(host.reference).Recovery)
+			}
+			w.now = noon.Add(5 * time.Minute)
+			host.disconnected, host.broken = test.disconnected, test.disconnected != 0
+			if err := intake.Handle(t.Context(), queued[0], 1); err != nil {
+				t.Fatal(err)
+			}
+			if open := w.record(host.reference).Recovery.Incidents; len(open) != test.opens || len(w.memory.fleet.Openings) != test.opens || len(queued) != 1 {
+				t.Errorf("after 5 minutes it opened %+v, of which the fleet knows %+v, and queued %d", open, w.memory.fleet.Openings, len(queued)-1)
+			}
+		})
+	}
+}
+
+func TestAHostOutsideAWSIsAcknowledged(t *testing.T) {
+	event, err := events.Parse(disconnects("mi-0123456789abcdef0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	concerns, none, err := new(Intake).Concerns(t.Context(), event)
+	if err != nil || len(concerns) != 0 || !strings.Contains(none, "outside AWS") {
+		t.Errorf("it concerns %v, %q, %v", concerns, none, err)
 	}
 }
 

@@ -74,6 +74,8 @@ type modelService struct {
 	// it is asked for again.
 	cordoned bool
 	kept     int
+	// disconnected is the version of a host whose agent has no connection.
+	disconnected int64
 	// acts are the effects on the service, oldest first.
 	acts []effect
 }
@@ -555,7 +557,7 @@ func (s *modelService) observe(w *world) Observation {
 			Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@" + s.running}}}
 	if s.host {
 		seen.Drained, seen.Replaced, seen.Healthy, seen.Host = s.drained, s.replaced, !s.broken && s.kept == 0 || s.replaced, s.reference.Name()
-		seen.Evicts, seen.Admits = s.kept > 0, !s.cordoned && !s.replaced
+		seen.Evicts, seen.Admits, seen.Disconnected = s.kept > 0, !s.cordoned && !s.replaced, s.disconnected
 		seen.Deployments, seen.Containers, seen.Settings.Policy = nil, nil, ""
 		seen.Cannot = map[settings.Do]string{settings.Rollback: "it is a host", settings.Restart: "it is a host", settings.ScaleOut: "it is a host"}
 	}

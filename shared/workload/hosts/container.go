@@ -22,6 +22,7 @@ type containerInstance struct {
 	ARN, cluster string
 	status       string
 	connected    bool
+	version      int64
 	// tasks run on it, or are about to.
 	tasks int
 }
@@ -31,6 +32,14 @@ func (c containerInstance) admits() bool { return c.status == active }
 
 // drained tells whether nothing runs on it any more, and nothing may.
 func (c containerInstance) drained() bool { return c.ARN != "" && c.status == draining && c.tasks == 0 }
+
+// disconnected is the version while the agent has no connection; 0 where it has one.
+func (c containerInstance) disconnected() int64 {
+	if c.connected {
+		return 0
+	}
+	return c.version
+}
 
 // containerInstance asks each cluster for the host, until one has it. Who has it is remembered.
 func (d *Driver) containerInstance(ctx context.Context, host string) (containerInstance, error) {
@@ -66,7 +75,7 @@ func (d *Driver) describe(ctx context.Context, known containerInstance) (contain
 		return containerInstance{}, fmt.Errorf("ecs:DescribeContainerInstances: %w", err)
 	}
 	for _, found := range described.ContainerInstances {
-		known.status, known.connected = aws.ToString(found.Status), found.AgentConnected
+		known.status, known.connected, known.version = aws.ToString(found.Status), found.AgentConnected, found.Version
 		known.tasks = int(found.RunningTasksCount + found.PendingTasksCount)
 		return known, nil
 	}

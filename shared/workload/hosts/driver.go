@@ -103,7 +103,7 @@ func (d *Driver) Observe(ctx context.Context, reference workload.Reference) (rec
 		seen.Healthy, seen.Why = found.group.whole()
 	} else {
 		seen.Drained = found.container.drained() || found.worker.drained()
-		seen.Evicts = found.worker.evicts()
+		seen.Evicts, seen.Disconnected = found.worker.evicts(), found.container.disconnected()
 		seen.Admits, seen.Refill = found.container.admits() || found.worker.admits(), found.refill()
 		seen.Replaced, seen.Healthy, seen.Why = found.health()
 	}
