@@ -208,7 +208,7 @@ func (v view) asks(incident ledger.Incident) bool {
 	case ledger.UntilAnswered:
 		return incident.Step == 0 && len(incident.Tried) == 0 && incident.PagedAt.IsZero()
 	case ledger.UntilDrained:
-		return !v.seen.Drained && !v.seen.Replaced
+		return !v.seen.Drained && (v.seen.Leaves || !v.seen.Replaced)
 	case ledger.UntilReplaced:
 		return !v.seen.Replaced
 	}

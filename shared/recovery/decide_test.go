@@ -256,6 +256,20 @@ func TestDecide(t *testing.T) {
 			s.seen.Replaced, s.seen.Alarms["5xx"] = true, AlarmState{State: "INSUFFICIENT_DATA"}
 			s.incident().HealthySince = noon.Add(-3 * time.Minute)
 		}, End, Recovered, ""},
+		{"a host that its group ends is drained first, though the group is whole without it", func(s *scene) {
+			s.goes(ledger.UntilDrained)
+			s.seen.Leaves, s.seen.Replaced = true, true
+		}, Try, NextStep, "alarm 5xx went off"},
+		{"and has been replaced once the group is whole without it, whatever runs there", func(s *scene) {
+			s.goes(ledger.UntilReplaced)
+			s.seen.Leaves, s.seen.Replaced = true, true
+			s.acting(settings.ReplaceHosts, ledger.Started)
+		}, Conclude, ActHelped, ""},
+		{"and is not taken back", func(s *scene) {
+			s.goes("")
+			s.seen.Leaves = true
+			s.incident().HealthySince, s.incident().Undo = noon.Add(-3*time.Minute), []ledger.Undo{{Do: "drain", Target: "i-0123"}}
+		}, End, Recovered, "the host goes"},
 		{"a host that goes is not taken back", func(s *scene) {
 			s.goes(ledger.UntilDrained)
 			s.seen.Drained = true

@@ -138,10 +138,13 @@ type Observation struct {
 	// Host is the ID of the instance that a step would be about, of a group of hosts or of a service on hosts; empty where
 	// none can be told.
 	Host string
-	// Drained is true of a host on which nothing may start and nothing runs any more; Replaced of one that is gone, whose
-	// group is whole without it.
+	// Drained is true of a host on which nothing may start and nothing runs any more; Replaced of one that is gone, or leaves,
+	// whose group is whole without it.
 	Drained  bool
 	Replaced bool
+	// Leaves is true of a host that its group ends, and that runs until it has: a lifecycle hook keeps one for up to 48 hours
+	// (docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks-overview.html).
+	Leaves bool
 	// Admits is true of a host on which things may start, as its cluster says; Refill is the command by which a human lets
 	// them, where they may not.
 	Admits bool

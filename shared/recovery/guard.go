@@ -96,7 +96,7 @@ func (v view) cannotUndo(incident ledger.Incident, undo ledger.Undo) string {
 	switch {
 	case v.seen.asBefore(undo):
 		return ""
-	case settings.Do(undo.Do) == settings.Drain && (incident.Until != "" || v.seen.Replaced):
+	case settings.Do(undo.Do) == settings.Drain && (incident.Until != "" || v.seen.Leaves || v.seen.Replaced):
 		return "the host goes, or is gone"
 	}
 	return v.movedSince(undo)

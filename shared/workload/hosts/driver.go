@@ -106,6 +106,7 @@ func (d *Driver) Observe(ctx context.Context, reference workload.Reference) (rec
 		seen.Evicts, seen.Disconnected = found.worker.evicts(), found.container.disconnected()
 		seen.Admits, seen.Refill = found.container.admits() || found.worker.admits(), found.refill()
 		seen.Replaced, seen.Healthy, seen.Why = found.health()
+		seen.Leaves = found.leaves()
 	}
 	seen.Volume, err = found.node.volume()
 	seen.Cannot = found.cannot(reference.Kind(), err)
@@ -126,8 +127,8 @@ func (d *Driver) look(ctx context.Context, reference workload.Reference) (found 
 	if found.host, found.hasHost, err = d.clients.EC2.instance(ctx, id); err != nil {
 		return found, false, err
 	}
-	if name := found.host.Tags.value(groupTag); !found.hasGroup && name != "" {
-		if found.group, found.hasGroup, err = d.group(ctx, name); err != nil {
+	if !found.hasGroup {
+		if found.group, found.hasGroup, err = d.groupOf(ctx, found.host); err != nil {
 			return found, false, err
 		}
 	}
@@ -147,13 +148,20 @@ func (d *Driver) look(ctx context.Context, reference workload.Reference) (found 
 	return found, true, err
 }
 
-// health judges a host: one that is gone by its group, one that lives by its own checks, and by the agent's connection or
-// what its kubelet says.
+// leaves tells whether the group ends the host, which runs until it has.
+func (p place) leaves() bool {
+	return p.hasGroup && p.hasHost && !p.host.gone() && !p.group.keeps(p.host.ID)
+}
+
+// health judges a host: one that is gone by its group, one that leaves by its group too once that is whole, one that lives by
+// its own checks, and by the agent's connection or what its kubelet says.
 func (p place) health() (replaced, healthy bool, why string) {
+	whole, short := p.group.whole()
 	switch {
 	case p.host.gone():
-		whole, why := p.group.whole()
-		return whole, whole, why
+		return whole, whole, short
+	case p.leaves() && whole:
+		return true, true, ""
 	case p.host.State != "running":
 		return false, false, "the instance is " + p.host.State
 	case p.ails != "":

@@ -3,6 +3,8 @@ package hosts
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -37,6 +39,15 @@ func (d *Driver) group(ctx context.Context, name string) (group, bool, error) {
 	return group{}, false, nil
 }
 
+// groupOf is the group that the instance belongs to, as its tags say.
+func (d *Driver) groupOf(ctx context.Context, host instance) (group, bool, error) {
+	name := host.Tags.value(groupTag)
+	if name == "" {
+		return group{}, false, nil
+	}
+	return d.group(ctx, name)
+}
+
 func read(found types.AutoScalingGroup) group {
 	made := group{described: found, name: aws.ToString(found.AutoScalingGroupName), desired: int(aws.ToInt32(found.DesiredCapacity)), most: int(aws.ToInt32(found.MaxSize))}
 	for _, each := range found.Tags {
@@ -66,6 +77,15 @@ func (g group) whole() (bool, string) {
 	return false, fmt.Sprintf("%d of %d hosts of the group %s are in service", g.inService, g.desired, g.name)
 }
 
+// keeps tells whether the host is a member that the group does not end. EC2 calls one that it ends running until its lifecycle
+// hooks are done (docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html).
+func (g group) keeps(host string) bool {
+	return slices.ContainsFunc(g.described.Instances, func(member types.Instance) bool {
+		// Terminating, alone or with what it waits for, and Terminated.
+		return aws.ToString(member.InstanceId) == host && !strings.HasPrefix(string(member.LifecycleState), "Terminat")
+	})
+}
+
 // suspect is the host that a step on the group would be about: one that fails, else the only one.
 func (g group) suspect() string {
 	if len(g.failing) > 0 {
@@ -89,13 +109,20 @@ func (d *Driver) Replace(ctx context.Context, host string) (recovery.Done, error
 	return d.replace(ctx, host)
 }
 
-// replace ends the host; its group starts another one. Ending one that is gone already is no fault. A node of Kubernetes is
-// cordoned and its pods are asked to leave before.
+// replace ends the host; its group starts another one. Ending one that is gone already, or leaves, is no fault. A node of
+// Kubernetes is cordoned and its pods are asked to leave before.
 func (d *Driver) replace(ctx context.Context, host string) (recovery.Done, error) {
 	done := recovery.Done{Text: "ended " + host + ", and its group starts another host"}
 	found, exists, err := d.clients.EC2.instance(ctx, host)
 	if err != nil || !exists || found.gone() {
 		return done, err
+	}
+	of, hasGroup, err := d.groupOf(ctx, found)
+	if err != nil {
+		return recovery.Done{}, err
+	}
+	if hasGroup && !of.keeps(host) {
+		return recovery.Done{Text: host + " leaves its group already, which starts another host"}, nil
 	}
 	done.Text += d.evacuate(ctx, found)
 	_, err = d.clients.Groups.TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{
