@@ -34,10 +34,10 @@ type Automation struct {
 	// ReservedConcurrency takes this many of the account's concurrent executions for the function alone, at least
 	// MaximumConcurrency; 0 reserves none. Default 0.
 	ReservedConcurrency int `yaml:"reservedConcurrency"`
-	// MaximumReceives is after how many attempts a message goes to the dead-letter queue, 5 to 1000. Default 6. What is not
-	// there yet, such as an image that ECR does not list, is waited for twice as long each time, and left to the sweep one
-	// attempt before; with fewer than 5, which "Using Lambda with Amazon SQS" of the Lambda developer guide asks for at least,
-	// little would be waited for.
+	// MaximumReceives is after how many attempts a message goes to the dead-letter queue, 5 to 1000. Default 10, with which a
+	// message outlives some minutes of trouble of AWS. What is not there yet, such as an image that ECR does not list, is waited
+	// for twice as long each time, and left to the sweep one attempt before; with fewer than 5, which "Using Lambda with Amazon
+	// SQS" of the Lambda developer guide asks for at least, little would be waited for.
 	MaximumReceives int `yaml:"maximumReceives"`
 	// LogDays is for how many days the function's log is kept; see LogDays. Default 90.
 	LogDays int `yaml:"logDays"`
@@ -84,6 +84,11 @@ type Subscription struct {
 // (docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
 const minimumReceives = 5
 
+// DefaultReceives is after how many attempts a message is a dead letter where nothing else is said. Nine waits of up to 2
+// seconds, 4, 8 and so on are 8 minutes on average and 17 at most: when AWS throttles, or a zone fails, most of what alarms is said
+// once and not again.
+const DefaultReceives = 10
+
 var (
 	// repositoriesPattern is a repository's name with * for any text.
 	repositoriesPattern  = regexp.MustCompile(`^[a-z0-9._/*-]{1,256}$`)
@@ -104,7 +109,7 @@ func (a *Automation) setDefaults(removal Removal) {
 	setDefault(&a.Memory, 512)
 	setDefault(&a.TimeoutSeconds, 60)
 	setDefault(&a.MaximumConcurrency, 10)
-	setDefault(&a.MaximumReceives, 6)
+	setDefault(&a.MaximumReceives, DefaultReceives)
 	setDefault(&a.LogDays, 90)
 	setDefault(&a.LogLevel, Info)
 	setDefaultPointer(&a.DeletionProtection, removal == Retain)

@@ -74,7 +74,7 @@ func TestAbsentFieldsTakeTheirDefaults(t *testing.T) {
 			Deployment: Deployment{Strategy: Rolling, MinimumHealthyPercent: pointer(100), MaximumPercent: 200},
 			LogDays:    30}}},
 		Automation: &Automation{Architecture: ARM64, Repositories: []string{"*"}, PassRoles: []string{"role/davit/*"},
-			SweepMinutes: 15, Memory: 512, TimeoutSeconds: 60, MaximumConcurrency: 10, MaximumReceives: 6, LogDays: 90,
+			SweepMinutes: 15, Memory: 512, TimeoutSeconds: 60, MaximumConcurrency: 10, MaximumReceives: 10, LogDays: 90,
 			LogLevel: Info, DeletionProtection: pointer(true)},
 	}
 	if difference := cmp.Diff(want, have); difference != "" {

@@ -35,7 +35,7 @@ type HashJobs struct {
 	// MaximumConcurrency is how many batches of messages, and how many pieces of a job, are worked on at once, 2 to 1000.
 	// Default 10.
 	MaximumConcurrency int `yaml:"maximumConcurrency"`
-	// MaximumReceives is after how many attempts a message goes to the dead-letter queue, 2 to 1000. Default 6.
+	// MaximumReceives is after how many attempts a message goes to the dead-letter queue, 2 to 1000. Default 10.
 	MaximumReceives int `yaml:"maximumReceives"`
 	// WorkDays is after how many days what invocations handed on is deleted, 1 to 365. Default 7.
 	WorkDays int `yaml:"workDays"`
@@ -51,7 +51,7 @@ func (h *HashJobs) setDefaults() {
 	setDefault(&h.Memory, 1769)
 	setDefault(&h.TimeoutSeconds, 300)
 	setDefault(&h.MaximumConcurrency, 10)
-	setDefault(&h.MaximumReceives, 6)
+	setDefault(&h.MaximumReceives, DefaultReceives)
 	setDefault(&h.WorkDays, 7)
 	setDefault(&h.LogDays, 90)
 	setDefault(&h.LogLevel, Info)

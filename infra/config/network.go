@@ -168,9 +168,9 @@ func (v *ExistingVPC) Zones() []string {
 // InterfaceEndpointNames are the interface endpoints that Network.InterfaceEndpoints may name: the AWS services that
 // tasks, hosts, pods and functions in private subnets call.
 var InterfaceEndpointNames = []string{
-	"autoscaling", "bedrock-runtime", "ec2", "ec2messages", "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "eks",
+	"application-autoscaling", "autoscaling", "bedrock-runtime", "ec2", "ec2messages", "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "eks",
 	"eks-auth", "elasticloadbalancing", "events", "kms", "lambda", "logs", "monitoring", "sagemaker.api",
-	"sagemaker.runtime", "secretsmanager", "sns", "sqs", "ssm", "ssmmessages", "sts", "xray",
+	"sagemaker.runtime", "secretsmanager", "sns", "sqs", "ssm", "ssmmessages", "sts", "tagging", "xray",
 }
 
 // NeededEndpoints are the interface endpoints of the AWS services that the sections call from the VPC, in order.

@@ -34,8 +34,13 @@ func closeDefaultSecurityGroup(stack awscdk.Stack, vpc awsec2.Vpc, configuration
 					foundation.Allow("Look", "*", "ec2:DescribeSecurityGroups"),
 					foundation.Allow("Close", foundation.ARN(configuration, "ec2", "security-group/"+*vpc.VpcDefaultSecurityGroup()),
 						"ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"),
-					foundation.Allow("Run", "arn:"+*awscdk.Aws_PARTITION()+":ssm:"+configuration.Region+":*:automation-definition/"+
-						runbook+":*", "ssm:StartAutomationExecution"),
+					// "Setting up identity-based policies for Automation" in the Systems Manager user guide asks for the document,
+					// which in AWS's own has no account, and for the execution; the reference of permissions has the definition too.
+					foundation.AllowWhere("Run", []string{
+						"arn:" + *awscdk.Aws_PARTITION() + ":ssm:" + configuration.Region + ":*:automation-definition/" + runbook + ":*",
+						"arn:" + *awscdk.Aws_PARTITION() + ":ssm:" + configuration.Region + "::document/" + runbook,
+						foundation.ARN(configuration, "ssm", "automation-execution/*"),
+					}, nil, "ssm:StartAutomationExecution"),
 					foundation.Allow("Follow", foundation.ARN(configuration, "ssm", "automation-execution/*"),
 						"ssm:GetAutomationExecution"),
 				},

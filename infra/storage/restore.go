@@ -23,7 +23,7 @@ func addRestore(storage *Storage, configuration *config.Configuration, functions
 	settings := configuration.Storage.Restore
 	intake := foundation.NewIntake(storage.Stack, foundation.IntakeProps{
 		Prefix: "Restore", Queue: names.RestoreQueue, DeadLetterQueue: names.RestoreDeadLetterQueue,
-		TimeoutSeconds: restoreTimeout, MaximumReceives: 6,
+		TimeoutSeconds: restoreTimeout, MaximumReceives: config.DefaultReceives,
 	})
 	intake.NewFunction(configuration, foundation.FunctionProps{
 		Name:         names.RestoreFunction,

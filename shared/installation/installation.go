@@ -95,6 +95,24 @@ func (i *Installation) Resolve(ctx context.Context, change *events.AlarmStateCha
 // Fleet is a rollout.Fleet: the services that carry the tag now, what carries the annotation on the clusters, then the
 // workloads that the ledger knows, so that one that lost its tag is noticed too.
 func (i *Installation) Fleet(ctx context.Context) iter.Seq2[workload.Reference, error] {
+	return inTurn(i.tagged(ctx), i.annotated(ctx, names.TagPolicy), i.Ledger.Workloads(ctx))
+}
+
+// inTurn goes through one list after the other. An error ends its list and not the others.
+func inTurn(lists ...iter.Seq2[workload.Reference, error]) iter.Seq2[workload.Reference, error] {
+	return func(yield func(workload.Reference, error) bool) {
+		for _, list := range lists {
+			for reference, err := range list {
+				if !yield(reference, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// tagged are the services that carry the tag of rollouts.
+func (i *Installation) tagged(ctx context.Context) iter.Seq2[workload.Reference, error] {
 	return func(yield func(workload.Reference, error) bool) {
 		for page, err := range i.Services.Tagged(ctx) {
 			if err != nil {
@@ -110,18 +128,19 @@ func (i *Installation) Fleet(ctx context.Context) iter.Seq2[workload.Reference, 
 				i.Reconciler.Log.WarnContext(ctx, "a tagged service cannot be named", slog.String("reason", odd.Error()))
 			}
 		}
-		annotated, err := i.Annotated(ctx, names.TagPolicy)
+	}
+}
+
+// annotated goes through Annotated.
+func (i *Installation) annotated(ctx context.Context, key string) iter.Seq2[workload.Reference, error] {
+	return func(yield func(workload.Reference, error) bool) {
+		found, err := i.Annotated(ctx, key)
 		if err != nil {
 			yield(workload.Reference{}, err)
 			return
 		}
-		for _, reference := range annotated {
+		for _, reference := range found {
 			if !yield(reference, nil) {
-				return
-			}
-		}
-		for reference, err := range i.Ledger.Workloads(ctx) {
-			if !yield(reference, err) {
 				return
 			}
 		}

@@ -34,6 +34,7 @@ import (
 
 	"davit/cmd/davit/emulator/emulatortest"
 	"davit/shared/installation"
+	"davit/shared/ledger"
 	"davit/shared/names"
 	"davit/shared/publisher"
 	"davit/shared/rollout"
@@ -92,7 +93,7 @@ type fleet struct {
 	pushes int
 }
 
-// newFleet makes services services, of which following follow the repository web. All are known to the ledger.
+// newFleet makes services services, of which following follow the repository web.
 func newFleet(tb testing.TB, services, following int) *fleet {
 	tb.Helper()
 	ctx := context.Background()
@@ -247,7 +248,7 @@ func TestServicesAreSweptWhereNoClusterOfKubernetesCanBeListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	davit := installation.Open(configuration(withoutClusters), suffix, parameter, slog.New(slog.NewTextHandler(&log, nil)))
+	davit := installation.Open(configuration(without("EKS", "ListClusters")), suffix, parameter, slog.New(slog.NewTextHandler(&log, nil)))
 	found := map[workload.Reference]bool{}
 	for reference, err := range davit.Fleet(t.Context()) {
 		if err != nil {
@@ -265,15 +266,43 @@ func TestServicesAreSweptWhereNoClusterOfKubernetesCanBeListed(t *testing.T) {
 	}
 }
 
-// withoutClusters denies eks:ListClusters.
-func withoutClusters(stack *middleware.Stack) error {
-	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("deny", func(ctx context.Context, in middleware.InitializeInput,
-		next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-		if awsmiddleware.GetServiceID(ctx) == "EKS" && awsmiddleware.GetOperationName(ctx) == "ListClusters" {
-			return middleware.InitializeOutput{}, middleware.Metadata{}, &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "no"}
+func TestWhatTheLedgerKnowsIsSweptWhereTagsCannotBeListed(t *testing.T) {
+	fleet := newFleet(t, 2, 2)
+	suffix := os.Getenv("FLEET")
+	davit := installation.Open(configuration(without("Resource Groups Tagging API", "GetResources")), suffix, "/davit/settings/"+suffix, slog.New(slog.DiscardHandler))
+	for _, reference := range fleet.following {
+		if _, err := davit.Ledger.Write(t.Context(), ledger.Record{Workload: reference}); err != nil {
+			t.Fatal(err)
 		}
-		return next.HandleInitialize(ctx, in)
-	}), middleware.After)
+	}
+	found, failures := map[workload.Reference]bool{}, 0
+	for reference, err := range davit.Fleet(t.Context()) {
+		if err != nil {
+			failures++
+		}
+		found[reference] = true
+	}
+	for _, reference := range fleet.following {
+		if !found[reference] {
+			t.Errorf("%s is not swept", reference)
+		}
+	}
+	if failures != 1 {
+		t.Errorf("%d errors tell of it, want 1", failures)
+	}
+}
+
+// without denies one operation of a service.
+func without(service, operation string) func(*middleware.Stack) error {
+	return func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("deny", func(ctx context.Context, in middleware.InitializeInput,
+			next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+			if awsmiddleware.GetServiceID(ctx) == service && awsmiddleware.GetOperationName(ctx) == operation {
+				return middleware.InitializeOutput{}, middleware.Metadata{}, &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "no"}
+			}
+			return next.HandleInitialize(ctx, in)
+		}), middleware.After)
+	}
 }
 
 // BenchmarkAPushToTenOfTenThousand counts the calls of a push that ten services of ten thousand follow. The fleet takes

@@ -48,25 +48,7 @@ func OpenScaling(configuration aws.Config, table, settingsParameter string, log 
 
 // Fleet is a scaling.Intake's Fleet: all that opted in, kind by kind.
 func (s *Scaling) Fleet(ctx context.Context) iter.Seq2[workload.Reference, error] {
-	return func(yield func(workload.Reference, error) bool) {
-		annotated, err := s.Annotated(ctx, names.TagScaling)
-		if err != nil {
-			yield(workload.Reference{}, err)
-			return
-		}
-		for _, reference := range annotated {
-			if !yield(reference, nil) {
-				return
-			}
-		}
-		for _, fleet := range []iter.Seq2[workload.Reference, error]{s.Counts.Fleet(ctx), s.Groups.Fleet(ctx)} {
-			for reference, err := range fleet {
-				if !yield(reference, err) {
-					return
-				}
-			}
-		}
-	}
+	return inTurn(s.annotated(ctx, names.TagScaling), s.Counts.Fleet(ctx), s.Groups.Fleet(ctx))
 }
 
 // WorkloadOf is a scaling.Intake's Workload: by the alarm's tag, else by its dimensions.

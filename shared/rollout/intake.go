@@ -26,7 +26,7 @@ import (
 )
 
 // Fleet lists the workloads for the sweep: those that carry the tag now, and those that the ledger knows. A reference
-// that comes twice is swept once.
+// that comes twice is swept once. What could not be listed is an error among them, after which others may come.
 type Fleet func(ctx context.Context) iter.Seq2[workload.Reference, error]
 
 // Intake takes what the queue delivers: it says which workloads an event is about, and has them reconciled. An event is
@@ -53,7 +53,7 @@ func (i *Intake) Handle(ctx context.Context, body []byte, attempt int) error {
 		return workqueue.Poison(err)
 	}
 	if _, sweep := event.Detail.(*schedule.Tick); sweep {
-		return i.sweep(ctx, event)
+		return i.sweep(ctx, event, attempt)
 	}
 	references, cause, err := i.Concerns(ctx, event)
 	if err != nil {
@@ -169,17 +169,22 @@ func (i *Intake) pushed(ctx context.Context, event events.Event, action *ecr.Ima
 }
 
 // sweep puts every workload of the fleet on the queue, so that each is looked at by the same code and none holds the
-// others up.
-func (i *Intake) sweep(ctx context.Context, event events.Event) error {
+// others up. Where some could not be listed the others are swept, once, and the sweep comes again for all.
+func (i *Intake) sweep(ctx context.Context, event events.Event, attempt int) error {
 	seen := map[workload.Reference]bool{}
+	var unlisted error
 	for reference, err := range i.Fleet(ctx) {
 		if err != nil {
-			return fmt.Errorf("listing the fleet: %w", err)
+			unlisted = errors.Join(unlisted, fmt.Errorf("listing the fleet: %w", err))
+			continue
 		}
 		seen[reference] = true
 	}
+	if unlisted != nil && attempt > 1 {
+		return unlisted
+	}
 	i.Log.InfoContext(ctx, "sweep", slog.Int("workloads", len(seen)))
-	return i.fanOut(ctx, event, slices.Collect(maps.Keys(seen)), Cause{ID: event.ID, Text: "sweep"})
+	return errors.Join(unlisted, i.fanOut(ctx, event, slices.Collect(maps.Keys(seen)), Cause{ID: event.ID, Text: "sweep"}))
 }
 
 // fanOut puts the workloads on the queue, ten a message, so that no invocation has more to do than its time allows.

@@ -218,6 +218,22 @@ func TestTheSweepQueuesEachWorkloadOnce(t *testing.T) {
 	}
 }
 
+func TestTheSweepOfWhatCanBeListedWaitsForNothing(t *testing.T) {
+	w, intake, queued := quietWorld(t)
+	down := errors.New("tag:GetResources: throttled")
+	intake.Fleet = func(context.Context) iter.Seq2[workload.Reference, error] {
+		return func(yield func(workload.Reference, error) bool) {
+			_ = yield(workload.Reference{}, down) && yield(w.order[0], nil)
+		}
+	}
+	tick := event("aws.events", "Scheduled Event", "arn:aws:events:eu-west-1:123456789012:rule/sweep", `{}`)
+	for attempt, want := range []int{1, 1} {
+		if err := intake.Handle(context.Background(), tick, attempt+1); !errors.Is(err, down) || len(*queued) != want {
+			t.Errorf("attempt %d: %v, and %d messages are queued, want %d", attempt+1, err, len(*queued), want)
+		}
+	}
+}
+
 func TestAPushThatManyFollowIsSpreadOverMessagesThatKeepItsImage(t *testing.T) {
 	w, intake, queued := quietWorld(t)
 	var references []workload.Reference

@@ -29,7 +29,8 @@ type Intake struct {
 	AlarmTags func(ctx context.Context, arn string) (map[string]string, error)
 	// Workload answers the workload that an alarm is about. An alarm that names none gives an *Unresolved.
 	Workload func(ctx context.Context, change *cloudwatch.AlarmStateChange) (workload.Reference, error)
-	// Fleet lists the workloads that carry the davit/scaling tag.
+	// Fleet lists the workloads that carry the davit/scaling tag. What could not be listed is an error among them, after which
+	// others may come.
 	Fleet func(ctx context.Context) iter.Seq2[workload.Reference, error]
 	// Enqueue puts messages on the function's own queue.
 	Enqueue func(ctx context.Context, bodies [][]byte, delay time.Duration) error
@@ -50,7 +51,7 @@ func (i *Intake) Handle(ctx context.Context, body []byte, attempt int) error {
 		return workqueue.Poison(err)
 	}
 	if _, tick := event.Detail.(*schedule.Tick); tick {
-		return i.sweep(ctx, event)
+		return i.sweep(ctx, event, attempt)
 	}
 	references, cause, err := i.Concerns(ctx, event)
 	cause.Account, cause.Region = event.Account, event.Region
@@ -129,9 +130,11 @@ func (i *Intake) alarmed(ctx context.Context, event events.Event, change *cloudw
 }
 
 // sweep puts every workload that opted in on the queue, ten a message, and with them what is unfinished of others: an act
-// on a workload that was deleted since must have an end, too.
-func (i *Intake) sweep(ctx context.Context, event events.Event) error {
+// on a workload that was deleted since must have an end, too. Where some could not be listed the others are swept, once, and
+// the sweep comes again for all.
+func (i *Intake) sweep(ctx context.Context, event events.Event, attempt int) error {
 	var references []string
+	var unlisted error
 	for reference, err := range i.Reconciler.Ledger.OpenScaling(ctx) {
 		if err != nil {
 			return fmt.Errorf("listing what is unfinished: %w", err)
@@ -140,9 +143,13 @@ func (i *Intake) sweep(ctx context.Context, event events.Event) error {
 	}
 	for reference, err := range i.Fleet(ctx) {
 		if err != nil {
-			return fmt.Errorf("listing the fleet: %w", err)
+			unlisted = errors.Join(unlisted, fmt.Errorf("listing the fleet: %w", err))
+			continue
 		}
 		references = append(references, reference.String())
+	}
+	if unlisted != nil && attempt > 1 {
+		return unlisted
 	}
 	slices.Sort(references)
 	i.Log.InfoContext(ctx, "sweep", slog.Int("workloads", len(references)))
@@ -155,9 +162,9 @@ func (i *Intake) sweep(ctx context.Context, event events.Event) error {
 		bodies = append(bodies, body)
 	}
 	if len(bodies) == 0 {
-		return nil
+		return unlisted
 	}
-	return i.Enqueue(ctx, bodies, 0)
+	return errors.Join(unlisted, i.Enqueue(ctx, bodies, 0))
 }
 
 // LookAgain is a Reconciler's LookAgain: a message to the function itself that is handed out after the delay.

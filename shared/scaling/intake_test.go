@@ -90,6 +90,18 @@ func TestTheSweepAndTheNextLookAreMessagesThatAreUnderstood(t *testing.T) {
 		}}
 	w.Reconciler.LookAgain = intake.LookAgain
 	ctx := context.Background()
+	down, listed := errors.New("tag:GetResources: throttled"), intake.Fleet
+	intake.Fleet = func(context.Context) iter.Seq2[workload.Reference, error] {
+		return func(yield func(workload.Reference, error) bool) {
+			_ = yield(workload.Reference{}, down) && yield(web, nil)
+		}
+	}
+	for attempt := 1; attempt <= 2; attempt++ {
+		if err := intake.Handle(ctx, body("aws.events", "Scheduled Event", "rule", `{}`), attempt); !errors.Is(err, down) || len(sent) != 1 {
+			t.Errorf("a sweep of which a part cannot be listed, attempt %d: %v, and %d messages were sent", attempt, err, len(sent))
+		}
+	}
+	intake.Fleet, sent, delays = listed, nil, nil
 	if err := intake.Handle(ctx, body("aws.events", "Scheduled Event", "rule", `{}`), 1); err != nil || len(sent) != 1 {
 		t.Fatalf("the sweep sent %d messages, %v", len(sent), err)
 	}
