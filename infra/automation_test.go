@@ -182,7 +182,7 @@ func TestAMessageThatFailsAgainAndAgainGoesToTheDeadLetters(t *testing.T) {
 			t.Errorf("it is kept for %v s", kept)
 		}
 	})
-	for configuration, want := range map[string]float64{local: 6, development: 6, alone: 6, chosen: 9} {
+	for configuration, want := range map[string]float64{local: 10, development: 10, alone: 10, chosen: 9} {
 		_, queue := synthesised[configuration][automationStack].with(t, "AWS::SQS::Queue", "QueueName", names.RolloutQueue)
 		if attempts := at(queue.Properties, "RedrivePolicy", "maxReceiveCount"); attempts != want {
 			t.Errorf("%s: after %v attempts, want %v", configuration, attempts, want)
