@@ -26,7 +26,7 @@ export CGO_ENABLED := 0
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit build programs synth lint bench fuzz local-up local-down clean
+.PHONY: help demo test unit build programs zips synth lint bench fuzz local-up local-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,14 +37,14 @@ demo: programs $(if $(EKS),$(KUBERNETES)) $(CDK) ## show the whole job on this m
 test: ## run everything: vet, lint, unit, property, fault, template and local-cloud tests
 	@$(MAKE) --no-print-directory -j2 lint unit # what one waits for while the other computes
 
-unit: build $(KUBERNETES) $(CDK)
+unit: programs functions-amd64 functions-arm64 $(KUBERNETES) $(CDK)
 	bin/davit local prepare
 	INTERPRETERS="$$(node --version) $$(python3 --version)" $(GO) test -p 4 -timeout 30m ./... # local clouds wait more than they compute
 	@set -e; for module in $(PEERS); do echo "in $$module"; (cd $$module && $(GO) test ./...); done
 	cd $(ASSEMBLY) && $(GO) test -count 1 ./...
 	cd $(CONTROLPLANE) && $(GO) test ./...
 
-build: programs functions-amd64 functions-arm64 ## build bin/davit, bin/infra and the functions' zips
+build: programs zips ## build bin/davit, bin/infra and the functions' zips
 
 programs: functions-$(ARCHITECTURE)
 	$(GO) build -o bin/ ./cmd/davit ./infra
@@ -54,10 +54,15 @@ functions-%:
 	@set -e; for function in $(FUNCTIONS); do \
 		directory=bin/functions/$*/$$function; mkdir -p $$directory; \
 		GOOS=linux GOARCH=$* $(GO) build -ldflags="-s -w -buildid=" -tags lambda.norpc -o $$directory/bootstrap ./functions/$$function; \
+	done
+
+# For who deploys without the CDK, which makes its own.
+zips: functions-amd64 functions-arm64
+	@set -e; for architecture in amd64 arm64; do for function in $(FUNCTIONS); do \
 		python3 -c 'import sys, zipfile; entry = zipfile.ZipInfo("bootstrap"); entry.external_attr = 0o755 << 16; \
 entry.compress_type = zipfile.ZIP_DEFLATED; zipfile.ZipFile(sys.argv[1], "w").writestr(entry, open(sys.argv[2], "rb").read())' \
-			bin/functions/$$function-$*.zip $$directory/bootstrap; \
-	done
+			bin/functions/$$function-$$architecture.zip bin/functions/$$architecture/$$function/bootstrap; \
+	done; done
 
 # Kubernetes itself, for clusters of the local cloud. Most of it is compiled once and for good.
 bin/controlplane: $(CONTROLPLANE)/go.mod $(filter-out %_test.go,$(wildcard $(CONTROLPLANE)/*.go $(CONTROLPLANE)/*/*.go))
@@ -69,11 +74,11 @@ bin/kubectl: $(CONTROLPLANE)/go.mod $(CONTROLPLANE)/kubectl/main.go | bin/contro
 	cd $(CONTROLPLANE) && $(GO) build -ldflags "-s -w -buildid= $(KUBERNETES_VERSION)" -o $(CURDIR)/$@ ./kubectl
 	@touch $@
 
-synth: build $(CDK) ## synthesise every configuration and shape into .local/templates, or SHAPE or CONFIGURATION into cdk.out
+synth: programs functions-amd64 functions-arm64 $(CDK) ## synthesise every configuration and shape into .local/templates, or SHAPE or CONFIGURATION into cdk.out
 	$(if $(SHAPE)$(CONFIGURATION),$(CDK) synth --quiet -c $(if $(SHAPE),shape=$(SHAPE),configuration=$(CONFIGURATION)),\
 		rm -rf $(TEMPLATES) && CDK_VALIDATION=false bin/infra all $(TEMPLATES))
 
-lint: $(CFN_LINT) build $(CDK) ## gofmt, vet, staticcheck, gosec; the CDK's validation, cfn-lint and checkov
+lint: $(CFN_LINT) programs $(CDK) ## gofmt, vet, staticcheck, gosec; the CDK's validation, cfn-lint and checkov
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
