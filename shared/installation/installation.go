@@ -92,23 +92,40 @@ func (i *Installation) Resolve(ctx context.Context, change *events.AlarmStateCha
 	return subject.Workload, subject.Playbook, err
 }
 
-// Fleet is a rollout.Fleet: the services that carry the tag now, what carries the annotation on the clusters, then the
-// workloads that the ledger knows, so that one that lost its tag is noticed too.
+// Fleet is a rollout.Fleet: the workloads that the ledger knows, so that one that lost its tag is noticed too, then the services
+// that carry the tag now, and what carries the annotation on the clusters.
 func (i *Installation) Fleet(ctx context.Context) iter.Seq2[workload.Reference, error] {
-	return inTurn(i.tagged(ctx), i.annotated(ctx, names.TagPolicy), i.Ledger.Workloads(ctx))
+	return inTurn(ctx, i.Ledger.Workloads, i.tagged, i.annotated(names.TagPolicy))
 }
 
-// inTurn goes through one list after the other. An error ends its list and not the others.
-func inTurn(lists ...iter.Seq2[workload.Reference, error]) iter.Seq2[workload.Reference, error] {
+// listing lists workloads. An error ends it.
+type listing = func(context.Context) iter.Seq2[workload.Reference, error]
+
+// inTurn goes through one list after the other. An error ends its list and not the others, and each may take half of the time
+// that is left, so that one that never answers, such as an API without a way to it, leaves time for the others and for the caller.
+func inTurn(ctx context.Context, lists ...listing) iter.Seq2[workload.Reference, error] {
 	return func(yield func(workload.Reference, error) bool) {
 		for _, list := range lists {
-			for reference, err := range list {
-				if !yield(reference, err) {
-					return
-				}
+			if !each(ctx, list, yield) {
+				return
 			}
 		}
 	}
+}
+
+// each yields what the list has, and answers whether more is wanted.
+func each(ctx context.Context, list listing, yield func(workload.Reference, error) bool) bool {
+	if deadline, limited := ctx.Deadline(); limited {
+		short, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+		ctx = short
+	}
+	for reference, err := range list(ctx) {
+		if !yield(reference, err) {
+			return false
+		}
+	}
+	return true
 }
 
 // tagged are the services that carry the tag of rollouts.
@@ -131,17 +148,19 @@ func (i *Installation) tagged(ctx context.Context) iter.Seq2[workload.Reference,
 	}
 }
 
-// annotated goes through Annotated.
-func (i *Installation) annotated(ctx context.Context, key string) iter.Seq2[workload.Reference, error] {
-	return func(yield func(workload.Reference, error) bool) {
-		found, err := i.Annotated(ctx, key)
-		if err != nil {
-			yield(workload.Reference{}, err)
-			return
-		}
-		for _, reference := range found {
-			if !yield(reference, nil) {
+// annotated lists what is Annotated.
+func (i *Installation) annotated(key string) listing {
+	return func(ctx context.Context) iter.Seq2[workload.Reference, error] {
+		return func(yield func(workload.Reference, error) bool) {
+			found, err := i.Annotated(ctx, key)
+			if err != nil {
+				yield(workload.Reference{}, err)
 				return
+			}
+			for _, reference := range found {
+				if !yield(reference, nil) {
+					return
+				}
 			}
 		}
 	}

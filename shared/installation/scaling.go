@@ -48,7 +48,7 @@ func OpenScaling(configuration aws.Config, table, settingsParameter string, log 
 
 // Fleet is a scaling.Intake's Fleet: all that opted in, kind by kind.
 func (s *Scaling) Fleet(ctx context.Context) iter.Seq2[workload.Reference, error] {
-	return inTurn(s.annotated(ctx, names.TagScaling), s.Counts.Fleet(ctx), s.Groups.Fleet(ctx))
+	return inTurn(ctx, s.annotated(names.TagScaling), s.Counts.Fleet, s.Groups.Fleet)
 }
 
 // WorkloadOf is a scaling.Intake's Workload: by the alarm's tag, else by its dimensions.

@@ -168,8 +168,13 @@ func (i *Intake) pushed(ctx context.Context, event events.Event, action *ecr.Ima
 	return references, cause, nil
 }
 
+// partialSweeps is up to which attempt what could be listed is swept by itself: the first may end before it has begun, and each
+// puts as much on the queue.
+const partialSweeps = 2
+
 // sweep puts every workload of the fleet on the queue, so that each is looked at by the same code and none holds the
-// others up. Where some could not be listed the others are swept, once, and the sweep comes again for all.
+// others up. Where some could not be listed the others are swept, and the sweep comes
+// again for all.
 func (i *Intake) sweep(ctx context.Context, event events.Event, attempt int) error {
 	seen := map[workload.Reference]bool{}
 	var unlisted error
@@ -180,7 +185,7 @@ func (i *Intake) sweep(ctx context.Context, event events.Event, attempt int) err
 		}
 		seen[reference] = true
 	}
-	if unlisted != nil && attempt > 1 {
+	if unlisted != nil && attempt > partialSweeps {
 		return unlisted
 	}
 	i.Log.InfoContext(ctx, "sweep", slog.Int("workloads", len(seen)))

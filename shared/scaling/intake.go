@@ -129,9 +129,13 @@ func (i *Intake) alarmed(ctx context.Context, event events.Event, change *cloudw
 	return []workload.Reference{reference}, cause, nil
 }
 
+// partialSweeps is up to which attempt what could be listed is swept by itself: the first may end before it has begun, and each
+// puts as much on the queue.
+const partialSweeps = 2
+
 // sweep puts every workload that opted in on the queue, ten a message, and with them what is unfinished of others: an act
-// on a workload that was deleted since must have an end, too. Where some could not be listed the others are swept, once, and
-// the sweep comes again for all.
+// on a workload that was deleted since must have an end, too. Where some could not be listed the others are swept, and the
+// sweep comes again for all.
 func (i *Intake) sweep(ctx context.Context, event events.Event, attempt int) error {
 	var references []string
 	var unlisted error
@@ -148,7 +152,7 @@ func (i *Intake) sweep(ctx context.Context, event events.Event, attempt int) err
 		}
 		references = append(references, reference.String())
 	}
-	if unlisted != nil && attempt > 1 {
+	if unlisted != nil && attempt > partialSweeps {
 		return unlisted
 	}
 	slices.Sort(references)
