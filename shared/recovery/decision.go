@@ -149,6 +149,8 @@ type Observation struct {
 	// them, where they may not.
 	Admits bool
 	Refill string
+	// Evacuates is true of a host that its replacement drains first.
+	Evacuates bool
 	// Disconnected is the version of the container instance while its ECS agent has no connection; 0 where it has one.
 	Disconnected int64
 	// Evicts is true of a host whose drain is under way and goes on only if it is asked for again: a disruption budget lets

@@ -20,8 +20,11 @@ func (o Observation) Intent(do settings.Do) ledger.Act {
 // undo is what takes a step back that is taken now; nil for one that nothing takes back.
 func (o Observation) undo(do settings.Do) *ledger.Undo {
 	switch {
-	// A host that is replaced is drained first, as far as it can be, and may stay.
-	case do == settings.Drain, do == settings.ReplaceHosts && o.Workload.Kind() == workload.EC2:
+	// A host on which nothing may start was closed by somebody else, or by a step whose undo the incident has already.
+	case o.Workload.Kind() == workload.EC2 && !o.Admits:
+		return nil
+	// A host that its replacement drains first may stay.
+	case do == settings.Drain, do == settings.ReplaceHosts && o.Evacuates:
 		return &ledger.Undo{Do: string(settings.Drain), Target: o.Host}
 	case do == settings.ScaleOut:
 		wanted := outwards(o.Workload.Kind(), o.Desired)

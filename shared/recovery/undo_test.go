@@ -37,7 +37,7 @@ func TestAnIntentSaysWhatTakesItsStepBackAndHowAHumanDoes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			seen := Observation{Owner: test.owner, Host: "i-0123456789abcdef0", Refill: "kubectl uncordon worker-1"}
+			seen := Observation{Owner: test.owner, Host: "i-0123456789abcdef0", Admits: true, Evacuates: true, Refill: "kubectl uncordon worker-1"}
 			seen.Workload, seen.Desired = reference, 8
 			undo := seen.Intent(test.do).Undo
 			if undo == nil || *undo != test.undo {
@@ -52,6 +52,35 @@ func TestAnIntentSaysWhatTakesItsStepBackAndHowAHumanDoes(t *testing.T) {
 		if undo := (Observation{}).Intent(do).Undo; undo != nil {
 			t.Errorf("%s is taken back by %+v", do, undo)
 		}
+	}
+}
+
+func TestAHostThatAStepDoesNotCloseIsNotOpenedAfterIt(t *testing.T) {
+	const host, group = "ec2:i-0123456789abcdef0", "asg:workers"
+	for _, test := range []struct {
+		name string
+		do   settings.Do
+		of   string
+		seen Observation
+		want bool
+	}{
+		{"a drain of a host that admits work", settings.Drain, host, Observation{Admits: true}, true},
+		{"a drain of one that somebody else closed", settings.Drain, host, Observation{}, false},
+		{"a drain of a group's host, of which nothing says whether it admits work", settings.Drain, group, Observation{}, true},
+		{"a replacement that drains first", settings.ReplaceHosts, host, Observation{Admits: true, Evacuates: true}, true},
+		{"a replacement that drains what somebody else closed", settings.ReplaceHosts, host, Observation{Evacuates: true}, false},
+		{"a replacement that drains nothing", settings.ReplaceHosts, host, Observation{Admits: true}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			reference, err := workload.ParseReference(test.of)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.seen.Workload, test.seen.Host = reference, "i-0123456789abcdef0"
+			if undo := test.seen.Intent(test.do).Undo; (undo != nil) != test.want {
+				t.Errorf("it is taken back by %+v", undo)
+			}
+		})
 	}
 }
 

@@ -289,7 +289,7 @@ func TestAHostOfAClusterIsDrainedTakenBackAndReplaced(t *testing.T) {
 	first, second := r.nodeOf(t, "a", host.Name()), r.nodeOf(t, "b", "i-0ffffffffffffffff")
 	r.crowd(t, image, first)
 	seen := observe()
-	if !seen.Exists || !seen.OptedIn() || !seen.Healthy || seen.Drained || seen.Evicts || !seen.Admits || seen.Cannot[settings.Drain] != "" {
+	if !seen.Exists || !seen.OptedIn() || !seen.Healthy || seen.Drained || seen.Evicts || !seen.Admits || !seen.Evacuates || seen.Cannot[settings.Drain] != "" {
 		t.Fatalf("it is seen as %+v", seen)
 	}
 	r.status(t, first, "Unknown", "Kubelet stopped posting node status.")

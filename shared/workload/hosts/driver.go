@@ -106,7 +106,7 @@ func (d *Driver) Observe(ctx context.Context, reference workload.Reference) (rec
 		seen.Evicts, seen.Disconnected = found.worker.evicts(), found.container.disconnected()
 		seen.Admits, seen.Refill = found.container.admits() || found.worker.admits(), found.refill()
 		seen.Replaced, seen.Healthy, seen.Why = found.health()
-		seen.Leaves = found.leaves()
+		seen.Leaves, seen.Evacuates = found.leaves(), found.worker.OptedIn
 	}
 	seen.Volume, err = found.node.volume()
 	seen.Cannot = found.cannot(reference.Kind(), err)
