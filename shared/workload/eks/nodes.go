@@ -183,7 +183,7 @@ func (n *Nodes) pods(ctx context.Context, name, on string) ([]placed, error) {
 
 // Drain cordons the node of the host, and asks once for the eviction of each pod that a drain moves; it waits for none. A
 // pod that its disruption budget keeps stays, and is asked again by the next call. The error of a node without the label wraps
-// ErrNodeNotOptedIn.
+// ErrNodeNotOptedIn; beside one by which the node may be cordoned all the same, there is the node as it was before.
 func (n *Nodes) Drain(ctx context.Context, name, instance string) (Drained, error) {
 	before, err := n.OfHost(ctx, name, instance)
 	if err != nil {
@@ -194,13 +194,13 @@ func (n *Nodes) Drain(ctx context.Context, name, instance string) (Drained, erro
 	}
 	if !before.Cordoned {
 		if err := n.schedule(ctx, before, false); err != nil {
-			return Drained{}, fmt.Errorf("cordon node %s: %w", before.Name, err)
+			return Drained{Node: before}, fmt.Errorf("cordon node %s: %w", before.Name, err)
 		}
 	}
 	// Those that came before it was cordoned, too; those that end already need no asking.
 	on, err := n.pods(ctx, name, before.Name)
 	if err != nil {
-		return Drained{}, err
+		return Drained{Node: before}, err
 	}
 	on = slices.DeleteFunc(on, func(one placed) bool { return one.Metadata.DeletionTimestamp != nil })
 	limited, cancel := context.WithTimeout(ctx, drainLimit)
@@ -218,7 +218,7 @@ func (n *Nodes) Drain(ctx context.Context, name, instance string) (Drained, erro
 		})
 	}
 	if err := requests.Wait(); err != nil {
-		return Drained{}, fmt.Errorf("drain node %s: %w", before.Name, err)
+		return Drained{Node: before}, fmt.Errorf("drain node %s: %w", before.Name, err)
 	}
 	done := Drained{Node: before, Asked: len(on)}
 	for _, why := range kept {

@@ -243,13 +243,18 @@ func (p place) noHost(kind workload.Kind) string {
 // Act does the step, or takes one back. Every call sets what it is to be and adds to nothing, or is looked for first.
 func (d *Driver) Act(ctx context.Context, seen recovery.Observation, act ledger.Act, resume bool) (recovery.Done, error) {
 	done, err := d.act(ctx, seen, act, resume)
-	if hasCode(err, "AccessDenied", "AccessDeniedException", "UnauthorizedOperation") {
-		err = rollout.Refusef("IAM forbids it: %s; davit may change only what carries the tag %s", message(err), names.TagPlaybook)
-	}
-	if err != nil {
+	if err = denied(err); err != nil {
 		return recovery.Done{}, fmt.Errorf("%s: %s: %w", seen.Workload, act.Do, err)
 	}
 	return done, nil
+}
+
+// denied turns what IAM denies into a refusal.
+func denied(err error) error {
+	if hasCode(err, "AccessDenied", "AccessDeniedException", "UnauthorizedOperation") {
+		return rollout.Refusef("IAM forbids it: %s; davit may change only what carries the tag %s", message(err), names.TagPlaybook)
+	}
+	return err
 }
 
 func (d *Driver) act(ctx context.Context, seen recovery.Observation, act ledger.Act, resume bool) (recovery.Done, error) {
@@ -259,7 +264,7 @@ func (d *Driver) act(ctx context.Context, seen recovery.Observation, act ledger.
 	case do == settings.Drain:
 		return d.empty(ctx, act.Before.Host)
 	case do == settings.ReplaceHosts:
-		return d.replace(ctx, act.Before.Host)
+		return d.replace(ctx, act.Before.Host, containerInstance{})
 	case do == settings.ScaleOut:
 		step := recovery.Outwards{Unit: "desired capacity", Set: func(lever ledger.Lever, to ledger.Extent) error {
 			return d.clients.Sizes.Set(ctx, scaling.Observation{Workload: seen.Workload}, lever, "", to)

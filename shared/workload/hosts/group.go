@@ -101,17 +101,13 @@ func (d *Driver) Replace(ctx context.Context, host string) (recovery.Done, error
 	if err != nil {
 		return recovery.Done{}, err
 	}
-	if found.ARN != "" && found.status == active {
-		if err := d.setStatus(ctx, found, ecstypes.ContainerInstanceStatusDraining); err != nil {
-			return recovery.Done{}, err
-		}
-	}
-	return d.replace(ctx, host)
+	return d.replace(ctx, host, found)
 }
 
-// replace ends the host; its group starts another one. Ending one that is gone already, or leaves, is no fault. A node of
-// Kubernetes is cordoned and its pods are asked to leave before.
-func (d *Driver) replace(ctx context.Context, host string) (recovery.Done, error) {
+// replace ends the host; its group starts another one. Ending one that is gone already, or leaves, is no fault. Before, tasks
+// of ECS are drained from it where it is given as a container instance, and a node of Kubernetes is cordoned and its pods are
+// asked to leave; a host that this closed and that is not ended is opened again.
+func (d *Driver) replace(ctx context.Context, host string, container containerInstance) (recovery.Done, error) {
 	done := recovery.Done{Text: "ended " + host + ", and its group starts another host"}
 	found, exists, err := d.clients.EC2.instance(ctx, host)
 	if err != nil || !exists || found.gone() {
@@ -121,17 +117,47 @@ func (d *Driver) replace(ctx context.Context, host string) (recovery.Done, error
 	if err != nil {
 		return recovery.Done{}, err
 	}
-	if hasGroup && !of.keeps(host) {
+	if !hasGroup {
+		return recovery.Done{}, rollout.Refusef("%s belongs to no Auto Scaling group", host)
+	}
+	closed := container.admits()
+	if closed {
+		if err := d.setStatus(ctx, container, ecstypes.ContainerInstanceStatusDraining); err != nil {
+			return recovery.Done{}, err
+		}
+	}
+	if !of.keeps(host) {
 		return recovery.Done{Text: host + " leaves its group already, which starts another host"}, nil
 	}
-	done.Text += d.evacuate(ctx, found)
-	_, err = d.clients.Groups.TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{
-		InstanceId: &host, ShouldDecrementDesiredCapacity: aws.Bool(false)})
-	if hasCode(err, "ValidationError") {
-		return recovery.Done{}, rollout.Refusef("EC2 Auto Scaling does not end %s: %s", host, message(err))
+	cordoned, said := d.evacuate(ctx, found)
+	if err := d.end(ctx, host); err != nil {
+		if reason, refused := rollout.Refusal(err); refused && (closed || cordoned) {
+			return recovery.Done{}, d.reopen(ctx, host, reason)
+		}
+		return recovery.Done{}, err
 	}
-	if err != nil {
-		return recovery.Done{}, fmt.Errorf("autoscaling:TerminateInstanceInAutoScalingGroup: %w", err)
-	}
+	done.Text += said
 	return done, nil
+}
+
+// end has the host's group end it.
+func (d *Driver) end(ctx context.Context, host string) error {
+	_, err := d.clients.Groups.TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{
+		InstanceId: &host, ShouldDecrementDesiredCapacity: aws.Bool(false)})
+	switch err = denied(err); {
+	case hasCode(err, "ValidationError"):
+		return rollout.Refusef("EC2 Auto Scaling does not end %s: %s", host, message(err))
+	case err != nil:
+		return fmt.Errorf("autoscaling:TerminateInstanceInAutoScalingGroup: %w", err)
+	}
+	return nil
+}
+
+// reopen lets things start again on a host that was closed so that it could be ended, and is not for the reason. The answer is
+// the refusal.
+func (d *Driver) reopen(ctx context.Context, host, reason string) error {
+	if _, err := d.refill(ctx, host); err != nil {
+		reason += fmt.Sprintf("; nothing starts on it any more, as it could not be opened again: %v", err)
+	}
+	return rollout.Refusef("%s", reason)
 }

@@ -147,7 +147,7 @@ func (d *Driver) restoreSnapshot(ctx context.Context, act ledger.Act, resume boo
 	if err := d.release(ctx, act.Before.Volume); err != nil {
 		return recovery.Done{}, err
 	}
-	if _, err := d.replace(ctx, act.Before.Host); err != nil {
+	if _, err := d.replace(ctx, act.Before.Host, containerInstance{}); err != nil {
 		return recovery.Done{}, err
 	}
 	return recovery.Done{Text: fmt.Sprintf("made %s of snapshot %s, and ended %s so that the next host takes it; %s is kept, and has the data of before",

@@ -99,18 +99,19 @@ func (d *Driver) takeBackNode(ctx context.Context, name, host string) (recovery.
 	return recovery.Done{Text: "let pods onto the node " + found.Name + " again"}, nil
 }
 
-// evacuate drains the node before its host ends, as far as it can be: a host that must go does not wait for it. It answers
-// what it did, in words that follow others; nothing for a host of no cluster.
-func (d *Driver) evacuate(ctx context.Context, host instance) string {
+// evacuate drains the node before its host ends, as far as it can be: a host that must go does not wait for it. It tells whether
+// this may have cordoned the node, and what it did, in words that follow others; nothing for a host of no cluster.
+func (d *Driver) evacuate(ctx context.Context, host instance) (cordoned bool, said string) {
 	name := clusterOf(host.Tags)
 	if name == "" {
-		return ""
+		return false, ""
 	}
 	drained, err := d.clients.Nodes.Drain(ctx, name, host.ID)
+	cordoned = drained.Node.Name != "" && !drained.Node.Cordoned
 	if err != nil {
-		return "; its pods were not asked to leave before: " + err.Error()
+		return cordoned, "; its pods were not asked to leave before: " + err.Error()
 	}
-	return "; before, it " + told(drained)
+	return cordoned, "; before, it " + told(drained)
 }
 
 // refusedBy turns what a cluster will say again however often it is asked into a refusal.
