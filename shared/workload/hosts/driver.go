@@ -282,8 +282,8 @@ func (d *Driver) act(ctx context.Context, seen recovery.Observation, act ledger.
 
 // empty drains the host of what its cluster runs on it.
 func (d *Driver) empty(ctx context.Context, host string) (recovery.Done, error) {
-	name, err := d.clusterOf(ctx, host)
-	switch {
+	found, _, err := d.clients.EC2.instance(ctx, host)
+	switch name := clusterOf(found.Tags); {
 	case err != nil:
 		return recovery.Done{}, err
 	case name != "":
@@ -292,22 +292,18 @@ func (d *Driver) empty(ctx context.Context, host string) (recovery.Done, error) 
 	return d.drain(ctx, host)
 }
 
-// refill lets the host's cluster run things on it again.
+// refill lets the host's cluster run things on it again, unless it is gone.
 func (d *Driver) refill(ctx context.Context, host string) (recovery.Done, error) {
-	name, err := d.clusterOf(ctx, host)
-	switch {
+	found, exists, err := d.clients.EC2.instance(ctx, host)
+	switch name := clusterOf(found.Tags); {
 	case err != nil:
 		return recovery.Done{}, err
+	case !exists || found.gone():
+		return recovery.Done{Text: host + " is gone, and takes nothing any more"}, nil
 	case name != "":
 		return d.takeBackNode(ctx, name, host)
 	}
 	return d.takeBack(ctx, host)
-}
-
-// clusterOf asks EC2 for the EKS cluster of a host; empty where it has none.
-func (d *Driver) clusterOf(ctx context.Context, host string) (string, error) {
-	found, _, err := d.clients.EC2.instance(ctx, host)
-	return clusterOf(found.Tags), err
 }
 
 // newestFirst sorts by time, the latest first.

@@ -268,3 +268,26 @@ func TestAHostThatCannotBeReplacedIsNotLeftClosed(t *testing.T) {
 		})
 	}
 }
+
+func TestAHostThatIsGoneIsNotTakenBack(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		account
+		want string
+	}{
+		{"one that runs", account{lifecycle: "InService"}, "ACTIVE"},
+		{"one that ECS knows no more", account{lifecycle: "InService", status: "INACTIVE"}, ""},
+		{"one that ECS is about to forget", account{lifecycle: "InService", status: "DEREGISTERING"}, ""},
+		{"one that has ended", account{state: "terminated"}, ""},
+		{"one that ends", account{state: "shutting-down"}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			driver, host := test.driver(t)
+			_, err := driver.Act(t.Context(), recovery.Observation{Observation: workload.Observation{Workload: host}},
+				ledger.Act{ID: "act-1", Do: string(settings.Drain), Undoes: &ledger.Undo{Do: string(settings.Drain), Target: leaver}}, false)
+			if err != nil || strings.Join(test.statuses, " ") != test.want {
+				t.Errorf("it was set to %v: %v", test.statuses, err)
+			}
+		})
+	}
+}
