@@ -78,7 +78,7 @@ func (d *Driver) describe(ctx context.Context, known containerInstance) (contain
 		// For a while, ECS describes one that it has no more (docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerInstance.html,
 		// "status"); its status cannot be set.
 		if status := aws.ToString(found.Status); status == "DEREGISTERING" || status == "INACTIVE" {
-			break
+			continue
 		}
 		known.status, known.connected, known.version = aws.ToString(found.Status), found.AgentConnected, found.Version
 		known.tasks = int(found.RunningTasksCount + found.PendingTasksCount)
