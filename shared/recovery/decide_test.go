@@ -228,6 +228,11 @@ func TestDecide(t *testing.T) {
 			s.record.Recovery.Acts = []time.Time{noon.Add(-time.Minute)}
 			s.incident().Tried = []ledger.Attempt{{Do: "rollback", Act: "act-0", At: noon.Add(-time.Minute)}}
 		}, Try, NextStep, ""},
+		{"what was taken back by an earlier davit is no attempt", func(s *scene) {
+			for range 5 {
+				s.incident().Tried = append(s.incident().Tried, ledger.Attempt{Do: "scale-out", Act: "act-0", Outcome: ledger.Undone})
+			}
+		}, Try, NextStep, ""},
 		{"too many acts in a day page", func(s *scene) {
 			for range 10 {
 				s.record.Recovery.Acts = append(s.record.Recovery.Acts, noon.Add(-time.Hour))

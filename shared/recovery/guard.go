@@ -125,11 +125,11 @@ func (v view) actsOfTheDay() []time.Time {
 	return slices.DeleteFunc(slices.Clone(v.record.Recovery.Acts), func(at time.Time) bool { return v.now.Sub(at) >= 24*time.Hour })
 }
 
-// tried are the times of the incident's acts.
+// tried are the times of the incident's acts. An undo is none; one of an earlier davit is known by its outcome alone.
 func (v view) tried(incident ledger.Incident) []time.Time {
 	var times []time.Time
 	for _, attempt := range incident.Tried {
-		if attempt.Act != "" && !attempt.Undoes {
+		if attempt.Act != "" && !attempt.Undoes && attempt.Outcome != ledger.Undone {
 			times = append(times, attempt.At)
 		}
 	}
