@@ -58,7 +58,8 @@ type Incident struct {
 	Step int `json:"step"`
 	// Tried is what was done or left out, oldest first.
 	Tried []Attempt `json:"tried,omitempty"`
-	// Undo is what must be undone before the incident ends. It is here from the intent of its act on, done or not.
+	// Undo is what must be undone before the incident ends. It is here from the intent of its act on, done or not, but for a step
+	// outwards that was refused at once.
 	Undo []Undo `json:"undo,omitempty"`
 	// HealthySince is since when the workload is healthy and none of its alarms is on; zero while they are not.
 	HealthySince time.Time `json:"healthySince,omitzero"`

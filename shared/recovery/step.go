@@ -303,6 +303,10 @@ func (s *step) perform(ctx context.Context, resumed bool) error {
 	act := s.record.Recovery.Act
 	done, err := s.do(ctx, *act, resumed)
 	if reason, no := rollout.Refusal(err); no {
+		if at := s.look.record.Recovery.ByID(act.Incident); at >= 0 && !resumed && act.Undoes == nil && settings.Do(act.Do) == settings.ScaleOut {
+			// It did nothing, so what somebody does next is not davit's to take back. Another step may be half done.
+			s.incident().Undo = s.look.record.Recovery.Incidents[at].Undo
+		}
 		s.look.decision = s.look.seen.refused(s.look.decision, *act, reason)
 		return s.conclude(ctx)
 	}

@@ -221,6 +221,60 @@ func TestAStepWhoseOutcomeNobodySawIsTakenBack(t *testing.T) {
 	}
 }
 
+func TestAScaleOutThatWasRefusedIsNotTakenBack(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		earlier []ledger.Undo
+		want    int
+	}{
+		{"it did nothing", nil, 5},
+		{"but an earlier one did the same", []ledger.Undo{{Do: string(settings.ScaleOut), From: 4, To: 5}}, 4},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w, service := calm(t)
+			service.desired = 4
+			w.change(service.reference, func(record *ledger.Record) {
+				record.Recovery.Incidents[0].Step, record.Recovery.Incidents[0].Undo = 2, test.earlier
+			})
+			driver := w.reconciler.Drivers[workload.ECS]
+			w.reconciler.Drivers[workload.ECS] = unable{driver, rollout.Refusef("no")}
+			minutes := func(count int) {
+				for range count {
+					w.now = w.now.Add(time.Minute)
+					if _, err := w.look(service, nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			minutes(2)
+			tried := w.record(service.reference).Recovery.Incidents[0].Tried
+			if len(tried) < 2 || tried[1].Do != string(settings.ScaleOut) || tried[1].Outcome != ledger.Refused {
+				t.Fatalf("it tried %+v", tried)
+			}
+			w.reconciler.Drivers[workload.ECS] = driver
+			service.broken, service.desired = false, 5 // by a human
+			minutes(10)
+			if record := w.record(service.reference); service.desired != test.want || record.Open() {
+				t.Errorf("there are %d, want %d, and the incidents are %+v", service.desired, test.want, record.Recovery.Incidents)
+			}
+		})
+	}
+}
+
+func TestADrainThatWasRefusedMayBeHalfDone(t *testing.T) {
+	w := newWorld(1, 9, faults{}, noBug)
+	host := w.services[w.order[0]]
+	host.playbook, host.broken = settings.ReservedPlaybook, true
+	w.reconciler.Drivers[workload.EC2] = unable{modelDriver{w}, rollout.Refusef("no")}
+	if _, err := w.look(host, &Signal{ID: "signal", At: w.now, Playbook: HostImpaired, Text: "it broke"}); err != nil {
+		t.Fatal(err)
+	}
+	incident := w.record(host.reference).Recovery.Incidents[0]
+	if len(incident.Tried) == 0 || incident.Tried[0].Outcome != ledger.Refused || len(incident.Undo) != 1 {
+		t.Errorf("after %+v, %+v is to be taken back", incident.Tried, incident.Undo)
+	}
+}
+
 // scaledOut is a calm world whose service is well again after a scale-out that is yet to be taken back.
 func scaledOut(t *testing.T) (*world, *modelService) {
 	t.Helper()
