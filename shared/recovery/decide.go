@@ -243,10 +243,7 @@ func (v view) decideHealthy(incident ledger.Incident, playbook settings.Playbook
 		return Decision{Action: Note, Code: Healthy, Reason: v.well(incident)}
 	}
 	healthyFor, reason := time.Duration(playbook.HealthyFor), "healthy since "
-	since := incident.HealthySince
-	if incident.SignalAt.After(since) {
-		since = incident.SignalAt
-	}
+	since := healthySince(incident)
 	reason += since.UTC().Format(time.RFC3339)
 	if silent := v.alarmSilent(incident); silent != "" {
 		healthyFor, reason = max(healthyFor, time.Duration(v.limits.Wait)), reason+", though "+silent
@@ -256,6 +253,14 @@ func (v view) decideHealthy(incident ledger.Incident, playbook settings.Playbook
 			Reason: reason + ", not yet for " + settings.Duration(healthyFor).String()}
 	}
 	return v.decideUndo(incident, reason)
+}
+
+// healthySince is since when a healthy workload is, by its signals, too.
+func healthySince(incident ledger.Incident) time.Time {
+	if incident.SignalAt.After(incident.HealthySince) {
+		return incident.SignalAt
+	}
+	return incident.HealthySince
 }
 
 // decideUndo takes back what was done for the incident, the last first, and ends the incident where there is nothing more that

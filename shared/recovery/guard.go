@@ -51,6 +51,20 @@ func (v view) forbidden() (Code, string, bool) {
 	return "", "", false
 }
 
+// guardIsOver tells whether the incident waits no more for the guard that it noted, and for none that took over from it. Health alone
+// ends a guard only if it lasts for as long as the playbook asks: a workload that flaps would page nobody.
+func (v view) guardIsOver(incident ledger.Incident) bool {
+	_, _, forbidden := v.forbidden()
+	switch code := Code(incident.Waits); {
+	case code == Unseen:
+		return v.seen.Unseen == ""
+	case (code == Held || code == Stopped) && !forbidden && v.seen.Unseen == "" && v.amiss(incident) == "":
+		return true
+	}
+	playbook, _ := FindPlaybook(v.configured, incident.Playbook)
+	return !incident.HealthySince.IsZero() && v.now.Sub(healthySince(incident)) >= time.Duration(playbook.HealthyFor)
+}
+
 // busy says what else is changing the workload. A rollout in progress is what a rollback is for.
 func (v view) busy(incident ledger.Incident, do settings.Do) string {
 	progressing, found := v.seen.Progressing()

@@ -38,12 +38,13 @@ func (s *step) incident() *ledger.Incident {
 	return &s.record.Recovery.Incidents[at]
 }
 
-// see makes the record say what was seen: that the workload is there again, and that it can be looked at, so that the next time it
-// cannot is counted on its own.
+// see makes the record say what was seen: that the workload is there again, and that a guard is over, so that the next one is counted
+// on its own.
 func (s *step) see() {
 	s.record.Gone = s.record.Gone && !s.look.seen.Exists
+	view := view{now: s.reconciler.Now(), configured: s.look.configured, record: s.record, seen: s.look.seen}
 	for index := range s.record.Recovery.Incidents {
-		if incident := &s.record.Recovery.Incidents[index]; s.look.unseen == nil && incident.Waits == string(Unseen) {
+		if incident := &s.record.Recovery.Incidents[index]; view.guardIsOver(*incident) {
 			goOn(incident)
 		}
 	}
@@ -206,7 +207,6 @@ func (s *step) note(ctx context.Context) error {
 	incident.HealthySince = time.Time{}
 	if s.look.decision.Code == Healthy {
 		incident.HealthySince = s.reconciler.Now()
-		goOn(incident) // there is no step to hold up
 	}
 	return s.writeAbout(ctx)
 }

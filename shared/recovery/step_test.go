@@ -149,7 +149,7 @@ func TestAGuardThatIsOverDoesNotCountLater(t *testing.T) {
 		w.now = w.now.Add(time.Minute)
 		switch minute {
 		case 2:
-			service.broken = false
+			service.broken, service.held = false, false
 		case 3:
 			service.broken, service.held = true, true
 		}
@@ -161,6 +161,74 @@ func TestAGuardThatIsOverDoesNotCountLater(t *testing.T) {
 			t.Fatalf("it paged after 9 minutes: %s", incident.PageReason)
 		}
 	}
+	if w.record(service.reference).Recovery.Incidents[0].PagedAt.IsZero() {
+		t.Error("a hold that lasts pages nobody")
+	}
+}
+
+func TestAGuardThatLastsPagesThoughTheWorkloadFlaps(t *testing.T) {
+	w, service := calm(t)
+	service.held = true
+	for range 12 {
+		for _, phase := range []struct {
+			broken bool
+			lasts  time.Duration
+		}{{true, time.Minute}, {false, 40 * time.Second}} {
+			service.broken = phase.broken
+			if _, err := w.look(service, nil); err != nil {
+				t.Fatal(err)
+			}
+			w.now = w.now.Add(phase.lasts)
+		}
+	}
+	incident := w.record(service.reference).Recovery.Incidents[0]
+	if incident.PagedAt.IsZero() {
+		t.Error("a hold that lasts pages nobody")
+	}
+	if told := w.told[davit.DetailTypeIncidentRefused+" "+incident.ID]; told != 2 {
+		t.Errorf("the step that is left out, and the guard, were told %d times", told)
+	}
+}
+
+func TestAGuardThatTakesOverFromAnotherDoesNotBeginTheTimeAgain(t *testing.T) {
+	w, service := calm(t)
+	for minute := range 12 {
+		service.held = minute < 6
+		if minute == 6 {
+			w.memory.fleet.Slots = []ledger.Slot{{Act: "another", At: w.now}}
+		}
+		if _, err := w.look(service, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.now = w.now.Add(time.Minute)
+	}
+	if incident := w.record(service.reference).Recovery.Incidents[0]; incident.PagedAt.IsZero() || !strings.Contains(incident.PageReason, "at once") {
+		t.Errorf("it waits since %s for %s, and paged: %s", incident.WaitsSince, incident.Waits, incident.PageReason)
+	}
+}
+
+func TestAGuardBeforeALongHealthDoesNotCountLater(t *testing.T) {
+	w, service := scaledOut(t)
+	service.broken, service.held = true, true // so that the incident stays open
+	looks := func(minutes int) {
+		for range minutes {
+			w.now = w.now.Add(time.Minute)
+			_, _ = w.look(service, nil) // One that sees nothing fails.
+		}
+	}
+	looks(2)
+	service.broken = false
+	looks(20)
+	sees := w.reconciler.Drivers[workload.ECS]
+	w.reconciler.Drivers[workload.ECS] = blind{sees}
+	looks(3)
+	w.reconciler.Drivers[workload.ECS] = sees
+	service.broken = true
+	looks(8)
+	if incident := w.record(service.reference).Recovery.Incidents[0]; !incident.PagedAt.IsZero() {
+		t.Fatalf("it paged: %s", incident.PageReason)
+	}
+	looks(4)
 	if w.record(service.reference).Recovery.Incidents[0].PagedAt.IsZero() {
 		t.Error("a hold that lasts pages nobody")
 	}
