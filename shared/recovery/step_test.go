@@ -3,6 +3,7 @@ package recovery
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -372,6 +373,8 @@ func TestAnUndoThatCannotBeDoneIsToldOnceToAHuman(t *testing.T) {
 				w.change(service.reference, func(record *ledger.Record) { record.Recovery.Incidents[0].PagedAt = w.now })
 			}
 			w.reconciler.Drivers[workload.ECS] = unable{modelDriver{w}, test.err}
+			heard := &listener{Reporter: w.reconciler.Reporter}
+			w.reconciler.Reporter = heard
 			for range 40 {
 				w.now = w.now.Add(time.Minute)
 				_, _ = w.look(service, nil) // That the act fails comes back as an error.
@@ -386,7 +389,62 @@ func TestAnUndoThatCannotBeDoneIsToldOnceToAHuman(t *testing.T) {
 				!strings.Contains(page.Reason, test.cause) {
 				t.Errorf("a human was told %+v", page)
 			}
+			if last := heard.last(davit.DetailTypeIncidentEnded); !w.pages[0].Paged || !last.Paged {
+				t.Errorf("nobody is told of the end: %+v", last)
+			}
 		})
+	}
+}
+
+// listener keeps what is told.
+type listener struct {
+	ledger.Reporter[davit.Incident]
+	told []ledger.Announcement[davit.Incident]
+}
+
+func (l *listener) Report(ctx context.Context, announcements ...ledger.Announcement[davit.Incident]) error {
+	l.told = append(l.told, announcements...)
+	return l.Reporter.Report(ctx, announcements...)
+}
+
+// last is what was told last of a kind.
+func (l *listener) last(kind string) davit.Incident {
+	for _, announcement := range slices.Backward(l.told) {
+		if announcement.DetailType == kind {
+			return announcement.Detail
+		}
+	}
+	return davit.Incident{}
+}
+
+// refuses is a driver that refuses to take one kind of step back.
+type refuses struct {
+	Driver
+	do settings.Do
+}
+
+func (r refuses) Act(ctx context.Context, seen Observation, act ledger.Act, resume bool) (Done, error) {
+	if act.Undoes != nil && settings.Do(act.Do) == r.do {
+		return Done{}, rollout.Refusef("no")
+	}
+	return r.Driver.Act(ctx, seen, act, resume)
+}
+
+func TestAnUndoThatCannotBeDoneKeepsNoOtherFromIt(t *testing.T) {
+	w, service := scaledOut(t)
+	w.change(service.reference, func(record *ledger.Record) {
+		incident := &record.Recovery.Incidents[0]
+		incident.Undo = append(incident.Undo, ledger.Undo{Do: string(settings.Drain), Target: "i-0123"})
+	})
+	w.reconciler.Drivers[workload.ECS] = refuses{modelDriver{w}, settings.Drain}
+	for range 10 {
+		w.now = w.now.Add(time.Minute)
+		if _, err := w.look(service, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if record := w.record(service.reference); len(w.pages) != 1 || service.desired != 2 || record.Open() {
+		t.Errorf("a human was told %+v, there are %d, and the incidents are %+v", w.pages, service.desired, record.Recovery.Incidents)
 	}
 }
 
