@@ -226,7 +226,7 @@ type Fleet struct {
 	Slots []Slot `json:"slots,omitempty"`
 	// Openings are the incidents that were opened lately, oldest first.
 	Openings []Opening `json:"openings,omitempty"`
-	// Storm is set while there is one.
+	// Storm is set while there is one, and after it until a human was told of it.
 	Storm *Storm `json:"storm,omitempty"`
 }
 

@@ -13,6 +13,14 @@ import (
 // claimAge is how old a claim to page a storm is when its maker is taken to have died.
 const claimAge = 2 * time.Minute
 
+// untoldAge is how long after its end a storm that could not be told is told no more.
+const untoldAge = time.Hour
+
+// toTell tells whether a human is yet to be told of the storm.
+func toTell(storm *ledger.Storm, now time.Time) bool {
+	return storm != nil && storm.PagedAt.IsZero() && now.Sub(storm.Until) < untoldAge
+}
+
 // changeFleet changes the fleet, on what it is now. The change answers whether there is anything to write.
 func (s *step) changeFleet(ctx context.Context, change func(fleet *ledger.Fleet) bool) error {
 	for range fleetAttempts {
@@ -65,7 +73,7 @@ func (s *step) release(ctx context.Context, act string) error {
 func (s *step) pageStorm(ctx context.Context) (untold, err error) {
 	now := s.reconciler.Now()
 	open := func(storm *ledger.Storm) bool {
-		return storm != nil && now.Before(storm.Until) && storm.PagedAt.IsZero() && now.Sub(storm.ClaimedAt) >= claimAge
+		return toTell(storm, now) && now.Sub(storm.ClaimedAt) >= claimAge
 	}
 	if !open(s.fleet.Storm) {
 		return nil, nil
@@ -80,7 +88,7 @@ func (s *step) pageStorm(ctx context.Context) (untold, err error) {
 	}); err != nil || !claimed {
 		return nil, err
 	}
-	if err := s.reconciler.Reporter.Report(ctx, stormAnnouncement(s.fleet)); err != nil {
+	if err := s.reconciler.Reporter.Report(ctx, stormAnnouncement(s.fleet, now)); err != nil {
 		return fmt.Errorf("telling of a storm: %w", err), nil
 	}
 	return nil, s.changeFleet(ctx, func(fleet *ledger.Fleet) bool {

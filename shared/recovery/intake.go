@@ -287,8 +287,8 @@ func asked(event events.Event, message *davit.Reconcile) ([]Concern, string, err
 	return concerns, "", nil
 }
 
-// schedule puts every workload with an open incident on the queue, and those with a slot of the fleet, and then takes down
-// how many workloads opted in: a count that fails costs no look.
+// schedule puts every workload with an open incident on the queue, and those with a slot of the fleet, tells of a storm that is
+// untold, though no incident may be open any more, and then takes down how many workloads opted in: what fails costs no look.
 func (i *Intake) schedule(ctx context.Context, event events.Event) error {
 	fleet, err := i.Reconciler.Ledger.ReadFleet(ctx)
 	if err != nil {
@@ -310,10 +310,12 @@ func (i *Intake) schedule(ctx context.Context, event events.Event) error {
 	if err := i.enqueue(ctx, event, open); err != nil {
 		return err
 	}
+	untold, err := (&step{reconciler: i.Reconciler, fleet: fleet}).pageStorm(ctx)
+	err = errors.Join(untold, err)
 	if fleet.Workloads == 0 || event.Time.Minute()%countMinutes == 0 {
-		return i.count(ctx)
+		err = errors.Join(err, i.count(ctx))
 	}
-	return nil
+	return err
 }
 
 // enqueue has the workloads looked at.

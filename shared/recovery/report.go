@@ -93,18 +93,24 @@ func links(incident ledger.Incident, region string) []string {
 	return links
 }
 
-// stormAnnouncement tells of a storm: which workloads it is about.
-func stormAnnouncement(fleet ledger.Fleet) ledger.Announcement[davit.Incident] {
+// stormAnnouncement tells of a storm: which workloads it is about, as far as that is still known once it is over.
+func stormAnnouncement(fleet ledger.Fleet, now time.Time) ledger.Announcement[davit.Incident] {
 	storm := fleet.Storm
-	var names []string
+	var names, evidence []string
 	for _, opening := range fleet.Openings {
-		if name := opening.Workload.String(); !slices.Contains(names, name) {
+		if name := opening.Workload.String(); !slices.Contains(names, name) && !opening.At.After(storm.Until) {
 			names = append(names, name)
 		}
 	}
-	shown := names[:min(len(names), 20)]
+	if len(names) > 0 {
+		evidence = []string{strings.Join(names[:min(len(names), 20)], ", ")}
+	}
+	until := storm.Until.UTC().Format(time.RFC3339)
+	reason := fmt.Sprintf("%d workloads have incidents at once, so davit stands back until %s", len(names), until)
+	if !now.Before(storm.Until) {
+		reason = "many workloads had incidents at once, so davit stood back until " + until + ", and could not tell it before"
+	}
 	return ledger.Announcement[davit.Incident]{DetailType: davit.DetailTypeStorm, Detail: davit.Incident{Version: davit.Version, Incident: storm.ID,
-		Action: string(PageHuman), Code: string(Storm), OpenedAt: storm.Since.UTC().Format(time.RFC3339),
-		Reason: fmt.Sprintf("%d workloads have incidents at once, so davit stands back until %s", len(names), storm.Until.UTC().Format(time.RFC3339)),
-		Cause:  "many incidents at once", Evidence: []string{strings.Join(shown, ", ")}, Command: "davit incidents", Paged: true}}
+		Action: string(PageHuman), Code: string(Storm), OpenedAt: storm.Since.UTC().Format(time.RFC3339), Reason: reason,
+		Cause: "many incidents at once", Evidence: evidence, Command: "davit incidents", Paged: true}}
 }

@@ -144,7 +144,8 @@ func (s *step) open(ctx context.Context) error {
 }
 
 // gather adds an opening, and begins or prolongs a storm where there are too many. Fewer do not prolong it: in a large fleet there is
-// always one, and in a storm no human is paged of any.
+// always one, and in a storm no human is paged of any. A storm that nobody was told of is kept after its end, and the next one is
+// told with it.
 func gather(fleet *ledger.Fleet, opening ledger.Opening, limits settings.Limits) bool {
 	now := opening.At
 	fleet.Openings = slices.DeleteFunc(fleet.Openings, func(other ledger.Opening) bool {
@@ -158,7 +159,7 @@ func gather(fleet *ledger.Fleet, opening ledger.Opening, limits settings.Limits)
 	for _, other := range fleet.Openings {
 		workloads[other.Workload.String()] = true
 	}
-	if fleet.Storm != nil && !now.Before(fleet.Storm.Until) {
+	if fleet.Storm != nil && !now.Before(fleet.Storm.Until) && !toTell(fleet.Storm, now) {
 		fleet.Storm = nil
 	}
 	if len(workloads) >= limits.StormIncidents {
