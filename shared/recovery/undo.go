@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"fmt"
+	"strings"
 
 	"davit/shared/ledger"
 	"davit/shared/scaling"
@@ -68,6 +69,9 @@ func (o Observation) refused(decision Decision, act ledger.Act, why string) Deci
 // leftBehind is a conclusion that leaves what a step changed as it is, for good: a human is told what takes it back.
 func (o Observation) leftBehind(decision Decision, undo ledger.Undo, why string) Decision {
 	decision.Code, decision.Reason = LeftBehind, undo.Do+" could not be taken back: "+why
+	if undo.Owner != "" {
+		decision.Reason += fmt.Sprintf("; the bounds of %s were %s before it", undo.Owner, span(undo.FromBounds))
+	}
 	decision.Command = o.byHand(undo)
 	return decision
 }
@@ -88,7 +92,12 @@ func (o Observation) byHand(undo ledger.Undo) string {
 	case kind == workload.ASG:
 		return fmt.Sprintf("aws autoscaling set-desired-capacity --auto-scaling-group-name %s --desired-capacity %d", reference.Name(), undo.From)
 	case kind == workload.EKS && undo.Owner != "":
-		return "kubectl get horizontalpodautoscalers --namespace " + reference.Namespace()
+		name, known := strings.CutPrefix(undo.Owner, scaling.Autoscaler)
+		if !known {
+			return ""
+		}
+		return fmt.Sprintf(`kubectl patch horizontalpodautoscaler %s --namespace %s --type merge --patch '{"spec":{"minReplicas":%d,"maxReplicas":%d}}'`,
+			name, reference.Namespace(), least, most)
 	case kind == workload.EKS:
 		return fmt.Sprintf("kubectl scale --namespace %s %s/%s --replicas %d", reference.Namespace(), reference.Controller(), reference.Name(), undo.From)
 	}

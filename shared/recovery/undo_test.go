@@ -11,7 +11,14 @@ import (
 
 func TestAnIntentSaysWhatTakesItsStepBackAndHowAHumanDoes(t *testing.T) {
 	owner := &scaling.Owner{Name: "its owner", Min: 2, Max: 10}
+	scaler, bySomebody := *owner, *owner
+	scaler.Name, bySomebody.Name = "the HorizontalPodAutoscaler shopping", "somebody"
 	moved := ledger.Undo{Do: "scale-out", Owner: "its owner", FromBounds: ledger.Extent{Min: 2, Max: 10}, ToBounds: ledger.Extent{Min: 10, Max: 10}}
+	movedOf := func(name string) ledger.Undo {
+		undo := moved
+		undo.Owner = name
+		return undo
+	}
 	for _, test := range []struct {
 		reference, command string
 		do                 settings.Do
@@ -24,7 +31,9 @@ func TestAnIntentSaysWhatTakesItsStepBackAndHowAHumanDoes(t *testing.T) {
 			"--scalable-dimension ecs:service:DesiredCount --min-capacity 2 --max-capacity 10", settings.ScaleOut, owner, moved},
 		{"eks:production/shop/web", "kubectl scale --namespace shop deployment/web --replicas 8", settings.ScaleOut, nil,
 			ledger.Undo{Do: "scale-out", From: 8, To: 10}},
-		{"eks:production/shop/statefulset/store", "kubectl get horizontalpodautoscalers --namespace shop", settings.ScaleOut, owner, moved},
+		{"eks:production/shop/statefulset/store", "kubectl patch horizontalpodautoscaler shopping --namespace shop --type merge " +
+			`--patch '{"spec":{"minReplicas":2,"maxReplicas":10}}'`, settings.ScaleOut, &scaler, movedOf(scaler.Name)},
+		{"eks:production/shop/statefulset/store", "", settings.ScaleOut, &bySomebody, movedOf(bySomebody.Name)},
 		{"asg:workers", "aws autoscaling set-desired-capacity --auto-scaling-group-name workers --desired-capacity 8", settings.ScaleOut, nil,
 			ledger.Undo{Do: "scale-out", From: 8, To: 9}},
 		{"asg:workers", "aws autoscaling update-auto-scaling-group --auto-scaling-group-name workers --min-size 2", settings.ScaleOut, owner,
@@ -81,6 +90,13 @@ func TestAHostThatAStepDoesNotCloseIsNotOpenedAfterIt(t *testing.T) {
 				t.Errorf("it is taken back by %+v", undo)
 			}
 		})
+	}
+}
+
+func TestAHumanIsToldWhatTheBoundsWere(t *testing.T) {
+	undo := ledger.Undo{Do: "scale-out", Owner: "its owner", FromBounds: ledger.Extent{Min: 2, Max: 10}, ToBounds: ledger.Extent{Min: 3, Max: 10}}
+	if got := (Observation{}).leftBehind(Decision{}, undo, "no").Reason; got != "scale-out could not be taken back: no; the bounds of its owner were 2 to 10 before it" {
+		t.Error(got)
 	}
 }
 

@@ -51,6 +51,9 @@ type Owner struct {
 	Max  int    `json:"max"`
 }
 
+// Autoscaler is what the name of an owner that is a HorizontalPodAutoscaler begins with; its own name follows.
+const Autoscaler = "the HorizontalPodAutoscaler "
+
 // Bounds are those that it keeps to.
 func (o Owner) Bounds() ledger.Extent { return ledger.Extent{Min: o.Min, Max: o.Max} }
 

@@ -40,7 +40,7 @@ func (a autoscaler) least() int {
 
 // owner is the autoscaler as the owner of a count.
 func (a autoscaler) owner() *scaling.Owner {
-	return &scaling.Owner{Name: "the HorizontalPodAutoscaler " + a.Metadata.Name, Min: a.least(), Max: a.Spec.MaxReplicas}
+	return &scaling.Owner{Name: scaling.Autoscaler + a.Metadata.Name, Min: a.least(), Max: a.Spec.MaxReplicas}
 }
 
 // kinds are the names that a scale target has.
