@@ -70,11 +70,16 @@ type Incident struct {
 	// PagedAt is when a human was paged. From then on davit only looks.
 	PagedAt    time.Time `json:"pagedAt,omitzero"`
 	PageReason string    `json:"pageReason,omitempty"`
+	// LeftAt is when a human was paged of a step that cannot be taken back. The ladder goes on should the workload fail again.
+	LeftAt time.Time `json:"leftAt,omitzero"`
 	// EndedAt, Outcome and Reason are set when the incident has ended.
 	EndedAt time.Time `json:"endedAt,omitzero"`
 	Outcome string    `json:"outcome,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
 }
+
+// Paged tells whether a human was paged of the incident, whatever for.
+func (i Incident) Paged() bool { return !i.PagedAt.IsZero() || !i.LeftAt.IsZero() }
 
 // Until is what a signal asks for, where a workload that seems well is not the end of it.
 type Until string

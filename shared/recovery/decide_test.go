@@ -352,7 +352,7 @@ func TestWhatIsAsBeforeNeedsNoUndo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene()
-			s.seen.Alarms["5xx"], s.seen.Admits = AlarmState{State: "OK"}, true
+			s.seen.Alarms["5xx"], s.seen.Admits, s.seen.Host = AlarmState{State: "OK"}, true, "i-0123"
 			s.incident().HealthySince, s.incident().Undo = noon.Add(-3*time.Minute), []ledger.Undo{undo}
 			if got := Decide(noon, s.configured, s.record, s.fleet, s.seen, nil); got.Action != End || strings.Contains(got.Reason, "undone") {
 				t.Errorf("got %s %q", got.Action, got.Reason)

@@ -145,11 +145,12 @@ type Observation struct {
 	// Leaves is true of a host that its group ends, and that runs until it has: a lifecycle hook keeps one for up to 48 hours
 	// (docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks-overview.html).
 	Leaves bool
-	// Admits is true of a host on which things may start, as its cluster says; Refill is the command by which a human lets
-	// them, where they may not.
+	// Admits is true of a host on which things may start, as its cluster says, and Closed of one on which they may not; neither
+	// where nothing is known. Refill is the command by which a human lets them.
 	Admits bool
+	Closed bool
 	Refill string
-	// Evacuates is true of a host that its replacement drains first.
+	// Evacuates is true of a host that its replacement drains first, or may.
 	Evacuates bool
 	// Disconnected is the version of the container instance while its ECS agent has no connection; 0 where it has one.
 	Disconnected int64

@@ -55,10 +55,11 @@ func (v view) forbidden() (Code, string, bool) {
 // ends a guard only if it lasts for as long as the playbook asks: a workload that flaps would page nobody.
 func (v view) guardIsOver(incident ledger.Incident) bool {
 	_, _, forbidden := v.forbidden()
+	well := v.seen.Unseen == "" && v.amiss(incident) == ""
 	switch code := Code(incident.Waits); {
 	case code == Unseen:
-		return v.seen.Unseen == ""
-	case (code == Held || code == Stopped) && !forbidden && v.seen.Unseen == "" && v.amiss(incident) == "":
+		return v.seen.Unseen == "" && (!forbidden || well)
+	case (code == Held || code == Stopped) && !forbidden && well:
 		return true
 	}
 	playbook, _ := FindPlaybook(v.configured, incident.Playbook)

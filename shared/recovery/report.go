@@ -29,7 +29,7 @@ func announcement(kind kind, current look, incident ledger.Incident, decision De
 	detail := davit.Incident{Version: davit.Version, Incident: incident.ID, Workload: incident.Workload.String(), Playbook: incident.Playbook,
 		Action: string(decision.Action), Code: string(decision.Code), Reason: decision.Reason, Cause: incident.Cause,
 		OpenedAt: incident.OpenedAt.UTC().Format(time.RFC3339), Evidence: incident.Evidence, Command: "davit explain " + incident.ID,
-		Links: links(incident, current.seen.Region), Paged: !incident.PagedAt.IsZero()}
+		Links: links(incident, current.seen.Region), Paged: incident.Paged()}
 	for _, attempt := range incident.Tried {
 		detail.Tried = append(detail.Tried, Describe(attempt))
 	}

@@ -557,7 +557,7 @@ func (s *modelService) observe(w *world) Observation {
 			Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web@" + s.running}}}
 	if s.host {
 		seen.Drained, seen.Replaced, seen.Healthy, seen.Host = s.drained, s.replaced, !s.broken && s.kept == 0 || s.replaced, s.reference.Name()
-		seen.Evicts, seen.Admits, seen.Disconnected = s.kept > 0, !s.cordoned && !s.replaced, s.disconnected
+		seen.Evicts, seen.Admits, seen.Closed, seen.Disconnected = s.kept > 0, !s.cordoned && !s.replaced, s.cordoned, s.disconnected
 		seen.Deployments, seen.Containers, seen.Settings.Policy = nil, nil, ""
 		seen.Cannot = map[settings.Do]string{settings.Rollback: "it is a host", settings.Restart: "it is a host", settings.ScaleOut: "it is a host"}
 	}

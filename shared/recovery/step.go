@@ -370,9 +370,7 @@ func (s *step) conclude(ctx context.Context) error {
 	s.record.Recovery.Act = nil
 	switch {
 	case decision.Code == LeftBehind:
-		if incident.PagedAt.IsZero() {
-			incident.PagedAt, incident.PageReason = now, decision.Reason
-		}
+		incident.LeftAt = now
 		s.leave(*incident, paged)
 	case decision.Outcome == ledger.Refused:
 		s.leave(*incident, denied)

@@ -208,6 +208,23 @@ func TestAGuardThatTakesOverFromAnotherDoesNotBeginTheTimeAgain(t *testing.T) {
 	}
 }
 
+func TestAHoldPagesThoughTheWorkloadIsNotSeenNowAndThen(t *testing.T) {
+	w, service := calm(t)
+	service.broken, service.held = true, true
+	sees := w.reconciler.Drivers[workload.ECS]
+	for minute := range 13 {
+		w.reconciler.Drivers[workload.ECS] = sees
+		if minute%4 == 3 {
+			w.reconciler.Drivers[workload.ECS] = blind{sees}
+		}
+		_, _ = w.look(service, nil) // One that sees nothing fails.
+		w.now = w.now.Add(time.Minute)
+	}
+	if w.record(service.reference).Recovery.Incidents[0].PagedAt.IsZero() {
+		t.Error("a hold that lasts pages nobody")
+	}
+}
+
 func TestAGuardBeforeALongHealthDoesNotCountLater(t *testing.T) {
 	w, service := scaledOut(t)
 	service.broken, service.held = true, true // so that the incident stays open
@@ -225,7 +242,7 @@ func TestAGuardBeforeALongHealthDoesNotCountLater(t *testing.T) {
 	looks(3)
 	w.reconciler.Drivers[workload.ECS] = sees
 	service.broken = true
-	looks(8)
+	looks(5) // Beside the three in which it was not seen: a guard that takes over does not begin the time again.
 	if incident := w.record(service.reference).Recovery.Incidents[0]; !incident.PagedAt.IsZero() {
 		t.Fatalf("it paged: %s", incident.PageReason)
 	}
@@ -393,6 +410,19 @@ func TestAnUndoThatCannotBeDoneIsToldOnceToAHuman(t *testing.T) {
 				t.Errorf("nobody is told of the end: %+v", last)
 			}
 		})
+	}
+}
+
+func TestTheLadderGoesOnAfterAnUndoThatCannotBeDone(t *testing.T) {
+	w, service := scaledOut(t)
+	w.reconciler.Drivers[workload.ECS] = unable{modelDriver{w}, rollout.Refusef("no")}
+	for minute := 0; minute < 60 && len(w.pages) < 2; minute++ {
+		w.now = w.now.Add(time.Minute)
+		_, _ = w.look(service, nil)
+		service.broken = len(w.pages) > 0
+	}
+	if len(w.pages) != 2 || w.pages[0].Code != string(LeftBehind) || w.pages[1].Code == string(LeftBehind) {
+		t.Errorf("a human was told %+v", w.pages)
 	}
 }
 

@@ -21,11 +21,9 @@ func (o Observation) Intent(do settings.Do) ledger.Act {
 // undo is what takes a step back that is taken now; nil for one that nothing takes back.
 func (o Observation) undo(do settings.Do) *ledger.Undo {
 	switch {
-	// A host on which nothing may start was closed by somebody else, or by a step whose undo the incident has already.
-	case o.Workload.Kind() == workload.EC2 && !o.Admits:
-		return nil
-	// A host that its replacement drains first may stay.
-	case do == settings.Drain, do == settings.ReplaceHosts && o.Evacuates:
+	// A host that is closed was closed by somebody else, or by a step whose undo the incident has already. One that its
+	// replacement drains first may stay.
+	case do == settings.Drain && !o.Closed, do == settings.ReplaceHosts && o.Evacuates && !o.Closed:
 		return &ledger.Undo{Do: string(settings.Drain), Target: o.Host}
 	case do == settings.ScaleOut:
 		wanted := outwards(o.Workload.Kind(), o.Desired)
@@ -50,7 +48,7 @@ func outwards(kind workload.Kind, desired int) int {
 func (o Observation) asBefore(undo ledger.Undo) bool {
 	switch {
 	case undo.Target != "":
-		return o.Admits
+		return o.Host == undo.Target && o.Admits
 	case undo.Owner != "":
 		return o.Owner != nil && o.Owner.Bounds().Equal(undo.FromBounds)
 	}
@@ -80,6 +78,8 @@ func (o Observation) leftBehind(decision Decision, undo ledger.Undo, why string)
 func (o Observation) byHand(undo ledger.Undo) string {
 	reference, least, most := o.Workload, undo.FromBounds.Min, undo.FromBounds.Max
 	switch kind := reference.Kind(); {
+	case undo.Target != "" && undo.Target != o.Host:
+		return ""
 	case undo.Target != "":
 		return o.Refill
 	case kind == workload.ECS && undo.Owner != "":

@@ -74,10 +74,12 @@ func TestAHostThatAStepDoesNotCloseIsNotOpenedAfterIt(t *testing.T) {
 		want bool
 	}{
 		{"a drain of a host that admits work", settings.Drain, host, Observation{Admits: true}, true},
-		{"a drain of one that somebody else closed", settings.Drain, host, Observation{}, false},
-		{"a drain of a group's host, of which nothing says whether it admits work", settings.Drain, group, Observation{}, true},
+		{"a drain of one of which nothing is known", settings.Drain, host, Observation{}, true},
+		{"a drain of one that somebody else closed", settings.Drain, host, Observation{Closed: true}, false},
+		{"a drain of a group's host", settings.Drain, group, Observation{Admits: true}, true},
+		{"a drain of a group's host that somebody else closed", settings.Drain, group, Observation{Closed: true}, false},
 		{"a replacement that drains first", settings.ReplaceHosts, host, Observation{Admits: true, Evacuates: true}, true},
-		{"a replacement that drains what somebody else closed", settings.ReplaceHosts, host, Observation{Evacuates: true}, false},
+		{"a replacement that drains what somebody else closed", settings.ReplaceHosts, host, Observation{Evacuates: true, Closed: true}, false},
 		{"a replacement that drains nothing", settings.ReplaceHosts, host, Observation{Admits: true}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -44,7 +44,10 @@ func (c containerInstance) disconnected() int64 {
 // containerInstance asks each cluster for the host, until one has it. Who has it is remembered.
 func (d *Driver) containerInstance(ctx context.Context, host string) (containerInstance, error) {
 	if known, found := d.registered.Load(host); found {
-		return d.describe(ctx, known.(containerInstance))
+		if described, err := d.describe(ctx, known.(containerInstance)); err != nil || described.ARN != "" {
+			return described, err
+		}
+		d.registered.Delete(host) // it may have registered again
 	}
 	clusters := ecs.NewListClustersPaginator(d.clients.ECS, &ecs.ListClustersInput{})
 	for clusters.HasMorePages() {

@@ -104,10 +104,11 @@ func (d *Driver) Observe(ctx context.Context, reference workload.Reference) (rec
 	} else {
 		seen.Drained = found.container.drained() || found.worker.drained()
 		seen.Evicts, seen.Disconnected = found.worker.evicts(), found.container.disconnected()
-		seen.Admits, seen.Refill = found.container.admits() || found.worker.admits(), found.refill()
 		seen.Replaced, seen.Healthy, seen.Why = found.health()
-		seen.Leaves, seen.Evacuates = found.leaves(), found.worker.OptedIn
+		seen.Leaves, seen.Evacuates = found.leaves(), found.worker.OptedIn || found.worker.silent
 	}
+	seen.Admits, seen.Refill = found.container.admits() || found.worker.admits(), found.refill()
+	seen.Closed = found.container.status == draining || found.worker.Cordoned
 	seen.Volume, err = found.node.volume()
 	seen.Cannot = found.cannot(reference.Kind(), err)
 	return seen, nil

@@ -137,7 +137,9 @@ func (a *account) driver(t *testing.T) (*hosts.Driver, workload.Reference) {
 type node struct {
 	endpoint, authority string
 	cordoned            bool
-	// keeps is true of one whose pod nobody may evict; patches are what it was asked to be.
+	// fails is the status with which all is answered, where it is not 0. keeps is true of one whose pod nobody may evict; patches
+	// are what it was asked to be.
+	fails   int
 	keeps   bool
 	patches []string
 }
@@ -145,6 +147,10 @@ type node struct {
 func (n *node) ServeHTTP(answer http.ResponseWriter, request *http.Request) {
 	answer.Header().Set("Content-Type", "application/json")
 	switch body, _ := io.ReadAll(request.Body); {
+	case n.fails != 0:
+		answer.WriteHeader(n.fails)
+		_, _ = fmt.Fprintf(answer, `{"kind":"Status","code":%d,"message":"no"}`, n.fails)
+		return
 	case request.Method == http.MethodPatch:
 		n.cordoned, n.patches = strings.Contains(string(body), "true"), append(n.patches, string(body))
 	case request.Method == http.MethodPost && n.keeps:
@@ -289,5 +295,31 @@ func TestAHostThatIsGoneIsNotTakenBack(t *testing.T) {
 				t.Errorf("it was set to %v: %v", test.statuses, err)
 			}
 		})
+	}
+}
+
+func TestAHostOfWhichItsClusterSaysNothingMayBeDrained(t *testing.T) {
+	for status, want := range map[int]bool{0: true, http.StatusServiceUnavailable: true, http.StatusForbidden: false} {
+		have := &account{lifecycle: "InService", others: 1, node: &node{fails: status}}
+		driver, host := have.driver(t)
+		seen, err := driver.Observe(t.Context(), host)
+		if err != nil || seen.Evacuates != want || seen.Closed || seen.Admits != (status == 0) {
+			t.Errorf("where its cluster answers %d it is seen as %+v: %v", status, seen, err)
+		}
+	}
+}
+
+func TestAHostThatMayHaveRegisteredAgainIsLookedFor(t *testing.T) {
+	have := &account{lifecycle: "InService", others: 1, status: "ACTIVE", connected: true}
+	driver, host := have.driver(t)
+	for _, status := range []string{"ACTIVE", "INACTIVE", "ACTIVE"} {
+		have.status = status
+		if seen, err := driver.Observe(t.Context(), host); err != nil || seen.Admits != (status == "ACTIVE") {
+			t.Errorf("%s: it is seen as %+v: %v", status, seen, err)
+		}
+	}
+	listed := slices.DeleteFunc(have.calls, func(call string) bool { return call != "ListContainerInstances" })
+	if len(listed) != 2 {
+		t.Errorf("it was looked for %d times, want 2", len(listed))
 	}
 }

@@ -20,6 +20,8 @@ type worker struct {
 	cluster string
 	// cannot is why it cannot be drained.
 	cannot string
+	// silent is true where the cluster may answer another time.
+	silent bool
 }
 
 // evicts tells whether pods are yet to leave a cordoned node.
@@ -61,7 +63,8 @@ func (d *Driver) worker(ctx context.Context, host instance) worker {
 	var err error
 	switch found.Node, err = d.clients.Nodes.OfHost(ctx, found.cluster, host.ID); {
 	case err != nil:
-		found.cannot = err.Error()
+		_, refused := rollout.Refusal(refusedBy(err))
+		found.cannot, found.silent = err.Error(), !refused
 	case !found.OptedIn:
 		found.cannot = "node " + found.Name + ": " + eks.ErrNodeNotOptedIn.Error()
 	}
