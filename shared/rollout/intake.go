@@ -25,9 +25,27 @@ import (
 	"davit/shared/workqueue"
 )
 
-// Fleet lists the workloads for the sweep: those that carry the tag now, and those that the ledger knows. A reference
-// that comes twice is swept once. What could not be listed is an error among them, after which others may come.
+// Fleet goes through the workloads for a sweep, such as those that carry the tag now, and those that the ledger knows. What could
+// not be listed is an error among them, after which others may come.
 type Fleet func(ctx context.Context) iter.Seq2[workload.Reference, error]
+
+// PartialSweeps is up to which attempt what could be listed of a fleet is swept by itself: the first may end before it has begun,
+// and each puts as much on the queue.
+const PartialSweeps = 2
+
+// List lists the workloads, each once. Beside an error stand those that could be listed.
+func (f Fleet) List(ctx context.Context) ([]workload.Reference, error) {
+	seen := map[workload.Reference]bool{}
+	var unlisted error
+	for reference, err := range f(ctx) {
+		if err != nil {
+			unlisted = errors.Join(unlisted, fmt.Errorf("listing the fleet: %w", err))
+			continue
+		}
+		seen[reference] = true
+	}
+	return slices.Collect(maps.Keys(seen)), unlisted
+}
 
 // Intake takes what the queue delivers: it says which workloads an event is about, and has them reconciled. An event is
 // never a reason to do anything but look.
@@ -168,28 +186,15 @@ func (i *Intake) pushed(ctx context.Context, event events.Event, action *ecr.Ima
 	return references, cause, nil
 }
 
-// partialSweeps is up to which attempt what could be listed is swept by itself: the first may end before it has begun, and each
-// puts as much on the queue.
-const partialSweeps = 2
-
 // sweep puts every workload of the fleet on the queue, so that each is looked at by the same code and none holds the
-// others up. Where some could not be listed the others are swept, and the sweep comes
-// again for all.
+// others up. Where some could not be listed the others are swept, and the sweep comes again for all.
 func (i *Intake) sweep(ctx context.Context, event events.Event, attempt int) error {
-	seen := map[workload.Reference]bool{}
-	var unlisted error
-	for reference, err := range i.Fleet(ctx) {
-		if err != nil {
-			unlisted = errors.Join(unlisted, fmt.Errorf("listing the fleet: %w", err))
-			continue
-		}
-		seen[reference] = true
-	}
-	if unlisted != nil && attempt > partialSweeps {
+	listed, unlisted := i.Fleet.List(ctx)
+	if unlisted != nil && attempt > PartialSweeps {
 		return unlisted
 	}
-	i.Log.InfoContext(ctx, "sweep", slog.Int("workloads", len(seen)))
-	return errors.Join(unlisted, i.fanOut(ctx, event, slices.Collect(maps.Keys(seen)), Cause{ID: event.ID, Text: "sweep"}))
+	i.Log.InfoContext(ctx, "sweep", slog.Int("workloads", len(listed)))
+	return errors.Join(unlisted, i.fanOut(ctx, event, listed, Cause{ID: event.ID, Text: "sweep"}))
 }
 
 // fanOut puts the workloads on the queue, ten a message, so that no invocation has more to do than its time allows.

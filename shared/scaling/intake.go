@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"slices"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"davit/events/tag"
 	"davit/shared/ledger"
 	"davit/shared/names"
+	"davit/shared/rollout"
 	"davit/shared/workload"
 	"davit/shared/workqueue"
 )
@@ -29,9 +29,8 @@ type Intake struct {
 	AlarmTags func(ctx context.Context, arn string) (map[string]string, error)
 	// Workload answers the workload that an alarm is about. An alarm that names none gives an *Unresolved.
 	Workload func(ctx context.Context, change *cloudwatch.AlarmStateChange) (workload.Reference, error)
-	// Fleet lists the workloads that carry the davit/scaling tag. What could not be listed is an error among them, after which
-	// others may come.
-	Fleet func(ctx context.Context) iter.Seq2[workload.Reference, error]
+	// Fleet lists the workloads that carry the davit/scaling tag.
+	Fleet rollout.Fleet
 	// Enqueue puts messages on the function's own queue.
 	Enqueue func(ctx context.Context, bodies [][]byte, delay time.Duration) error
 	Log     *slog.Logger
@@ -129,31 +128,23 @@ func (i *Intake) alarmed(ctx context.Context, event events.Event, change *cloudw
 	return []workload.Reference{reference}, cause, nil
 }
 
-// partialSweeps is up to which attempt what could be listed is swept by itself: the first may end before it has begun, and each
-// puts as much on the queue.
-const partialSweeps = 2
-
 // sweep puts every workload that opted in on the queue, ten a message, and with them what is unfinished of others: an act
 // on a workload that was deleted since must have an end, too. Where some could not be listed the others are swept, and the
 // sweep comes again for all.
 func (i *Intake) sweep(ctx context.Context, event events.Event, attempt int) error {
 	var references []string
-	var unlisted error
 	for reference, err := range i.Reconciler.Ledger.OpenScaling(ctx) {
 		if err != nil {
 			return fmt.Errorf("listing what is unfinished: %w", err)
 		}
 		references = append(references, reference.String())
 	}
-	for reference, err := range i.Fleet(ctx) {
-		if err != nil {
-			unlisted = errors.Join(unlisted, fmt.Errorf("listing the fleet: %w", err))
-			continue
-		}
-		references = append(references, reference.String())
-	}
-	if unlisted != nil && attempt > partialSweeps {
+	listed, unlisted := i.Fleet.List(ctx)
+	if unlisted != nil && attempt > rollout.PartialSweeps {
 		return unlisted
+	}
+	for _, reference := range listed {
+		references = append(references, reference.String())
 	}
 	slices.Sort(references)
 	i.Log.InfoContext(ctx, "sweep", slog.Int("workloads", len(references)))
